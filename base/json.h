@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JSON as RFC 8259 has it: a strict pull reader that allocates nothing, and an append-only writer.
+ *
+ *	struct json j;
+ *	struct str key;
+ *	json_init(&j, text);
+ *	json_enter(&j, JSON_OBJECT);
+ *	while (json_key(&j, &key)) {
+ *		if (json_key_is(key, "Limit"))
+ *			limit = json_number(&j);
+ *		else
+ *			json_skip(&j);
+ *	}
+ *	if (!json_end(&j)) ... j.error says what is wrong, at byte j.p - j.start
+ *
+ * Errors are sticky: after the first one every call returns nothing and loops end, so it is tested
+ * once, at the end. Each key must be followed by exactly one call that consumes its value. Strings
+ * and keys come as raw slices, still escaped: output that copies them needs no work.
+ * The reader may look at MEM_PADDING bytes after the end of the text.
+ */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include "base/buf.h"
+
+enum { JSON_DEPTH_MAX = 200 };
+
+enum json_kind {
+	JSON_NONE, /* end of text, or an error */
+	JSON_OBJECT,
+	JSON_ARRAY,
+	JSON_STRING,
+	JSON_NUMBER,
+	JSON_TRUE,
+	JSON_FALSE,
+	JSON_NULL,
+};
+
+struct json {
+	const char *p, *start, *end;
+	const char *error; /* static words, NULL while all is well */
+	unsigned depth;
+	bool first;   /* nothing was read of the innermost open object or array yet */
+	bool escaped; /* the string read last has a backslash in it */
+	bool high;    /* a byte above 0x7F was read in a string: UTF-8 is still to be checked */
+};
+
+/* Starts reading `text`, which must stay as long as the slices are used. */
+void json_init(struct json *json, struct str text);
+
+/* What comes next; consumes only white space. */
+enum json_kind json_peek(struct json *json);
+
+/* Consumes the "{" or "[" of an object or array, which must come next. */
+bool json_enter(struct json *json, enum json_kind kind);
+
+/* Reads the next key of the innermost object; false after consuming its "}", or on an error. */
+bool json_key(struct json *json, struct str *raw_out);
+
+/* Whether the innermost array has another item, to be consumed now; false after its "]". */
+bool json_item(struct json *json);
+
+/* Consumes a string and returns what stands between the quotes, still escaped. */
+struct str json_string(struct json *json);
+
+/* Consumes a number and returns its text. */
+struct str json_number(struct json *json);
+
+/* Consumes true or false. */
+bool json_bool(struct json *json);
+
+/* Consumes null. */
+void json_null(struct json *json);
+
+/* Consumes any value and returns its text, checked. */
+struct str json_skip(struct json *json);
+
+/* Whether the text ended here and no error was met. */
+bool json_end(struct json *json);
+
+/* Records an error of the caller's own ("static words"), unless there is one already. */
+void json_fail(struct json *json, const char *words);
+
+/* Whether a raw key or string, unescaped, is `word`. */
+bool json_key_is(struct str raw, const char *word);
+
+/*
+ * Appends the unescaped form of a raw string. A lone surrogate escape becomes U+FFFD. False, with
+ * part of it appended, when `raw` is not a well-formed JSON string body.
+ */
+bool json_unescape(struct buf *buf, struct str raw);
+
+/* Appends `s` as a JSON string with quotes; invalid UTF-8 is replaced by U+FFFD. */
+void json_put(struct buf *buf, struct str s);
+
+/* Appends a raw (still escaped) string with quotes. */
+void json_put_raw(struct buf *buf, struct str raw);
+
+/* Appends `,` unless the buffer ends in an opening bracket, a colon or a comma, or is empty. */
+void json_comma(struct buf *buf);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration: YAML in, one plain struct out, or every error at once.
+ *
+ * Each error has file:line:column, the source line, a caret and, for an unknown word, the nearest known
+ * one. Nothing here looks at the network, the environment or other files.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "config/option.h"
+#include "proto/profile.h"
+
+struct sink_type;
+
+enum { CONFIG_SINKS_MAX = 16, CONFIG_TABLES_MAX = 1000, CONFIG_FILE_MAX = 1 << 20 };
+
+enum config_start { CONFIG_TRIM_HORIZON, CONFIG_LATEST };
+enum config_gap { CONFIG_GAP_FAIL, CONFIG_GAP_SKIP };
+enum config_numbers { CONFIG_NUMBERS_STRING, CONFIG_NUMBERS_JSON };
+enum config_raw { CONFIG_RAW_UNDECODABLE, CONFIG_RAW_ALWAYS };
+enum config_undecodable { CONFIG_UNDECODABLE_SAFE, CONFIG_UNDECODABLE_RAW };
+
+struct config_table {
+	char *name;
+	const struct profile *profile;   /* NULL: plain */
+	const struct profile_role *role; /* set exactly when profile is */
+	char *profile_name, *role_name;  /* as written */
+	int start;                       /* enum config_start */
+	int on_gap;                      /* enum config_gap */
+};
+
+struct config_sink {
+	char *name;
+	const struct sink_type *type;
+	void *options; /* the type's own struct */
+	struct texts tables; /* empty: all */
+	/* How events look. */
+	int numbers;     /* enum config_numbers */
+	int raw;         /* enum config_raw */
+	int undecodable; /* enum config_undecodable */
+	bool mask;       /* secrets are shown as *** */
+	bool summary;
+};
+
+struct config {
+	char *application;
+	char *region;           /* NULL: from the environment or the AWS profile */
+	char *endpoint;         /* NULL: AWS's own */
+	char *endpoint_streams; /* NULL: as endpoint */
+	char *aws_profile;      /* NULL: AWS_PROFILE or "default" */
+	char *ca_file;          /* NULL: the system's */
+	struct {
+		char *table; /* never NULL once loaded: ddbtap-<application> by default */
+		int64_t interval_ms;
+	} checkpoint;
+	struct {
+		char *id; /* NULL: made from the host's name */
+		int64_t lease_ms, heartbeat_ms;
+	} worker;
+	struct {
+		int64_t budget_bytes, window_bytes;
+		int64_t detach_after_ms;
+		int64_t poll_floor_ms, max_latency_ms;
+		int64_t discovery_ms;
+		int64_t request_timeout_ms, drain_timeout_ms;
+	} engine;
+	struct {
+		int level; /* enum io_level */
+	} log;
+	struct config_table *tables;
+	size_t n_tables;
+	struct config_sink *sinks;
+	size_t n_sinks;
+};
+
+/*
+ * Reads `text`, called `file` in messages. `types` are the sink types that exist. On errors returns NULL
+ * and appends all of them, ready to print, to `complaints`. Freed with config_free.
+ */
+struct config *config_parse(struct str file, struct str text, const struct sink_type *const *types,
+			    size_t n_types, struct buf *complaints);
+void config_free(struct config *config);
+
+/* The reference of all options, as Markdown, and the short list for --help, from the tables. */
+void config_reference(const struct sink_type *const *types, size_t n_types, struct buf *out);
+void config_help(const struct sink_type *const *types, size_t n_types, struct buf *out);
+
+#endif

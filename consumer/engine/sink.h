@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a sink is to the engine.
+ *
+ * A sink takes deliveries: runs of encoded changes of one shard. `submit` never blocks and never
+ * completes the delivery inside the call. Every delivery is ended exactly once, on the loop's thread,
+ * by delivery_done. The sink classifies what happened; the engine schedules: backoff, retries, what
+ * becomes of a refused record, metrics and logs exist once, in the engine.
+ *
+ * An acknowledgement (DELIVERY_OK, and the `acked` prefix of the other results) means durable: a file
+ * record is acknowledged by fdatasync, not by write.
+ *
+ * Order: deliveries of one cursor are submitted in stream order, several may be outstanding. A sink
+ * that ends one with anything but DELIVERY_OK must end all later ones of the same cursor that it
+ * already holds with DELIVERY_RETRY and `acked` 0, in order, before it takes new ones of that cursor.
+ */
+#ifndef ENGINE_SINK_H
+#define ENGINE_SINK_H
+
+#include "consumer/change/event.h"
+#include "consumer/engine/io.h"
+
+struct option_spec;
+struct sink;
+
+enum delivery_result {
+	DELIVERY_OK,     /* all records are durable */
+	DELIVERY_RETRY,  /* passing trouble: the first `acked` are durable, try the rest again later */
+	DELIVERY_REJECT, /* record number `acked` was refused for good; those before it are durable */
+	DELIVERY_FATAL,  /* the sink cannot go on until a person acts; the first `acked` are durable */
+};
+
+/* A run of encoded records of one cursor. Read-only to the sink; lives until it is done. */
+struct delivery {
+	struct str bytes;            /* the records, one after the other */
+	const uint32_t *ends;        /* where each record ends, counted from `base` */
+	uint32_t base;               /* the offset of bytes.p in what `ends` counts */
+	size_t n;                    /* records, at least 1 */
+	const struct source *source; /* the shard they come from */
+	const void *cursor;          /* the same for all deliveries that must stay in order */
+	/* The engine's; sinks call it through delivery_done. */
+	void (*done)(struct delivery *delivery, enum delivery_result result, size_t acked,
+		     const struct error *why);
+	/* The sink's own, while it holds the delivery. */
+	struct list link;
+	struct io_post post;
+};
+
+/* What a sink gets at open; all of it outlives the sink. */
+struct sink_env {
+	struct io *io;
+	struct str name; /* as the configuration calls this sink */
+};
+
+struct sink_type {
+	const char *name; /* the word of `type:` */
+	const char *help; /* one line */
+	const struct option_spec *options; /* config/option.h */
+	size_t n_options;
+	size_t options_bytes; /* of the struct that the options are parsed into */
+	/* Opens a sink; NULL with `err` set when it cannot be used as configured. */
+	struct sink *(*open)(const struct sink_env *env, const void *options, struct error *err);
+	/* Takes a delivery. */
+	void (*submit)(struct sink *sink, struct delivery *delivery);
+	/* Frees the sink. Deliveries that it still holds are forgotten, not completed. May wait for
+	   what the sink is doing at this moment, but not for more. */
+	void (*close)(struct sink *sink);
+};
+
+/* The part of every sink that the engine sees; concrete sinks start with it. */
+struct sink {
+	const struct sink_type *type;
+};
+
+/*
+ * Ends a delivery: the first `acked` records are durable (all of them when DELIVERY_OK). `why` may be
+ * NULL when DELIVERY_OK. The delivery may be gone when this returns.
+ */
+static inline void delivery_done(struct delivery *delivery, enum delivery_result result,
+				 size_t acked, const struct error *why)
+{
+	delivery->done(delivery, result, acked, why);
+}
+
+#endif

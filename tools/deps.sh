@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs the Debian packages that are missing, and only those: deps.sh build|dev|clean-room
+# Needs root or sudo, asks nothing, says nothing unless it fails.
+set -eu
+build='gcc make pkg-config libc6-dev libcurl4-openssl-dev libssl-dev libprotobuf-c-dev
+protobuf-c-compiler libprotobuf-dev libyaml-dev libdeflate-dev openssl ca-certificates'
+dev="$build clang clang-tidy clang-format libclang-rt-14-dev llvm valgrind shellcheck git procps
+python3 python3-venv python3-boto3 python3-protobuf python3-jsonschema strace util-linux"
+case ${1:-} in
+build) want=$build ;;
+dev) want=$dev ;;
+clean-room) want='debootstrap git make' ;;
+*) echo "usage: $0 build|dev|clean-room" >&2; exit 64 ;;
+esac
+
+missing=
+for package in $want; do
+	dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q ' ok installed$' ||
+		missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+sudo=
+[ "$(id -u)" -eq 0 ] || sudo='sudo -n'
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt() {
+	$sudo env DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o DPkg::Lock::Timeout=300 \
+		-o Acquire::Retries=3 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@" >"$log" 2>&1
+}
+# shellcheck disable=SC2086 # a list of packages
+install() { apt install --no-install-recommends $missing; }
+install || { apt update && install; } || {
+	cat "$log" >&2
+	echo "$0: could not install:$missing" >&2
+	exit 1
+}
