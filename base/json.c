@@ -10,6 +10,8 @@
 
 void json_init(struct json *json, struct str text)
 {
+	if (text.n == 0)
+		text = STR("");
 	*json = (struct json){.p = text.p, .start = text.p, .end = text.p + text.n};
 }
 
