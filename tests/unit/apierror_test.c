@@ -158,7 +158,7 @@ static void apierror_keeps_text_short_and_printable(void)
 	CHECK_INT(error.kind, API_OTHER);
 	CHECK_INT(str_of(error.code).n, sizeof(error.code) - 1);
 	CHECK(str_starts(str_of(error.message), STR("[31m [31m ")));
-	CHECK_INT(str_of(error.message).n, sizeof(error.message) - 1);
+	CHECK(str_of(error.message).n >= sizeof(error.message) - 2);
 	buf_release(&body);
 	api_error_read(400, STR("{\"message\":\"  a\xC3\xA9\xFF\\tb\\u0000c  \"}"), &error);
 	CHECK_STR(str_of(error.message), "a b c");
