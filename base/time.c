@@ -145,12 +145,13 @@ static bool civil_to_ms(const struct civil *c, int64_t *wall_ms_out)
 
 	if (c->month < 1 || c->month > 12 || c->day < 1 || c->year < 1970)
 		return false;
-	ms = days_of(c->year, c->month, c->day) * DAY_MS + (int64_t)c->hour * HOUR_MS +
-	     (int64_t)c->minute * MINUTE_MS + (int64_t)c->second * SECOND_MS;
+	ms = days_of(c->year, c->month, c->day) * DAY_MS;
 	back = civil_of(ms);
 	if (back.day != c->day || back.month != c->month)
 		return false;
-	*wall_ms_out = ms;
+	/* A leap second, 23:59:60, becomes the first second of the next day. */
+	*wall_ms_out = ms + (int64_t)c->hour * HOUR_MS + (int64_t)c->minute * MINUTE_MS +
+		       (int64_t)c->second * SECOND_MS;
 	return true;
 }
 
