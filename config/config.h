@@ -25,11 +25,11 @@ enum config_undecodable { CONFIG_UNDECODABLE_SAFE, CONFIG_UNDECODABLE_RAW };
 
 struct config_table {
 	char *name;
-	const struct profile *profile;   /* NULL: plain */
+	const struct profile *profile; /* NULL: plain */
 	const struct profile_role *role; /* set exactly when profile is */
-	char *profile_name, *role_name;  /* as written */
-	int start;                       /* enum config_start */
-	int on_gap;                      /* enum config_gap */
+	char *profile_name, *role_name; /* as written */
+	int start; /* enum config_start */
+	int on_gap; /* enum config_gap */
 };
 
 struct config_sink {
@@ -38,20 +38,20 @@ struct config_sink {
 	void *options; /* the type's own struct */
 	struct texts tables; /* empty: all */
 	/* How events look. */
-	int numbers;     /* enum config_numbers */
-	int raw;         /* enum config_raw */
+	int numbers; /* enum config_numbers */
+	int raw; /* enum config_raw */
 	int undecodable; /* enum config_undecodable */
-	bool mask;       /* secrets are shown as *** */
+	bool mask; /* secrets are shown as *** */
 	bool summary;
 };
 
 struct config {
 	char *application;
-	char *region;           /* NULL: from the environment or the AWS profile */
-	char *endpoint;         /* NULL: AWS's own */
+	char *region; /* NULL: from the environment or the AWS profile */
+	char *endpoint; /* NULL: AWS's own */
 	char *endpoint_streams; /* NULL: as endpoint */
-	char *aws_profile;      /* NULL: AWS_PROFILE or "default" */
-	char *ca_file;          /* NULL: the system's */
+	char *aws_profile; /* NULL: AWS_PROFILE or "default" */
+	char *ca_file; /* NULL: the system's */
 	struct {
 		char *table; /* never NULL once loaded: ddbtap-<application> by default */
 		int64_t interval_ms;

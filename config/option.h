@@ -12,13 +12,13 @@
 #include "base/mem.h"
 
 enum option_type {
-	OPTION_TEXT,     /* char *; owned by the struct's owner */
-	OPTION_BOOL,     /* bool */
-	OPTION_WORD,     /* int: index into `words` */
+	OPTION_TEXT, /* char *; owned by the struct's owner */
+	OPTION_BOOL, /* bool */
+	OPTION_WORD, /* int: index into `words` */
 	OPTION_DURATION, /* int64_t milliseconds: 500ms, 30s, 5m, 1h30m */
-	OPTION_BYTES,    /* int64_t bytes: 512, 64KiB, 8MiB, 10MB */
-	OPTION_COUNT,    /* int64_t */
-	OPTION_TEXTS,    /* struct texts: a sequence of strings */
+	OPTION_BYTES, /* int64_t bytes: 512, 64KiB, 8MiB, 10MB */
+	OPTION_COUNT, /* int64_t */
+	OPTION_TEXTS, /* struct texts: a sequence of strings */
 };
 
 struct texts {
@@ -29,12 +29,12 @@ struct texts {
 struct option_spec {
 	const char *name;
 	enum option_type type;
-	size_t offset;            /* into the struct */
-	const char *fallback;     /* the default, as a user would write it; NULL: none */
+	size_t offset; /* into the struct */
+	const char *fallback; /* the default, as a user would write it; NULL: none */
 	bool required;
-	int64_t min, max;         /* for DURATION, BYTES, COUNT; in milliseconds, bytes, units */
+	int64_t min, max; /* for DURATION, BYTES, COUNT; in milliseconds, bytes, units */
 	const char *const *words; /* for WORD: what may be written, NULL-terminated */
-	const char *help;         /* a sentence */
+	const char *help; /* a sentence */
 };
 
 #endif
