@@ -84,8 +84,8 @@ static bool lay(struct schema *schema, const struct overlay *overlay, struct err
 				 overlay->field);
 	switch (overlay->kind) {
 	case OVERLAY_MASKED:
-		fits = field->kind < FIELD_MASKED;
-		field->kind = FIELD_MASKED;
+		fits = !message->map_entry || field->number == 2;
+		field->masked = true;
 		break;
 	case OVERLAY_HEX:
 		fits = field->kind == FIELD_BYTES;
@@ -103,7 +103,7 @@ static bool lay(struct schema *schema, const struct overlay *overlay, struct err
 	if (!fits)
 		return error_set(err, ERROR_DATA, "field %s.%s cannot be shown so",
 				 overlay->message, overlay->field);
-	return field->kind != FIELD_BY_TYPE || lay_choice(schema, overlay, field, err);
+	return overlay->kind != OVERLAY_BY_TYPE || lay_choice(schema, overlay, field, err);
 }
 
 /* Whether a field holds a secret, by what is known of its message so far. */
@@ -112,7 +112,7 @@ static bool field_has_secrets(const struct field *field)
 	const struct message *message;
 	size_t at = 0;
 
-	if (field->kind == FIELD_MASKED || (field->sub != NULL && field->sub->secrets))
+	if (field->masked || (field->sub != NULL && field->sub->secrets))
 		return true;
 	if (field->choice == NULL)
 		return false;

@@ -31,7 +31,6 @@ enum field_kind {
 	FIELD_BYTES,
 	FIELD_MESSAGE, /* a group, too */
 	FIELD_MAP,
-	FIELD_MASKED,
 	FIELD_HEX,
 	FIELD_BY_TYPE,
 	FIELD_EITHER,
@@ -63,6 +62,7 @@ struct field {
 	enum field_kind kind;
 	enum wire_type wire;
 	bool repeated; /* not set for maps */
+	bool masked;
 	bool packable; /* a repeated scalar: may come packed as well */
 	unsigned oneof; /* 1 + index of the oneof that it is in, or 0 */
 	struct str name;
