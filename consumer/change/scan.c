@@ -10,7 +10,7 @@ enum { FIRST_EVENTS_N = 64 };
 /* What is known of the record that is being read. */
 struct record {
 	struct event event;
-	bool named;              /* eventName was read */
+	bool named; /* eventName was read */
 	bool by_service, by_ttl; /* userIdentity: Type is Service, PrincipalId is DynamoDB's own */
 };
 

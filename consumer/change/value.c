@@ -5,7 +5,7 @@
 struct number {
 	bool minus;
 	struct str whole, fraction; /* digits */
-	struct str exponent;        /* "E-10", empty when there is none */
+	struct str exponent; /* "E-10", empty when there is none */
 };
 
 /* Cuts the digits off the front of `*rest`. */
