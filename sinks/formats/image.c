@@ -417,6 +417,9 @@ static void put_blob(struct walk *walk, struct str name, const struct image_blob
 		put_value(walk, name, value, 1);
 	else
 		json_put(walk->out, value->text);
+	/* A string with a reason is otherwise the JSON text of what is no attribute value. */
+	if (value->tag == VALUE_S && !(options->mask && blob->secret))
+		note_type(walk, VALUE_S);
 	image_note_undecodable(notes, buf_view(&notes->path), str_of(err.text));
 }
 
