@@ -399,27 +399,35 @@ static bool put_message(struct walk *walk, const struct image_blob *blob, const 
 	return true;
 }
 
+/* Whether what stands in place of a message may be, or hold, its secrets. */
+static bool must_hide(const struct image_options *options, const struct image_blob *blob,
+		      const struct value *value)
+{
+	return options->mask && blob->secret && !options->undecodable_raw &&
+	       value->tag != VALUE_NULL && value->tag != VALUE_BOOL;
+}
+
 /* Appends an attribute that should hold a message: decoded, or as it is (or hidden) with the reason. */
 static void put_blob(struct walk *walk, struct str name, const struct image_blob *blob,
 		     const struct value *value)
 {
-	const struct image_options *options = &walk->rules->options;
 	struct image_notes *notes = walk->notes;
 	struct error err = {0};
 
 	if (put_message(walk, blob, value, &err))
 		return;
-	if (options->mask && blob->secret && !options->undecodable_raw)
-		put_hidden(walk, value->tag == VALUE_B && read_base64(notes, value->payload)
-					 ? buf_view(&notes->wire)
-					 : value->text);
-	else if (value->tag != VALUE_BAD)
-		put_value(walk, name, value, 1);
-	else
+	if (must_hide(&walk->rules->options, blob, value)) {
+		bool bytes = value->tag == VALUE_B && read_base64(notes, value->payload);
+
+		put_hidden(walk, bytes ? buf_view(&notes->wire) : value->text);
+	} else if (value->tag == VALUE_BAD) {
 		json_put(walk->out, value->text);
-	/* A string with a reason is otherwise the JSON text of what is no attribute value. */
-	if (value->tag == VALUE_S && !(options->mask && blob->secret))
-		note_type(walk, VALUE_S);
+	} else {
+		/* Without this, the string would read as the JSON text of a malformed value. */
+		if (value->tag == VALUE_S)
+			note_type(walk, VALUE_S);
+		put_value(walk, name, value, 1);
+	}
 	image_note_undecodable(notes, buf_view(&notes->path), str_of(err.text));
 }
 

@@ -191,57 +191,48 @@ static void put_zone_change(struct str change, struct buf *out)
 	put_message(out, sentence_text(change, "systemMessage"), status);
 }
 
-/* Appends what changed in a group; the message and the table's attributes differ in three names. */
-static void put_group_diff(struct buf *out, struct str before, struct str after, bool message)
+/* What the parts of a group are called: in messages, and as attributes of the table. */
+struct group_names {
+	const char *members, *admins, *description;
+};
+
+static const struct group_names in_message = {"memberIds", "adminUserIds", "description"};
+static const struct group_names in_table = {"member_ids", "admin_ids", "desc"};
+
+/* Appends ": members a, b; admins c", or with `before`, what changed: "added members a; removed...". */
+static void put_group(struct buf *out, struct str before, struct str after,
+		      const struct group_names *names)
 {
-	const char *members = message ? "memberIds" : "member_ids";
-	const char *admins = message ? "adminUserIds" : "admin_ids";
-	const char *description = message ? "description" : "desc";
+	const char *const texts[][2] = {{"name", "name"},
+					{"email", "email"},
+					{"status", "status"},
+					{"description", names->description}};
 	struct parts parts = parts_begin(out, "; ");
 	struct str a, b;
 
-	parts_changed(&parts, "name", sentence_text(before, "name"), sentence_text(after, "name"));
-	parts_changed(&parts, "email", sentence_text(before, "email"),
-		      sentence_text(after, "email"));
-	parts_changed(&parts, "status", sentence_text(before, "status"),
-		      sentence_text(after, "status"));
-	parts_changed(&parts, "description", sentence_text(before, description),
-		      sentence_text(after, description));
-	a = sentence_member(before, members);
-	b = sentence_member(after, members);
-	parts_missing(&parts, "added members", b, a);
+	for (size_t i = 0; before.n > 0 && i < ARRAY_N(texts); i++)
+		parts_changed(&parts, texts[i][0], sentence_text(before, texts[i][1]),
+			      sentence_text(after, texts[i][1]));
+	a = sentence_member(before, names->members);
+	b = sentence_member(after, names->members);
+	parts_missing(&parts, before.n > 0 ? "added members" : "members", b, a);
 	parts_missing(&parts, "removed members", a, b);
-	a = sentence_member(before, admins);
-	b = sentence_member(after, admins);
-	parts_missing(&parts, "added admins", b, a);
+	a = sentence_member(before, names->admins);
+	b = sentence_member(after, names->admins);
+	parts_missing(&parts, before.n > 0 ? "added admins" : "admins", b, a);
 	parts_missing(&parts, "removed admins", a, b);
 }
 
-/* Appends ": members a, b; admins c". */
-static void put_group(struct buf *out, struct str group, bool message)
-{
-	struct parts parts = parts_begin(out, "; ");
-
-	parts_missing(&parts, "members",
-		      sentence_member(group, message ? "memberIds" : "member_ids"), STR_NONE);
-	parts_missing(&parts, "admins",
-		      sentence_member(group, message ? "adminUserIds" : "admin_ids"), STR_NONE);
-}
-
-/* Appends "user U changed group G: added members a, b". */
+/* On the table of group changes: `change` is a GroupChange. */
 static void put_group_change(struct str change, struct buf *out)
 {
-	struct str type = sentence_text(change, "changeType");
-	struct str before = sentence_member(change, "oldGroup");
 	struct str after = sentence_member(change, "newGroup");
 
-	put_deed(out, sentence_text(change, "userId"), type, STR_NONE);
+	put_deed(out, sentence_text(change, "userId"), sentence_text(change, "changeType"),
+		 STR_NONE);
 	buf_str(out, STR("group "));
 	buf_str(out, sentence_text(after, "name"));
-	if (before.n > 0)
-		put_group_diff(out, before, after, true);
-	else
-		put_group(out, after, true);
+	put_group(out, sentence_member(change, "oldGroup"), after, &in_message);
 }
 
 /* On the table of groups. */
@@ -252,10 +243,7 @@ static void put_group_row(const struct summary_input *input, struct buf *out)
 	put_deed(out, STR_NONE, op_type(input->event->op), STR_NONE);
 	buf_str(out, STR("group "));
 	buf_str(out, sentence_text(group, "name"));
-	if (input->before.n > 0 && input->after.n > 0)
-		put_group_diff(out, input->before, input->after, false);
-	else
-		put_group(out, group, false);
+	put_group(out, input->after.n > 0 ? input->before : STR_NONE, group, &in_table);
 }
 
 /* On the table of memberships, of which the key is all. */
@@ -294,40 +282,47 @@ static void put_user_change(const struct summary_input *input, struct buf *out)
 	buf_str(out, sentence_text(input->after, "username"));
 }
 
-/* The decoded message in an image, n == 0 when there is none or it could not be decoded. */
-static struct str message_in(const struct summary_input *input, struct str image)
+/*
+ * The decoded message in an image, n == 0 when there is none. A message that lacks `field`, which it
+ * requires, is none to tell of; neither is what stands in place of undecodable bytes.
+ */
+static struct str message_in(const struct summary_input *input, struct str image, const char *field)
 {
-	struct str message;
+	struct str message = sentence_member(image, input->role->blobs[0].attribute);
 
-	if (input->role->n_blobs == 0)
-		return STR_NONE;
-	message = sentence_member(image, input->role->blobs[0].attribute);
-	/* In place of undecodable bytes stands a string, or an object with their length. */
-	if (message.n == 0 || message.p[0] != '{' || sentence_member(message, "sha256").n > 0)
-		return STR_NONE;
-	return message;
+	return sentence_member(message, field).n > 0 ? message : STR_NONE;
 }
 
 void summary_vinyldns(const struct summary_input *input, struct buf *out)
 {
-	struct str role = str_of(input->role->name);
-	struct str before = message_in(input, input->before);
-	struct str after = message_in(input, input->after);
+	struct str role = str_of(input->role->name), after;
+	bool row = input->before.n + input->after.n > 0;
 
-	if (str_eq(role, STR("record_set")) && before.n + after.n > 0)
-		put_record_set(input, before, after, out);
-	else if (str_eq(role, STR("record_set_change")) && after.n > 0)
-		put_record_set_change(after, out);
-	else if (str_eq(role, STR("zone_change")) && after.n > 0)
-		put_zone_change(after, out);
-	else if (str_eq(role, STR("group_change")) && after.n > 0)
-		put_group_change(after, out);
-	else if (str_eq(role, STR("group")) && input->before.n + input->after.n > 0)
+	if (str_eq(role, STR("record_set"))) {
+		struct str before = message_in(input, input->before, "typ");
+
+		after = message_in(input, input->after, "typ");
+		if (before.n + after.n > 0)
+			put_record_set(input, before, after, out);
+	} else if (str_eq(role, STR("record_set_change"))) {
+		after = message_in(input, input->after, "recordSet");
+		if (after.n > 0)
+			put_record_set_change(after, out);
+	} else if (str_eq(role, STR("zone_change"))) {
+		after = message_in(input, input->after, "zone");
+		if (after.n > 0)
+			put_zone_change(after, out);
+	} else if (str_eq(role, STR("group_change"))) {
+		after = message_in(input, input->after, "newGroup");
+		if (after.n > 0)
+			put_group_change(after, out);
+	} else if (str_eq(role, STR("group")) && row) {
 		put_group_row(input, out);
-	else if (str_eq(role, STR("membership")))
+	} else if (str_eq(role, STR("membership"))) {
 		put_membership(input, out);
-	else if (str_eq(role, STR("user")) && input->before.n + input->after.n > 0)
+	} else if (str_eq(role, STR("user")) && row) {
 		put_user(input, out);
-	else if (str_eq(role, STR("user_change")) && input->after.n > 0)
+	} else if (str_eq(role, STR("user_change")) && input->after.n > 0) {
 		put_user_change(input, out);
+	}
 }

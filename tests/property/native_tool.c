@@ -69,7 +69,7 @@ static bool print_page(const struct encoder *encoder, struct str body, struct er
 		encoder->encode(encoder, &source, &page.events[i], &out);
 	if (ok && out.failed)
 		ok = error_set(err, ERROR_DATA, "the output is too long");
-	if (ok && fwrite(out.p, 1, out.n, stdout) != out.n)
+	if (ok && out.n > 0 && fwrite(out.p, 1, out.n, stdout) != out.n)
 		ok = error_set(err, ERROR_IO, "cannot write");
 	arena_release(&arena);
 	buf_release(&out);
