@@ -185,7 +185,7 @@ bool scan_page(struct arena *arena, struct str body, struct page *out, struct er
 	struct str key;
 
 	*out = (struct page){0};
-	json_init(&json, body);
+	json_init(&json, body.p == NULL ? STR("") : body);
 	json_enter(&json, JSON_OBJECT);
 	while (json_key(&json, &key)) {
 		if (json_key_is(key, "Records")) {

@@ -9,15 +9,21 @@ enum {
 	ARRAY_MAX_BYTES = 16 << 10,
 };
 
+bool sentence_enter(struct json *json, struct str value, enum json_kind kind)
+{
+	if (value.n == 0)
+		return false;
+	json_init(json, value);
+	return json_peek(json) == kind && json_enter(json, kind);
+}
+
 struct str sentence_member(struct str object, const char *name)
 {
 	struct str key, found = STR_NONE;
 	struct json json;
 
-	json_init(&json, object);
-	if (json_peek(&json) != JSON_OBJECT)
+	if (!sentence_enter(&json, object, JSON_OBJECT))
 		return STR_NONE;
-	json_enter(&json, JSON_OBJECT);
 	while (json_key(&json, &key)) {
 		struct str value = json_skip(&json);
 
@@ -46,10 +52,8 @@ static bool array_has(struct str array, struct str item)
 {
 	struct json json;
 
-	json_init(&json, array);
-	if (json_peek(&json) != JSON_ARRAY)
+	if (!sentence_enter(&json, array, JSON_ARRAY))
 		return false;
-	json_enter(&json, JSON_ARRAY);
 	while (json_item(&json)) {
 		if (str_eq(json_skip(&json), item))
 			return true;
@@ -62,10 +66,8 @@ static bool all_in(struct str array, struct str other)
 {
 	struct json json;
 
-	json_init(&json, array);
-	if (json_peek(&json) != JSON_ARRAY)
+	if (!sentence_enter(&json, array, JSON_ARRAY))
 		return false;
-	json_enter(&json, JSON_ARRAY);
 	while (json_item(&json)) {
 		if (!array_has(other, json_skip(&json)))
 			return false;
@@ -106,10 +108,8 @@ void parts_missing(const struct parts *parts, const char *what, struct str array
 	bool first = true;
 	struct json json;
 
-	json_init(&json, array);
-	if (json_peek(&json) != JSON_ARRAY || array.n + other.n > ARRAY_MAX_BYTES)
+	if (array.n + other.n > ARRAY_MAX_BYTES || !sentence_enter(&json, array, JSON_ARRAY))
 		return;
-	json_enter(&json, JSON_ARRAY);
 	while (json_item(&json)) {
 		struct str item = json_skip(&json);
 
@@ -136,8 +136,8 @@ static size_t read_attributes(struct str image, struct attribute *attributes)
 	struct json json;
 	size_t n = 0;
 
-	json_init(&json, image);
-	json_enter(&json, JSON_OBJECT);
+	if (!sentence_enter(&json, image, JSON_OBJECT))
+		return 0;
 	while (json_key(&json, &name)) {
 		if (n == ATTRIBUTES_MAX)
 			return n + 1;

@@ -3,7 +3,7 @@
 #ifndef FORMATS_SENTENCE_H
 #define FORMATS_SENTENCE_H
 
-#include "base/buf.h"
+#include "base/json.h"
 
 /*
  * A sentence's parts after its subject: ": " before the first one, the separator before the others.
@@ -35,6 +35,9 @@ void parts_missing(const struct parts *parts, const char *what, struct str array
  * maps or items differ, as DynamoDB writes them: {"a":{"S":"x"}}. Sets are compared as sets.
  */
 void parts_attributes(const struct parts *parts, struct str before, struct str after);
+
+/* Begins to read a JSON text whose value should be of `kind`; false when it is absent or of another. */
+bool sentence_enter(struct json *json, struct str value, enum json_kind kind);
 
 /* The text of member `name` of a JSON object; n == 0 when it has none, or is no object. */
 struct str sentence_member(struct str object, const char *name);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sinks/formats/summary.h"
 
-#include "base/json.h"
 #include "sinks/formats/sentence.h"
 #include "sinks/formats/summary_vinyldns.h"
 
@@ -42,9 +41,7 @@ static void put_item(const struct summary_input *input, struct buf *out)
 
 	buf_str(out, past(event->op));
 	buf_str(out, STR(" item"));
-	json_init(&json, input->key);
-	if (json_peek(&json) == JSON_OBJECT) {
-		json_enter(&json, JSON_OBJECT);
+	if (sentence_enter(&json, input->key, JSON_OBJECT)) {
 		for (; json_key(&json, &name); separator = STR(", ")) {
 			buf_str(out, separator);
 			buf_str(out, name);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sinks/formats/summary_vinyldns.h"
 
-#include "base/json.h"
 #include "sinks/formats/sentence.h"
 
 /* A kind of change as the tables write it ("Create", "created", "create" in the course of time). */
@@ -83,12 +82,10 @@ static void put_data(struct buf *out, struct str record)
 	bool first = true;
 	struct json json;
 
-	json_init(&json, data);
-	if (json_peek(&json) != JSON_OBJECT) {
+	if (!sentence_enter(&json, data, JSON_OBJECT)) {
 		buf_str(out, sentence_words(data));
 		return;
 	}
-	json_enter(&json, JSON_OBJECT);
 	while (json_key(&json, &name)) {
 		if (!first)
 			buf_c(out, ' ');
@@ -103,12 +100,10 @@ static void put_records(struct buf *out, struct str set)
 	bool first = true;
 	struct json json;
 
-	json_init(&json, sentence_member(set, "record"));
-	if (json_peek(&json) != JSON_ARRAY) {
+	if (!sentence_enter(&json, sentence_member(set, "record"), JSON_ARRAY)) {
 		buf_str(out, STR("no data"));
 		return;
 	}
-	json_enter(&json, JSON_ARRAY);
 	while (json_item(&json)) {
 		if (!first)
 			buf_str(out, STR(", "));
