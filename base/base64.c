@@ -85,11 +85,14 @@ bool base64_decode(struct buf *buf, struct str text)
 {
 	size_t n = base64_decoded_n(text), pad = text.n / 4 * 3 - n;
 	size_t n_groups = text.n / 4 - (pad > 0 ? 1 : 0);
+	const unsigned char *last;
 	unsigned char *to;
-	const unsigned char *last = (const unsigned char *)text.p + n_groups * 4;
 
 	if (text.n % 4 != 0)
 		return false;
+	if (text.n == 0)
+		return !buf->failed;
+	last = (const unsigned char *)text.p + n_groups * 4;
 	to = (unsigned char *)buf_reserve(buf, n);
 	if (to == NULL || !decode_groups(to, (const unsigned char *)text.p, n_groups))
 		return false;
