@@ -152,7 +152,6 @@ simulator: $(B)/simulator
 fuzzers: $(FUZZ_BIN)
 replays: $(REPLAY_BIN)
 benches: $(BENCH_BIN)
-properties: $(PROPERTY_BIN)
 
 deps:
 	$(Q)tools/deps.sh build
