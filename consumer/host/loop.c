@@ -182,19 +182,6 @@ struct loop *loop_new(const struct loop_options *options, struct error *err)
 	return loop;
 }
 
-void loop_free(struct loop *loop)
-{
-	if (loop == NULL)
-		return;
-	http_free(loop->http);
-	log_free(loop->log);
-	close(loop->signal_fd);
-	close(loop->inbox.fd);
-	pthread_mutex_destroy(&loop->inbox.lock);
-	heap_release(&loop->timers);
-	mem_free(loop);
-}
-
 struct io *loop_io(struct loop *loop)
 {
 	return &loop->io;
@@ -237,6 +224,20 @@ static void run_inbox(struct loop *loop)
 		next = post->next; /* the post is the poster's again from here on */
 		post->run(post);
 	}
+}
+
+void loop_free(struct loop *loop)
+{
+	if (loop == NULL)
+		return;
+	run_inbox(loop);
+	http_free(loop->http);
+	log_free(loop->log);
+	close(loop->signal_fd);
+	close(loop->inbox.fd);
+	pthread_mutex_destroy(&loop->inbox.lock);
+	heap_release(&loop->timers);
+	mem_free(loop);
 }
 
 /* Hands on the signals that arrived. */

@@ -45,7 +45,10 @@ typedef void loop_signal_fn(void *arg, int signo);
  */
 struct loop *loop_new(const struct loop_options *options, struct error *err);
 
-/* Frees the loop; requests, timers and posts that are still pending are forgotten. NULL is allowed. */
+/*
+ * Frees the loop. Requests and timers that are still pending are forgotten; posts run first, so that what
+ * was closed while a post of it was on its way can be freed. NULL is allowed.
+ */
 void loop_free(struct loop *loop);
 
 /* The loop as the engine sees it; lives as long as the loop. */
