@@ -400,6 +400,26 @@ bool json_key_is(struct str raw, const char *word)
 	return same;
 }
 
+struct str json_plain(struct str raw, struct arena *arena)
+{
+	struct str text;
+	struct buf plain;
+
+	if (str_find(raw, '\\') == raw.n)
+		return arena_str(arena, raw);
+	/* No escape is shorter than what it stands for. */
+	buf_init(&plain, raw.n);
+	must(json_unescape(&plain, raw));
+	text = arena_str(arena, buf_view(&plain));
+	buf_release(&plain);
+	return text;
+}
+
+struct str json_text(struct json *json, struct arena *arena)
+{
+	return json_plain(json_string(json), arena);
+}
+
 /* How many bytes at the start of `s` need no escape and are ASCII. */
 static size_t plain_n(struct str s)
 {

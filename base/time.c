@@ -181,6 +181,53 @@ bool time_parse_amz(struct str text, int64_t *wall_ms_out)
 	       civil_to_ms(&c, wall_ms_out);
 }
 
+/* Reads the zone that ends an RFC 3339 time: what it is ahead of UTC, in milliseconds. */
+static bool parse_zone(struct str zone, int64_t *ahead_ms_out)
+{
+	unsigned hours, minutes;
+
+	*ahead_ms_out = 0;
+	if (zone.n == 1)
+		return zone.p[0] == 'Z' || zone.p[0] == 'z';
+	if (zone.n != 6 || (zone.p[0] != '+' && zone.p[0] != '-') || zone.p[3] != ':' ||
+	    !digits_at(zone, 1, 2, 23, &hours) || !digits_at(zone, 4, 2, 59, &minutes))
+		return false;
+	*ahead_ms_out = (int64_t)hours * HOUR_MS + (int64_t)minutes * MINUTE_MS;
+	if (zone.p[0] == '-')
+		*ahead_ms_out = -*ahead_ms_out;
+	return true;
+}
+
+bool time_parse_rfc3339(struct str text, int64_t *wall_ms_out)
+{
+	struct civil c = {0};
+	struct str rest = str_skip(text, 19);
+	int64_t ms, ahead_ms, unit_ms = 100;
+
+	if (text.n < 20 || text.p[4] != '-' || text.p[7] != '-' ||
+	    (text.p[10] != 'T' && text.p[10] != 't' && text.p[10] != ' ') || text.p[13] != ':' ||
+	    text.p[16] != ':')
+		return false;
+	if (!digits_at(text, 0, 4, 9999, &c.year) || !digits_at(text, 5, 2, 12, &c.month) ||
+	    !digits_at(text, 8, 2, 31, &c.day) || !digits_at(text, 11, 2, 23, &c.hour) ||
+	    !digits_at(text, 14, 2, 59, &c.minute) || !digits_at(text, 17, 2, 60, &c.second) ||
+	    !civil_to_ms(&c, &ms))
+		return false;
+	if (rest.p[0] == '.') {
+		size_t n = 1;
+
+		for (; n < rest.n && rest.p[n] >= '0' && rest.p[n] <= '9'; n++, unit_ms /= 10)
+			ms += unit_ms * (rest.p[n] - '0');
+		if (n == 1)
+			return false;
+		rest = str_skip(rest, n);
+	}
+	if (!parse_zone(rest, &ahead_ms) || ms - ahead_ms < 0 || ms - ahead_ms > last_ms)
+		return false;
+	*wall_ms_out = ms - ahead_ms;
+	return true;
+}
+
 bool time_parse_epoch(struct str number, int64_t *wall_ms_out)
 {
 	size_t e = str_find(number, 'E') < number.n ? str_find(number, 'E') : str_find(number, 'e');
