@@ -206,7 +206,7 @@ static void finish(struct http *http, struct io_http *request)
 	list_add(&http->finished, &request->link);
 }
 
-/* Puts a waiting request on a free slot, or ends it when it cannot be signed. */
+/* Puts a waiting request on a free slot, or ends it when there are no credentials. */
 static void start(struct http *http, struct io_http *request)
 {
 	struct slot *slot = list_first(&http->free, struct slot, link);
@@ -217,14 +217,14 @@ static void start(struct http *http, struct io_http *request)
 	};
 	const struct credentials *credentials = keys_get(http->keys, &want, &request->why);
 
-	if (slot->easy == NULL)
-		slot_open(slot, &http->env);
-	if (credentials == NULL || !slot_start(slot, &http->env, &http->targets[request->service],
-					       request, credentials, &request->why)) {
+	if (credentials == NULL) {
 		request->result = IO_REFUSED;
 		finish(http, request);
 		return;
 	}
+	if (slot->easy == NULL)
+		slot_open(slot, &http->env);
+	slot_start(slot, &http->env, &http->targets[request->service], request, credentials);
 	list_remove(&request->link);
 	list_remove(&slot->link);
 	list_add(&http->busy, &slot->link);

@@ -191,8 +191,8 @@ static void set_headers(struct slot *slot, const struct signature *signature,
 	}
 }
 
-bool slot_start(struct slot *slot, const struct slot_env *env, const struct slot_target *target,
-		struct io_http *request, const struct credentials *credentials, struct error *why)
+void slot_start(struct slot *slot, const struct slot_env *env, const struct slot_target *target,
+		struct io_http *request, const struct credentials *credentials)
 {
 	struct signature signature;
 	struct sign_request sign = {
@@ -205,9 +205,7 @@ bool slot_start(struct slot *slot, const struct slot_env *env, const struct slot
 	};
 
 	must(request->timeout_ms > 0);
-	if (!signer_sign(env->signer, credentials, &sign, &signature))
-		return error_set(why, ERROR_AUTH,
-				 "the request cannot be signed: the AWS access key is too long");
+	signer_sign(env->signer, credentials, &sign, &signature);
 	slot->request = request;
 	request->slot = slot;
 	set_headers(slot, &signature, credentials);
@@ -220,7 +218,6 @@ bool slot_start(struct slot *slot, const struct slot_env *env, const struct slot
 	slot->header_bytes = 0;
 	slot->started_body = slot->too_big = slot->has_crc = false;
 	slot->error[0] = '\0';
-	return true;
 }
 
 /* Judges a whole answer: the checksum, if there is one, covers the bytes as they came. */

@@ -55,12 +55,9 @@ void slot_open(struct slot *slot, const struct slot_env *env);
 /* Frees everything; the slot may be closed or never opened. */
 void slot_close(struct slot *slot);
 
-/*
- * Prepares the handle for `request`, signed with `credentials`, and puts its answer into its first state.
- * False with `why` set when it cannot be signed.
- */
-bool slot_start(struct slot *slot, const struct slot_env *env, const struct slot_target *target,
-		struct io_http *request, const struct credentials *credentials, struct error *why);
+/* Prepares the handle for `request`, signed with `credentials`. */
+void slot_start(struct slot *slot, const struct slot_env *env, const struct slot_target *target,
+		struct io_http *request, const struct credentials *credentials);
 
 /*
  * Sets the request's result from how the transfer ended, takes the request off the slot and returns it.
