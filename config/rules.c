@@ -97,8 +97,10 @@ static void resolve_role(struct loading *l, struct config_table *table, const st
 	word = complaint_word(l->complaints, str_of(table->role_name));
 	complain(l->complaints, node_get(node, "role")->at, "profile %s has no role '%.*s'",
 		 table->profile->name, STR_ARG(word));
-	complaint_nearest(l->complaints, &nearest);
-	else hint_roles(l, table->profile);
+	if (nearest.best.n > 0)
+		complaint_nearest(l->complaints, &nearest);
+	else
+		hint_roles(l, table->profile);
 }
 
 /* Checks that a table has profile and role, or neither, and resolves them. */

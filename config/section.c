@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/section.h"
 
-#include <limits.h>
-
 #include "base/time.h"
 #include "config/config.h"
 #include "config/syntax.h"

@@ -330,7 +330,7 @@ bool node_is_null(const struct node *node)
 		str_eq_nocase(node->text, STR("null")));
 }
 
-const char *yaml_tree_library(void)
+const char *yaml_tree_libyaml(void)
 {
 	return yaml_get_version_string();
 }

@@ -46,7 +46,7 @@ struct node *node_get(const struct node *mapping, const char *key);
 /* Whether a scalar stands for nothing: an empty one, or null. */
 bool node_is_null(const struct node *node);
 
-/* The library's name and version, static. */
-const char *yaml_tree_library(void);
+/* The version of libyaml, static. */
+const char *yaml_tree_libyaml(void);
 
 #endif
