@@ -67,16 +67,23 @@ void complaint_nearest(struct complaints *complaints, const struct nearest *near
 		complaint_hint(complaints, "did you mean %.*s?", STR_ARG(nearest->best));
 }
 
-/* Takes one character off `*rest`; malformed bytes and control characters come as U+FFFD. */
+/* Whether a terminal would do something else with the character than show it. */
+static bool is_active(uint32_t code)
+{
+	return (code < 0x20 && code != '\t') || (code >= 0x7F && code < 0xA0) || /* control */
+	       (code >= 0x200B && code <= 0x200F) || /* invisible, */
+	       (code >= 0x202A && code <= 0x202E) || /* or changing */
+	       (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF; /* direction */
+}
+
+/* Takes one character off `*rest`; what cannot be shown comes as U+FFFD. */
 static uint32_t take(struct str *rest)
 {
 	uint32_t code = 0;
 	size_t n = utf8_next(*rest, &code);
 
 	*rest = str_skip(*rest, n == 0 ? 1 : n);
-	if (n == 0 || (code < 0x20 && code != '\t') || (code >= 0x7F && code < 0xA0))
-		return 0xFFFD;
-	return code;
+	return n == 0 || is_active(code) ? 0xFFFD : code;
 }
 
 struct str complaint_word(struct complaints *complaints, struct str word)
@@ -141,6 +148,15 @@ static struct str cut_line(struct str *rest)
 	*rest = str_skip(*rest, n);
 	*rest = str_skip(*rest, break_n(*rest));
 	return line;
+}
+
+struct str text_from(struct str text, struct mark at)
+{
+	for (size_t i = 0; i < at.line; i++)
+		cut_line(&text);
+	for (size_t i = 0; i < at.column && text.n > 0; i++)
+		take(&text);
+	return text;
 }
 
 /*

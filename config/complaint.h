@@ -48,7 +48,7 @@ void complaints_release(struct complaints *complaints);
 void complain(struct complaints *complaints, struct mark at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Gives the newest complaint its hint: what to write instead. */
+/* Gives the newest complaint its hint, what to write instead, in place of an earlier hint. */
 void complaint_hint(struct complaints *complaints, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -63,5 +63,8 @@ void complaints_print(struct complaints *complaints, struct buf *out);
 
 /* The place of the byte at `offset` of `text`, which may be malformed from there on. */
 struct mark mark_of(struct str text, size_t offset);
+
+/* What follows the place `at` in `text`. */
+struct str text_from(struct str text, struct mark at);
 
 #endif

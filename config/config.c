@@ -6,6 +6,8 @@
 #include "config/syntax.h"
 #include "consumer/engine/sink.h"
 
+enum { TYPES_MAX = 1000 }; /* bytes of all sink types' names */
+
 /* The keys that are read here and not by an option table. */
 static const char *const top_keys[] = {"checkpoint", "worker", "engine", "log",
 				       "tables",     "sinks",  NULL};
@@ -140,32 +142,58 @@ static void read_tables(struct loading *l)
 	config->n_tables = n;
 }
 
-/* The sink type that `node`, a sink, names; NULL after complaining. */
+/* Complains that a sink has no type, at a key that may have been meant for it. */
+static void complain_no_type(struct loading *l, const struct node *sink)
+{
+	for (const struct node *node = sink->first; node != NULL; node = node->next) {
+		if (nearest_distance(node->key, STR("type")) != 1)
+			continue;
+		complain(l->complaints, node->key_at, "a sink lacks 'type'");
+		complaint_hint(l->complaints, "did you mean type?");
+		return;
+	}
+	complain(l->complaints, sink->at, "a sink lacks 'type'");
+}
+
+/* Complains that there is no sink type as `node` has it. */
+static void complain_type(struct loading *l, const struct node *node)
+{
+	struct str word = complaint_word(l->complaints, node->text);
+	struct nearest nearest;
+	struct buf list;
+
+	nearest_init(&nearest, node->text);
+	buf_init(&list, TYPES_MAX);
+	for (size_t i = 0; i < l->n_types; i++) {
+		nearest_offer(&nearest, str_of(l->types[i]->name));
+		buf_fmt(&list, "%s%s", i == 0 ? "" : ", ", l->types[i]->name);
+	}
+	complain(l->complaints, node->at, "there is no sink type '%.*s'", STR_ARG(word));
+	complaint_hint(l->complaints, "known types: %.*s", STR_ARG(buf_view(&list)));
+	complaint_nearest(l->complaints, &nearest);
+	buf_release(&list);
+}
+
+/* The sink type that `sink` names; NULL after complaining. */
 static const struct sink_type *find_type(struct loading *l, const struct node *sink)
 {
 	struct node *node = node_get(sink, "type");
-	struct nearest nearest;
-	struct str word;
 
 	if (node == NULL) {
-		complain(l->complaints, sink->at, "a sink lacks 'type'");
+		complain_no_type(l, sink);
 		return NULL;
 	}
+	if (node->kind == NODE_REFUSED)
+		return NULL;
 	if (node->kind != NODE_SCALAR || node_is_null(node)) {
-		if (node->kind != NODE_REFUSED)
-			complain(l->complaints, node->key_at,
-				 "type must be the name of a sink type");
+		complain(l->complaints, node->key_at, "type must be the name of a sink type");
 		return NULL;
 	}
-	nearest_init(&nearest, node->text);
 	for (size_t i = 0; i < l->n_types; i++) {
 		if (str_eq(node->text, str_of(l->types[i]->name)))
 			return l->types[i];
-		nearest_offer(&nearest, str_of(l->types[i]->name));
 	}
-	word = complaint_word(l->complaints, node->text);
-	complain(l->complaints, node->at, "there is no sink type '%.*s'", STR_ARG(word));
-	complaint_nearest(l->complaints, &nearest);
+	complain_type(l, node);
 	return NULL;
 }
 
@@ -235,7 +263,9 @@ static void derive(struct loading *l)
 static void load(struct loading *l)
 {
 	if (l->root->kind != NODE_MAPPING) {
-		if (l->root->kind != NODE_REFUSED)
+		if (node_is_null(l->root))
+			complain(l->complaints, l->root->at, "the configuration is empty");
+		else if (l->root->kind != NODE_REFUSED)
 			complain(l->complaints, l->root->at,
 				 "the configuration must be a mapping of options");
 		return;

@@ -327,6 +327,8 @@ static void read_value(const struct option_reader *reader, const struct option_t
 		node->wrong = true;
 	} else if (node_is_null(node)) {
 		complain(reader->complaints, node->key_at, "%s has no value", spec->name);
+		if (!spec->required)
+			complaint_hint(reader->complaints, "leave it out to have the default");
 		node->wrong = true;
 	} else if (spec->type == OPTION_TEXTS) {
 		read_texts(reader, spec, node, slot_of(target, spec));

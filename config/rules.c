@@ -1,14 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/map.h"
 #include "config/loading.h"
+#include "config/units.h"
 #include "consumer/engine/sink.h"
 
-/* The node of an option `section`.`name`, or NULL when it is not written. */
-static const struct node *option_node(const struct loading *l, const char *section,
-				      const char *name)
-{
-	return node_get(node_get(l->root, section), name);
-}
+enum { LIST_MAX = 1000 }; /* bytes of a list of names in a hint */
+
+/* Two options of one section, of which `small` must not be too large. */
+struct limit {
+	const char *section;
+	const char *small, *large;
+	size_t small_offset, large_offset; /* of their values, int64_t, in struct config */
+	int64_t times; /* so many times `small` must be at most `large`... */
+	bool less; /* ...or less */
+	const char *rule; /* the same in words */
+	void (*put)(struct buf *out, int64_t value);
+};
+
+static const struct limit limits[] = {
+	{"worker", "heartbeat", "lease", offsetof(struct config, worker.heartbeat_ms),
+	 offsetof(struct config, worker.lease_ms), 2, true, "less than half of", duration_put},
+	{"engine", "window", "budget", offsetof(struct config, engine.window_bytes),
+	 offsetof(struct config, engine.budget_bytes), 2, false, "at most half of", size_put},
+	{"engine", "poll_floor", "max_latency", offsetof(struct config, engine.poll_floor_ms),
+	 offsetof(struct config, engine.max_latency_ms), 1, false, "at most", duration_put},
+};
 
 /* Whether a value that was complained about already stands in the way of comparing. */
 static bool is_wrong(const struct node *node)
@@ -16,38 +32,27 @@ static bool is_wrong(const struct node *node)
 	return node != NULL && node->wrong;
 }
 
-/*
- * Complains that two options of one section exclude each other, at the one that is written. Says
- * nothing when one of them is wrong by itself.
- */
-static void complain_pair(struct loading *l, const char *section, const char *name,
-			  const char *other, const char *rule)
+/* Checks one limit. Complains at the value that is written; the other may be a default. */
+static void check_limit(struct loading *l, const struct limit *limit)
 {
-	const struct node *a = option_node(l, section, name);
-	const struct node *b = option_node(l, section, other);
+	const struct node *section = node_get(l->root, limit->section);
+	const struct node *a = node_get(section, limit->small);
+	const struct node *b = node_get(section, limit->large);
+	int64_t small = *(int64_t *)(void *)((char *)l->config + limit->small_offset);
+	int64_t large = *(int64_t *)(void *)((char *)l->config + limit->large_offset);
+	struct buf sentence;
 
-	if (is_wrong(a) || is_wrong(b))
+	if (small * limit->times + limit->less <= large || is_wrong(a) || is_wrong(b))
 		return;
-	if (a == NULL)
-		a = b;
-	must(a != NULL); /* the defaults agree */
-	complain(l->complaints, a->at, "%s", rule);
-}
-
-/* Checks limits against each other. */
-static void check_limits(struct loading *l)
-{
-	const struct config *config = l->config;
-
-	if (config->worker.heartbeat_ms * 2 >= config->worker.lease_ms)
-		complain_pair(l, "worker", "heartbeat", "lease",
-			      "heartbeat must be less than half of lease");
-	if (config->engine.window_bytes > config->engine.budget_bytes / 2)
-		complain_pair(l, "engine", "window", "budget",
-			      "window must be at most half of budget");
-	if (config->engine.max_latency_ms < config->engine.poll_floor_ms)
-		complain_pair(l, "engine", "max_latency", "poll_floor",
-			      "max_latency must not be less than poll_floor");
+	must(a != NULL || b != NULL); /* the defaults agree */
+	buf_init(&sentence, 200);
+	buf_fmt(&sentence, "%s (", limit->small);
+	limit->put(&sentence, small);
+	buf_fmt(&sentence, ") must be %s %s (", limit->rule, limit->large);
+	limit->put(&sentence, large);
+	buf_c(&sentence, ')');
+	complain(l->complaints, a != NULL ? a->at : b->at, "%.*s", STR_ARG(buf_view(&sentence)));
+	buf_release(&sentence);
 }
 
 /* Resolves the profile of a table; NULL after complaining. */
@@ -57,16 +62,22 @@ static const struct profile *find_profile(struct loading *l, const struct config
 	struct str name = str_of(table->profile_name), word;
 	const struct profile *profile = profile_find(name);
 	struct nearest nearest;
+	struct buf list;
 
 	if (profile != NULL)
 		return profile;
 	nearest_init(&nearest, name);
-	for (size_t i = 0; profile_nth(i) != NULL; i++)
-		nearest_offer(&nearest, str_of(profile_nth(i)->name));
+	buf_init(&list, LIST_MAX);
+	for (size_t i = 0; (profile = profile_nth(i)) != NULL; i++) {
+		nearest_offer(&nearest, str_of(profile->name));
+		buf_fmt(&list, "%s%s", i == 0 ? "" : ", ", profile->name);
+	}
 	word = complaint_word(l->complaints, name);
 	complain(l->complaints, node_get(node, "profile")->at, "there is no profile '%.*s'",
 		 STR_ARG(word));
+	complaint_hint(l->complaints, "known profiles: %.*s", STR_ARG(buf_view(&list)));
 	complaint_nearest(l->complaints, &nearest);
+	buf_release(&list);
 	return NULL;
 }
 
@@ -75,10 +86,10 @@ static void hint_roles(struct loading *l, const struct profile *profile)
 {
 	struct buf list;
 
-	buf_init(&list, 1000);
+	buf_init(&list, LIST_MAX);
 	for (size_t i = 0; i < profile->n_roles; i++)
 		buf_fmt(&list, "%s%s", i == 0 ? "" : ", ", profile->roles[i].name);
-	complaint_hint(l->complaints, "its roles are %.*s", STR_ARG(buf_view(&list)));
+	complaint_hint(l->complaints, "known roles: %.*s", STR_ARG(buf_view(&list)));
 	buf_release(&list);
 }
 
@@ -97,10 +108,8 @@ static void resolve_role(struct loading *l, struct config_table *table, const st
 	word = complaint_word(l->complaints, str_of(table->role_name));
 	complain(l->complaints, node_get(node, "role")->at, "profile %s has no role '%.*s'",
 		 table->profile->name, STR_ARG(word));
-	if (nearest.best.n > 0)
-		complaint_nearest(l->complaints, &nearest);
-	else
-		hint_roles(l, table->profile);
+	hint_roles(l, table->profile);
+	complaint_nearest(l->complaints, &nearest);
 }
 
 /* Checks that a table has profile and role, or neither, and resolves them. */
@@ -260,7 +269,8 @@ void rules_check(struct loading *l)
 	struct map names;
 
 	map_init(&names);
-	check_limits(l);
+	for (size_t i = 0; i < ARRAY_N(limits); i++)
+		check_limit(l, &limits[i]);
 	check_tables(l, &names);
 	check_sinks(l, &names);
 	check_paths(l);

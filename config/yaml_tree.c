@@ -68,22 +68,20 @@ static bool check_text(struct str text, struct complaints *complaints)
 static void complain_syntax(struct reading *r)
 {
 	const yaml_parser_t *p = &r->parser;
-	struct str line = r->complaints->text;
+	struct str text = r->complaints->text;
+	struct mark at = mark_at(&p->problem_mark);
 
-	if (p->problem == NULL || p->error == YAML_READER_ERROR) {
-		complain(r->complaints, mark_of(r->complaints->text, p->problem_offset),
-			 "not valid YAML: %s", p->problem == NULL ? "unknown trouble" : p->problem);
-		return;
-	}
-	if (p->context == NULL)
-		complain(r->complaints, mark_at(&p->problem_mark), "not valid YAML: %s",
-			 p->problem);
+	if (p->problem == NULL || p->error == YAML_READER_ERROR)
+		complain(r->complaints, mark_of(text, p->problem_offset), "not valid YAML: %s",
+			 p->problem == NULL ? "unknown trouble" : p->problem);
+	else if (p->context == NULL)
+		complain(r->complaints, at, "not valid YAML: %s", p->problem);
+	else if (p->context_mark.line == at.line)
+		complain(r->complaints, at, "not valid YAML: %s, %s", p->problem, p->context);
 	else
-		complain(r->complaints, mark_at(&p->problem_mark),
-			 "not valid YAML: %s, %s that starts in line %zu", p->problem, p->context,
-			 p->context_mark.line + 1);
-	line = str_skip(line, p->problem_mark.index);
-	if (str_starts(line, STR("\t")))
+		complain(r->complaints, at, "not valid YAML: %s, %s that starts in line %zu",
+			 p->problem, p->context, p->context_mark.line + 1);
+	if (p->error == YAML_SCANNER_ERROR && str_starts(text_from(text, at), STR("\t")))
 		complaint_hint(r->complaints, "YAML is indented with blanks, not with tabs");
 }
 
@@ -300,6 +298,8 @@ struct node *yaml_tree(struct str text, struct arena *arena, struct complaints *
 
 	if (!check_text(text, complaints))
 		return NULL;
+	if (text.p == NULL) /* which the library does not take for an empty text */
+		text = STR("");
 	must(yaml_parser_initialize(&r.parser));
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text.p, text.n);
