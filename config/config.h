@@ -8,6 +8,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "config/option.h"
@@ -74,11 +75,12 @@ struct config {
 	size_t n_tables;
 	struct config_sink *sinks;
 	size_t n_sinks;
+	struct arena arena; /* all of the above lives in it */
 };
 
 /*
  * Reads `text`, called `file` in messages. `types` are the sink types that exist. On errors returns NULL
- * and appends all of them, ready to print, to `complaints`. Freed with config_free.
+ * and appends all of them, ready to print, to `complaints`. Freed with config_free (NULL is fine).
  */
 struct config *config_parse(struct str file, struct str text, const struct sink_type *const *types,
 			    size_t n_types, struct buf *complaints);
