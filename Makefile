@@ -101,8 +101,12 @@ endif
 
 $(B)/ddbtap: $(B)/obj/consumer/main.o $(LIB_OBJ) $(BASE_OBJ)
 $(B)/ddbfake: $(FAKE_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
+$(B)/ddbfake: PKG_LIBS = $(shell pkg-config --libs libssl libcrypto libdeflate)
 $(B)/simulator: $(SIM_OBJ) $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
+# The fake's pure parts have unit tests too.
+$(B)/unit/fake_http_test: $(B)/obj/tests/fake/fake_http.o
+$(B)/unit/fake_auth_test: $(patsubst %,$(B)/obj/tests/fake/fake_%.o,auth http reply)
 $(BENCH_BIN): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(FUZZ_BIN): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIB_OBJ) $(BASE_OBJ)
 $(REPLAY_BIN): $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(LIB_OBJ) $(BASE_OBJ)
