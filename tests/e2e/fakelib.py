@@ -30,6 +30,7 @@ class Fake:
             r"ddbfake: listening with TLS on 127\.0\.0\.1:(\d+)$")
         self.url = f"http://127.0.0.1:{self.port}"
         self.tls_url = f"https://127.0.0.1:{self.tls_port}"
+        self.client_options = {}  # for all clients
 
     def _read_port(self, pattern):
         line = self.process.stdout.readline().rstrip("\n")
@@ -90,7 +91,7 @@ class Fake:
                     "aws_access_key_id": ACCESS, "aws_secret_access_key": SECRET}
         config = {"retries": {"total_max_attempts": 1}, "read_timeout": 10, "connect_timeout": 5}
         config.update(options.pop("config", {}))
-        settings.update(options)
+        settings.update(self.client_options, **options)
         return boto3.client(service, config=Config(**config), **settings)
 
 
