@@ -80,7 +80,8 @@ class Fake:
         """The log of writes from a number on."""
         found = []
         while True:
-            lines = self.admin_text("writes", **{"from": start + len(found)}, **params).splitlines()
+            text = self.admin_text("writes", **{"from": start + len(found)}, **params)
+            lines = text.split("\n")[:-1]  # splitlines() would split strings at U+2028
             found += map(json.loads, lines)
             if not lines or "count" in params:
                 return found

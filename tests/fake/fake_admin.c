@@ -117,6 +117,17 @@ static bool admin_trim(struct admin *admin)
 			 service_trim(fake->service, param(admin, "table"), (int64_t)before));
 }
 
+/* Deletes an item as expiry does. */
+static bool admin_ttl(struct admin *admin)
+{
+	struct fake *fake = admin->fake;
+	struct str key = param(admin, "key");
+
+	return service_ttl_delete(fake->service, param(admin, "table"), key,
+				  fake_clock_model(&fake->clock)) ||
+	       admin_error(admin, 404, "no such table or item", key);
+}
+
 /* Makes all shard iterators expired. */
 static bool admin_expire_iterators(struct admin *admin)
 {
@@ -332,6 +343,7 @@ static const struct {
 	{"roll", admin_roll},
 	{"split", admin_split},
 	{"trim", admin_trim},
+	{"ttl", admin_ttl},
 	{"expire-iterators", admin_expire_iterators},
 	{"set", admin_set},
 	{"fault", admin_fault},

@@ -10,6 +10,7 @@ enum option_kind {
 	OPTION_PERCENT, /* unsigned */
 	OPTION_COUNT, /* unsigned, at least 1 */
 	OPTION_SECONDS, /* to int64_t milliseconds */
+	OPTION_MS, /* int64_t, not negative */
 	OPTION_SIGNED, /* int64_t */
 	OPTION_CREDENTIALS,
 	OPTION_DENY,
@@ -55,6 +56,8 @@ static const struct option_row rows[] = {
 	 AT(service.retention_ms), YEAR_SECONDS},
 	{"iterator-life", "SECONDS", "older shard iterators are expired (900)", OPTION_SECONDS,
 	 AT(service.iterator_life_ms), YEAR_SECONDS},
+	{"create-ms", "MS", "how long a table is CREATING or UPDATING (50)", OPTION_MS,
+	 AT(service.create_ms), 3600000},
 	{"lie-open-parent", "PERCENT", "listings that show a closed parent as open (0)",
 	 OPTION_PERCENT, AT(service.lie_open_parent), 100},
 	{"lie-missing-child", "PERCENT", "listings that leave out new children (0)", OPTION_PERCENT,
@@ -104,8 +107,8 @@ static bool store_number(struct fake_options *options, const struct option_row *
 	if (number > row->most || (row->kind == OPTION_COUNT && number == 0))
 		return error_set(err, ERROR_USAGE, "--%s %s is out of range: at most %llu",
 				 row->name, value, (unsigned long long)row->most);
-	if (row->kind == OPTION_SECONDS)
-		signed_number = (int64_t)number * 1000;
+	if (row->kind == OPTION_SECONDS || row->kind == OPTION_MS)
+		signed_number = (int64_t)number * (row->kind == OPTION_SECONDS ? 1000 : 1);
 	if (row->kind == OPTION_NUMBER)
 		*(uint64_t *)(void *)to = number;
 	else if (row->kind == OPTION_PERCENT || row->kind == OPTION_COUNT)
@@ -151,6 +154,7 @@ static bool store(struct fake_options *options, const struct option_row *row, co
 	case OPTION_PERCENT:
 	case OPTION_COUNT:
 	case OPTION_SECONDS:
+	case OPTION_MS:
 	case OPTION_SIGNED:
 		return store_number(options, row, value, err);
 	case OPTION_CREDENTIALS:
