@@ -89,10 +89,8 @@ static void json_refuses_the_malformed(void)
 		"{\"a\":1 \"b\":2}", "{\"a\":1}}", "{}{}", "[][]", ":", ",", "{null:1}", "[1,2}",
 		"{\"a\":[}", "[\"a\":1]", "{\"a\":1;}", "[\"\"", "[\"\",",
 		/* white space and signs of other formats */
-		"\v1", "\f1",
-		"\xC2\xA0"
-		"1",
-		"\xEF\xBB\xBF{}", "//x\n1", "/**/1", "1#", "[1]x", "\x01", "(1)"};
+		"\v1", "\f1", "\302\2401", "\xEF\xBB\xBF{}", "//x\n1", "/**/1", "1#", "[1]x",
+		"\x01", "(1)"};
 
 	for (size_t i = 0; i < ARRAY_N(bad); i++) {
 		if (!CHECK(!accepts(str_of(bad[i]))))
