@@ -103,6 +103,7 @@ endif
 
 $(B)/ddbtap: $(B)/obj/consumer/main.o $(LIB_OBJ) $(BASE_OBJ)
 $(B)/ddbfake: $(FAKE_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
+$(B)/ddbfake: PKG_LIBS = $(shell pkg-config --libs libssl libcrypto libdeflate)
 $(B)/simulator: $(SIM_OBJ) $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(PROPERTY_BIN): $(B)/property/%: $(B)/obj/tests/property/%.o $(LIB_OBJ) $(BASE_OBJ)
@@ -198,3 +199,8 @@ clean:
 	lint format docs clean-room install uninstall clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
+
+# For tools/lint.sh: how to compile one file.
+print-flags: $(GEN)/stamp
+	@echo '$(BASE_FLAGS) $(PKG_CFLAGS)'
+.PHONY: print-flags

@@ -65,7 +65,7 @@ static bool declare(struct loader *loader, struct map *map, struct str name, voi
 }
 
 /* `name` as a JSON string in the schema's arena; a `member` is framed as `,"name":`. */
-static struct str json_text(struct loader *loader, struct str name, bool member)
+static struct str name_text(struct loader *loader, struct str name, bool member)
 {
 	buf_clear(&loader->text);
 	if (member)
@@ -110,7 +110,7 @@ static bool load_enum(struct loader *loader, struct str scope,
 					 STR_ARG(type->name));
 		type->values[i] = (struct enum_value){.number = from->value[i]->number,
 						      .order = (uint32_t)i,
-						      .text = json_text(loader, name, false)};
+						      .text = name_text(loader, name, false)};
 	}
 	type->first = type->values[0].number;
 	qsort(type->values, from->n_value, sizeof(type->values[0]), by_value);
@@ -214,7 +214,7 @@ static bool load_field(struct loader *loader, const Google__Protobuf__FieldDescr
 				 (int)from->number);
 	field->number = (uint32_t)from->number;
 	field->name = arena_str(&loader->schema->arena, name);
-	field->member = json_text(loader, name, true);
+	field->member = name_text(loader, name, true);
 	if (!(from->has_type && scalar_kind(from->type, field)) && !link_type(loader, from, field))
 		return false;
 	field->repeated = from->has_label && from->label == PB_LABEL(REPEATED);
@@ -254,7 +254,7 @@ static struct str unknown_member(struct loader *loader, const struct message *me
 			i = 0;
 		}
 	}
-	member = json_text(loader, buf_view(&name), true);
+	member = name_text(loader, buf_view(&name), true);
 	buf_release(&name);
 	return member;
 }
