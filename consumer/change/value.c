@@ -67,7 +67,7 @@ void value_put_number(struct buf *buf, struct str text)
 	struct number number;
 
 	must(number_parse(text, &number));
-	while (number.whole.n > 1 && number.whole.p[0] == '0')
+	while (number.whole.n > 0 && number.whole.p[0] == '0')
 		number.whole = str_skip(number.whole, 1);
 	if (number.minus)
 		buf_c(buf, '-');

@@ -70,6 +70,7 @@ static void malformed_values_keep_their_text(void)
 		{"{\"B\":\"AAE\"}", "not base64"},
 		{"{\"B\":\"A===\"}", "not base64"},
 		{"{\"B\":\"AA=A\"}", "not base64"},
+		{"{\"B\":\"AA-=\"}", "not base64"},
 		{"{\"B\":\"A-E_\"}", "not base64"},
 		{"{\"BOOL\":\"true\"}", "its content is not true or false"},
 		{"{\"BOOL\":null}", "its content is not true or false"},
