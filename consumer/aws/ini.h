@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-/* A section's header, taken apart: "[profile x]" has kind "profile" and name "x", "[x]" has no kind. */
+/* A section's header: "[profile x]" or "[profile "x"]" has kind "profile", "[x]" has an empty one. */
 struct ini_section {
 	struct str kind, name;
 };

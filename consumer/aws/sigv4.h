@@ -28,14 +28,14 @@ enum { SIGN_HASH_N = 32, SIGN_NAME_MAX = 64 };
 struct signer {
 	char region[SIGN_NAME_MAX];
 	char service[SIGN_NAME_MAX];
-	/* The cached key and what it was made of. */
-	char date[8];
-	unsigned char secret_hash[SIGN_HASH_N];
+	/* The cached key, and the secret and date that it was made of. */
 	unsigned char key[SIGN_HASH_N];
-	bool has_key;
-	/* OpenSSL's, opaque here. */
-	void *digest, *digest_ctx, *mac_ctx;
-	struct buf scratch;
+	char secret[CREDENTIALS_KEY_MAX + 1];
+	char date[9];
+	struct evp_md_st *digest;
+	struct evp_md_ctx_st *digest_ctx;
+	struct evp_mac_ctx_st *mac_ctx;
+	struct buf text; /* what is being hashed or signed */
 };
 
 /* One request to be signed. A header whose value is empty is neither sent nor signed. */
@@ -60,8 +60,8 @@ void signer_init(struct signer *signer, struct str region, struct str service);
 /* Wipes the keys and frees the contexts. */
 void signer_release(struct signer *signer);
 
-/* Signs `request`; false only when the access key is too long to be one. Never blocks. */
-bool signer_sign(struct signer *signer, const struct credentials *credentials,
-		 const struct sign_request *request, struct signature *out) MUST_CHECK;
+/* Signs `request` with keys that credentials_set accepted. */
+void signer_sign(struct signer *signer, const struct credentials *credentials,
+		 const struct sign_request *request, struct signature *out);
 
 #endif
