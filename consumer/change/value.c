@@ -255,7 +255,7 @@ static const char *read_tagged(struct json *json, struct value *out)
 	return error;
 }
 
-void value_read(struct json *json, struct value *out)
+void value_scan(struct json *json, struct value *out)
 {
 	enum json_kind kind = json_peek(json);
 	const char *from = json->p, *error;

@@ -142,7 +142,7 @@ static size_t read_attributes(struct str image, struct attribute *attributes)
 		if (n == ATTRIBUTES_MAX)
 			return n + 1;
 		attributes[n].name = name;
-		value_read(&json, &attributes[n].value);
+		value_scan(&json, &attributes[n].value);
 		n++;
 	}
 	return n;

@@ -10,7 +10,7 @@ static struct value read_one(const char *text)
 	struct json json;
 
 	json_init(&json, str_of(text));
-	value_read(&json, &value);
+	value_scan(&json, &value);
 	CHECK(json_end(&json));
 	CHECK_STR(value.text, text);
 	return value;
@@ -104,7 +104,7 @@ static void malformed_json_is_the_readers_error(void)
 		struct json json;
 
 		json_init(&json, str_of(cases[i]));
-		value_read(&json, &value);
+		value_scan(&json, &value);
 		CHECK(!json_end(&json));
 		CHECK_INT(value.tag, VALUE_BAD);
 		CHECK(value.error != NULL);
@@ -123,7 +123,7 @@ static void values_follow_one_another(void)
 			     "\"d\":{\"SS\":[]}}"));
 	json_enter(&json, JSON_OBJECT);
 	while (json_key(&json, &name)) {
-		value_read(&json, &value);
+		value_scan(&json, &value);
 		CHECK_STR(value_tag_word(value.tag), tags[n++]);
 	}
 	CHECK(json_end(&json));
