@@ -922,9 +922,9 @@ static void random_step(struct fixture *f, struct rng *rng)
 	uint64_t dice = rng_below(rng, 1000);
 
 	f->now_ms += (int64_t)rng_below(rng, 2000);
-	if (dice < 10) {
+	if (dice < 10 && (f->now_ms - T0) / HOUR_MS % 8 == 0) {
 		CHECK(service_roll(f->service, STR("tab"), f->now_ms));
-	} else if (dice < 25) {
+	} else if (dice < 25 && f->now_ms - T0 < HOUR_MS) {
 		CHECK(service_split(f->service, STR("tab"), f->now_ms));
 	} else if (dice < 600) {
 		put(f, sk, v);
