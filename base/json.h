@@ -42,9 +42,9 @@ struct json {
 	const char *p, *start, *end;
 	const char *error; /* static words, NULL while all is well */
 	unsigned depth;
-	bool first;   /* nothing was read of the innermost open object or array yet */
+	bool first; /* nothing was read of the innermost open object or array yet */
 	bool escaped; /* the string read last has a backslash in it */
-	bool high;    /* a byte above 0x7F was read in a string: UTF-8 is still to be checked */
+	bool high; /* a byte above 0x7F was read in a string: UTF-8 is still to be checked */
 };
 
 /* Starts reading `text`, which must stay as long as the slices are used. */

@@ -84,6 +84,8 @@ static void keep_printable(char *to, size_t n, struct str s)
 			to[at++] = ' ';
 		gap = !ok;
 	}
+	if (at > 0 && to[at - 1] == ' ')
+		at--;
 	to[at] = '\0';
 }
 
