@@ -9,6 +9,7 @@ static const struct verb *const verbs[] = {
 	&verb_check,
 	&verb_decode,
 	&verb_help,
+	&verb_run,
 	&verb_version,
 };
 

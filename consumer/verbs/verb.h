@@ -30,7 +30,7 @@ struct program {
 	size_t n_sinks;
 };
 
-extern const struct verb verb_check, verb_decode, verb_help, verb_version;
+extern const struct verb verb_check, verb_decode, verb_help, verb_run, verb_version;
 
 /* Runs the verb that the command line names; returns the exit status. */
 int verb_dispatch(int argc, char **argv, const struct program *program);
