@@ -4,6 +4,7 @@
 #   tests/e2e/config.sh [PROGRAM]     ./ddbtap by default
 set -u
 program=$(realpath "${1:-./ddbtap}")
+[ -x "$program" ] || { echo "not ok config.sh: there is no $program"; exit 1; }
 cd "$(dirname "$0")/../.." || exit 1
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -118,7 +119,7 @@ for arguments in help --help -h 'help decode' 'decode --help' 'check -h' version
 done
 want_out "ddbtap $(cat VERSION)"
 [ "$(wc -l <"$scratch/out")" -eq 2 ] || bad 'not two lines'
-for verb in check decode help version; do
+for verb in $("$program" help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
 	run help "$verb"
 	want_out "usage: ddbtap $verb"
 	run "$verb" --help
