@@ -29,6 +29,7 @@ struct service_options {
 	unsigned lie_missing_child; /* DescribeStream leaves out children younger than 2 s */
 	unsigned empty_page;        /* GetRecords answers with no records although there are some, and moves on */
 	unsigned short_page;        /* GetRecords answers with fewer records than it could */
+	int64_t create_ms;          /* 50 ms: how long a table is CREATING or UPDATING */
 };
 
 /* The defaults of the real service, no lies. */
@@ -56,6 +57,11 @@ bool service_roll(struct service *service, struct str table, int64_t now_ms);  /
 bool service_split(struct service *service, struct str table, int64_t now_ms); /* one open shard 1 -> 2 */
 /* Trims all records older than `before_ms`, and forgets closed shards that became empty by it. */
 bool service_trim(struct service *service, struct str table, int64_t before_ms);
+/*
+ * Deletes an item as the process behind TTL does: the record has a userIdentity. `key` is DynamoDB
+ * JSON. False when there is no such table or item.
+ */
+bool service_ttl_delete(struct service *service, struct str table, struct str key, int64_t now_ms);
 /* Makes every iterator handed out so far expired. */
 void service_expire_iterators(struct service *service);
 
