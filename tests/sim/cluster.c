@@ -76,7 +76,7 @@ static void cover_engine(struct cluster *cluster, const struct engine *engine)
 }
 
 /* Frees a worker's engine, sinks and process, in that order. */
-static void worker_clear(struct worker *worker)
+static void cluster_clear(struct worker *worker)
 {
 	struct cluster *cluster = worker->cluster;
 
@@ -99,7 +99,7 @@ void cluster_release(struct cluster *cluster)
 	size_t at = 0;
 
 	for (size_t i = 0; i < cluster->n_workers; i++)
-		worker_clear(&cluster->workers[i]);
+		cluster_clear(&cluster->workers[i]);
 	cover_world(cluster);
 	world_unset(&cluster->world, &cluster->sample);
 	pollwatch_release(&cluster->polls);
@@ -143,6 +143,8 @@ struct ledger_table *cluster_table(struct cluster *cluster, const char *name, un
 {
 	size_t i = cluster->n_tables;
 	struct engine_table *engine_table = &cluster->engine_tables[i];
+	struct service_options *service = service_options(cluster->world.service);
+	int64_t create_ms = service->create_ms;
 	struct buf body;
 
 	must(i < CLUSTER_TABLES);
@@ -151,7 +153,9 @@ struct ledger_table *cluster_table(struct cluster *cluster, const char *name, un
 	cluster->n_tables++;
 	if (shards == 0)
 		return cluster->tables[i];
-	service_options(cluster->world.service)->shards_per_table = shards;
+	/* This table is active at once; the engines' own table is not. */
+	service->shards_per_table = shards;
+	service->create_ms = 0;
 	buf_init(&body, REQUEST_MAX);
 	buf_fmt(&body,
 		"{\"TableName\":\"%s\",\"BillingMode\":\"PAY_PER_REQUEST\","
@@ -161,8 +165,7 @@ struct ledger_table *cluster_table(struct cluster *cluster, const char *name, un
 		"\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"}}",
 		name);
 	admin(cluster, STR("DynamoDB_20120810.CreateTable"), &body);
-	/* The table is active before anything else happens; the engine's own table is on its own. */
-	service_tick(cluster->world.service, world_wall_ms(&cluster->world));
+	service->create_ms = create_ms;
 	cluster->ledger.stale = true;
 	return cluster->tables[i];
 }
@@ -253,7 +256,7 @@ static void reap(struct world_event *event)
 {
 	struct worker *worker = CONTAINER_OF(event, struct worker, reap);
 
-	worker_clear(worker);
+	cluster_clear(worker);
 }
 
 /* struct engine_options: the engine has stopped. */
@@ -264,7 +267,7 @@ static void stopped(void *arg, const struct error *why)
 
 	world_note(world, worker->id, "stopped: %s",
 		   why->code == ERROR_NONE ? "drained" : why->text);
-	worker->end = WORKER_STOPPED_BY_ITSELF;
+	worker->end = END_STOPPED;
 	worker->why = *why;
 	worker->reap.run = reap;
 	world_set(world, &worker->reap, world->now_ms);
@@ -278,7 +281,7 @@ static bool always_dead(struct str boot, struct str process)
 	return true;
 }
 
-void worker_start(struct worker *worker)
+void cluster_start(struct worker *worker)
 {
 	struct cluster *cluster = worker->cluster;
 	struct engine_options options = cluster->options;
@@ -316,13 +319,13 @@ void worker_start(struct worker *worker)
 	options.arg = worker;
 	cluster->polls.floor_ms = options.poll_floor_ms;
 	world_note(&cluster->world, worker->id, "starts as incarnation %u", worker->proc->life);
-	worker->end = WORKER_RUNS;
+	worker->end = END_NONE;
 	worker->started_ms = cluster->world.now_ms;
 	worker->engine = engine_new(&worker->proc->io, &options);
 	engine_start(worker->engine);
 }
 
-void worker_crash(struct worker *worker)
+void cluster_crash(struct worker *worker)
 {
 	if (worker->engine == NULL)
 		return;
@@ -331,11 +334,11 @@ void worker_crash(struct worker *worker)
 		worker->cluster->coverage->crash++;
 	for (size_t i = 0; i < worker->cluster->n_targets; i++)
 		target_crash(worker->sinks[i]);
-	worker->end = WORKER_CRASHED;
-	worker_clear(worker);
+	worker->end = END_CRASHED;
+	cluster_clear(worker);
 }
 
-void worker_drain(struct worker *worker)
+void cluster_drain(struct worker *worker)
 {
 	if (worker->engine == NULL)
 		return;
@@ -345,7 +348,7 @@ void worker_drain(struct worker *worker)
 	engine_drain(worker->engine);
 }
 
-void worker_pause(struct worker *worker)
+void cluster_pause(struct worker *worker)
 {
 	if (worker->engine == NULL || worker->proc->paused)
 		return;
@@ -353,7 +356,7 @@ void worker_pause(struct worker *worker)
 	proc_pause(worker->proc);
 }
 
-void worker_resume(struct worker *worker)
+void cluster_resume(struct worker *worker)
 {
 	if (worker->engine == NULL || !worker->proc->paused)
 		return;

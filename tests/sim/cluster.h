@@ -17,7 +17,7 @@ enum { CLUSTER_TABLES = 4, CLUSTER_WORKERS = 4, CLUSTER_STEPS_MAX = 128, CLUSTER
 #define CLUSTER_CHECKPOINTS "ddbtap-checkpoints"
 
 /* How a worker's last life ended. */
-enum worker_end { WORKER_NOT_STARTED, WORKER_RUNS, WORKER_CRASHED, WORKER_STOPPED_BY_ITSELF };
+enum worker_end { END_NONE, END_CRASHED, END_STOPPED };
 
 struct worker {
 	struct cluster *cluster;
@@ -97,11 +97,11 @@ void cluster_stream(struct cluster *cluster, const char *table, bool on);
 void cluster_drop_table(struct cluster *cluster, const char *table);
 
 /* Starts a worker that does not run; ends one as kill -9 does; asks one to drain. */
-void worker_start(struct worker *worker);
-void worker_crash(struct worker *worker);
-void worker_drain(struct worker *worker);
-void worker_pause(struct worker *worker);
-void worker_resume(struct worker *worker);
+void cluster_start(struct worker *worker);
+void cluster_crash(struct worker *worker);
+void cluster_drain(struct worker *worker);
+void cluster_pause(struct worker *worker);
+void cluster_resume(struct worker *worker);
 
 /* Runs for so long; false when an invariant broke. */
 bool cluster_run(struct cluster *cluster, int64_t ms);

@@ -179,17 +179,17 @@ static void do_worker(struct run *run)
 
 	if (worker->engine == NULL) {
 		if (run->cluster.world.lives < LEDGER_LIVES - 10)
-			worker_start(worker);
+			cluster_start(worker);
 	} else if (worker->proc->paused) {
-		worker_resume(worker);
+		cluster_resume(worker);
 	} else if (rng_chance(run->rng, 50)) {
-		worker_crash(worker);
+		cluster_crash(worker);
 		if (rng_chance(run->rng, 60))
-			worker_start(worker);
+			cluster_start(worker);
 	} else if (rng_chance(run->rng, 50)) {
-		worker_pause(worker);
+		cluster_pause(worker);
 	} else {
-		worker_drain(worker);
+		cluster_drain(worker);
 	}
 	cluster_disturbed(&run->cluster);
 }
@@ -286,7 +286,7 @@ static bool disturbed(const struct run *run)
 		const struct worker *worker = &run->cluster.workers[i];
 
 		bad = bad || worker->engine == NULL || worker->proc->paused ||
-		      worker->end != WORKER_RUNS;
+		      worker->end != END_NONE;
 	}
 	return bad;
 }
@@ -325,16 +325,16 @@ static void calm(struct run *run)
 	for (size_t i = 0; i < cluster->n_targets; i++)
 		target_set_mode(&cluster->targets[i], TARGET_FAST, 0);
 	for (size_t i = 0; i < cluster->n_workers; i++) {
-		worker_resume(&cluster->workers[i]);
+		cluster_resume(&cluster->workers[i]);
 		if (cluster->workers[i].engine == NULL)
-			worker_start(&cluster->workers[i]);
+			cluster_start(&cluster->workers[i]);
 	}
 	/* A worker that was asked to leave may still do so; start it again when it has. */
 	for (int i = 0; i < 20 && !cluster->world.failed; i++) {
 		cluster_run(cluster, 1000);
 		for (size_t k = 0; k < cluster->n_workers; k++) {
 			if (cluster->workers[k].engine == NULL)
-				worker_start(&cluster->workers[k]);
+				cluster_start(&cluster->workers[k]);
 		}
 		if (oracle_settled(cluster))
 			break;
@@ -360,7 +360,7 @@ bool random_run(uint64_t seed, enum plant plant, struct world_trace *trace,
 	for (int64_t i = 0; i < slices / 10 && rng_chance(run->rng, 50); i++)
 		do_writes(run);
 	for (size_t i = 0; i < run->cluster.n_workers; i++)
-		worker_start(&run->cluster.workers[i]);
+		cluster_start(&run->cluster.workers[i]);
 	for (int64_t i = 0; i < slices && !run->cluster.world.failed; i++)
 		slice(run);
 	if (!run->cluster.world.failed)

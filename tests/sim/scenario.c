@@ -311,31 +311,31 @@ static void do_start(struct line *line)
 		return;
 	}
 	worker->vouched = !str_eq(word(line, 2), STR("unvouched"));
-	worker_start(worker);
+	cluster_start(worker);
 }
 
 /* crash WORKER */
 static void do_crash(struct line *line)
 {
-	worker_crash(worker_named(line));
+	cluster_crash(worker_named(line));
 }
 
 /* drain WORKER */
 static void do_drain(struct line *line)
 {
-	worker_drain(worker_named(line));
+	cluster_drain(worker_named(line));
 }
 
 /* pause WORKER */
 static void do_pause(struct line *line)
 {
-	worker_pause(worker_named(line));
+	cluster_pause(worker_named(line));
 }
 
 /* resume WORKER */
 static void do_resume(struct line *line)
 {
-	worker_resume(worker_named(line));
+	cluster_resume(worker_named(line));
 }
 
 /* clock WORKER DURATION: its wall clock is wrong by so much */
