@@ -71,6 +71,7 @@ MODEL_SRC := $(wildcard tests/model/*.c)
 FAKE_SRC := $(wildcard tests/fake/*.c)
 SIM_SRC := $(wildcard tests/sim/*.c)
 UNIT_SRC := $(wildcard tests/unit/*_test.c)
+PROPERTY_SRC := $(wildcard tests/property/*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
 BENCH_SRC := $(wildcard tests/bench/*_bench.c)
 
@@ -82,6 +83,7 @@ MODEL_OBJ := $(call obj,$(MODEL_SRC))
 FAKE_OBJ := $(call obj,$(FAKE_SRC))
 SIM_OBJ := $(call obj,$(SIM_SRC))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
+PROPERTY_BIN := $(PROPERTY_SRC:tests/property/%.c=$(B)/property/%)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 REPLAY_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/replay/%)
 BENCH_BIN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%)
@@ -101,13 +103,16 @@ endif
 
 $(B)/ddbtap: $(B)/obj/consumer/main.o $(LIB_OBJ) $(BASE_OBJ)
 $(B)/ddbfake: $(FAKE_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
+$(B)/ddbfake: PKG_LIBS = $(shell pkg-config --libs libssl libcrypto libdeflate)
 $(B)/simulator: $(SIM_OBJ) $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
+$(PROPERTY_BIN): $(B)/property/%: $(B)/obj/tests/property/%.o $(LIB_OBJ) $(BASE_OBJ)
 $(BENCH_BIN): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(FUZZ_BIN): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIB_OBJ) $(BASE_OBJ)
 $(REPLAY_BIN): $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(LIB_OBJ) $(BASE_OBJ)
 
-$(B)/ddbtap $(B)/ddbfake $(B)/simulator $(UNIT_BIN) $(BENCH_BIN) $(FUZZ_BIN) $(REPLAY_BIN):
+$(B)/ddbtap $(B)/ddbfake $(B)/simulator $(UNIT_BIN) $(PROPERTY_BIN) $(BENCH_BIN) $(FUZZ_BIN) \
+$(REPLAY_BIN):
 	$(call say,LD      $@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -143,6 +148,7 @@ $(GEN)/stamp: $(GEN)/google/protobuf/descriptor.pb-c.c $(GEN)/vinyldns_desc.c
 	@touch $@
 
 unit: $(UNIT_BIN)
+property: $(PROPERTY_BIN)
 simulator: $(B)/simulator
 fuzzers: $(FUZZ_BIN)
 replays: $(REPLAY_BIN)
@@ -189,7 +195,7 @@ clean:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all unit simulator fuzzers replays benches deps dev-deps test check sim fuzz mutants bench demo \
+.PHONY: all unit property simulator fuzzers replays benches deps dev-deps test check sim fuzz mutants bench demo \
 	lint format docs clean-room install uninstall clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -9,8 +9,9 @@
  *	... the loop runs ...
  *	engine_drain(engine);			stop reading, finish, checkpoint, give leases back
  *	... options.stopped is called, once, from the loop ...
- *	engine_free(engine);			allowed at any moment: what was not acknowledged is read
- *						again by the next one, as after a crash
+ *	... close the sinks ...
+ *	engine_free(&engine);			allowed at any moment, once the sinks are closed: what was
+ *						not acknowledged is read again by the next one
  *
  * The story of one change: discovery.c finds its shard; worker.c and checkpoint.c take the shard's
  * lease row; reader.c fetches the page that it is in; batch.c scans and encodes the page; cursor.c hands
@@ -29,7 +30,7 @@ struct engine;
 
 struct engine_table {
 	struct str name;
-	bool latest;   /* without a checkpoint, start at the tip instead of the oldest record */
+	bool latest; /* without a checkpoint, start at the tip instead of the oldest record */
 	bool gap_fail; /* a gap stops its shard instead of being reported and passed */
 	/* One per sink, in their order; NULL: this sink does not get this table. */
 	const struct encoder *encoders[ENGINE_SINKS_MAX];
@@ -37,7 +38,7 @@ struct engine_table {
 
 struct engine_sink {
 	struct str name; /* the sink's durable identity: [A-Za-z0-9_-]+ */
-	struct sink *sink; /* open; stays the caller's, who closes it after engine_free */
+	struct sink *sink; /* open; stays the caller's, who closes it before engine_free */
 };
 
 struct engine_options {
@@ -85,7 +86,7 @@ struct engine_stats {
 	uint64_t gaps, retries, throttled, checkpoint_writes, detaches, rejoins;
 	int64_t budget_used_bytes, budget_peak_bytes;
 	int64_t window_peak_bytes; /* the fullest window of any cursor so far, over-commit included */
-	unsigned readers_peak;     /* the most readers one shard has had at once */
+	unsigned readers_peak; /* the most readers one shard has had at once */
 	unsigned shards_known, shards_owned;
 	bool caught_up; /* every sink has everything up to the tips that were last seen */
 };
@@ -94,9 +95,9 @@ void engine_stats(const struct engine *engine, struct engine_stats *out);
 /* What an observer may ask about one table. */
 struct engine_table_stats {
 	uint64_t records; /* read since the start */
-	int64_t lag_ms;   /* by wall clock: how old the oldest change may be that a sink lacks */
+	int64_t lag_ms; /* by wall clock: how old the oldest change may be that a sink lacks */
 	int64_t headroom_ms; /* until the oldest such change passes the stream's retention */
-	const char *state;   /* "starting", "current", "behind", "blocked" or "failed" */
+	const char *state; /* "starting", "current", "behind", "blocked" or "failed" */
 };
 void engine_table_stats(struct engine *engine, size_t table, struct engine_table_stats *out);
 
