@@ -65,6 +65,7 @@ struct ledger_table {
 	bool gap_fail;
 	bool sinks[LEDGER_SINKS]; /* which get this table */
 	uint64_t n_writes;
+	const struct ledger_shard *first; /* the first whose row was written; NULL: none yet */
 };
 
 /* One write of the model's log, and where it belongs. */

@@ -202,8 +202,7 @@ void pollwatch_served(struct pollwatch *watch, const struct world_call *call)
 
 		if (poll == NULL)
 			return;
-		poll->full = call->answer.n >= PAGE_FULL_BYTES ||
-			     count_records(call->answer) >= poll->limit;
+		poll->full = count_records(call->answer) >= poll->limit;
 		add_iterator(watch, member(call->answer, "NextShardIterator"), poll->chain);
 	}
 }
@@ -217,6 +216,6 @@ void pollwatch_ended(struct pollwatch *watch, const struct world_call *call, boo
 	poll = map_remove(&watch->calls, id_key(&call->id));
 	if (poll == NULL)
 		return;
-	poll->chain->hurry = !ok || poll->full;
+	poll->chain->hurry = !ok || poll->full || call->answer.n >= PAGE_FULL_BYTES;
 	mem_free(poll);
 }
