@@ -199,3 +199,8 @@ clean:
 	lint format docs clean-room install uninstall clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
+
+# For tools/lint.sh: how to compile one file.
+print-flags: $(GEN)/stamp
+	@echo '$(BASE_FLAGS) $(PKG_CFLAGS)'
+.PHONY: print-flags
