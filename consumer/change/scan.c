@@ -30,7 +30,7 @@ static void read_op(struct json *json, struct record *record)
 		json_fail(json, "a record has an unknown eventName");
 }
 
-/* Reads userIdentity, which tells a removal by time-to-live; the API and Lambda spell it differently. */
+/* Reads userIdentity, which tells a removal by time-to-live; writers differ in its spelling. */
 static void read_identity(struct json *json, struct record *record)
 {
 	struct str key;
