@@ -423,6 +423,7 @@ void checkpoint_consider_delete(struct shard *shard)
 	struct buf key;
 
 	if (!shard->has_row || shard->row_call != NULL || engine->draining ||
+	    io_now_ms(engine->io) - shard->done_ms < ROW_LINGER_MS ||
 	    (shard->lease != LEASE_OWNED && shard->lease != LEASE_FREE) ||
 	    !lineage_row_unneeded(shard))
 		return;

@@ -21,6 +21,8 @@
 
 enum {
 	RETENTION_MS = DAY_MS, /* what a stream keeps */
+	/* A finished row stays for so long: a write that was delayed on its way must still find it. */
+	ROW_LINGER_MS = 10 * MINUTE_MS,
 	POLL_RESERVE_BYTES = 2 << 20,
 	ANSWER_MAX_BYTES = 16 << 20, /* of one page of records */
 	DELIVERY_MAX_BYTES = 1 << 20, /* a larger delivery holds one record */
@@ -118,6 +120,7 @@ struct shard {
 	struct list
 		child_link; /* in parent->children; in stream->orphans while the parent is unknown */
 	/* The row. */
+	int64_t done_ms; /* when it became done, in this life of the process */
 	bool has_row, ours;
 	char *owner; /* when it is another's; NULL: nobody's or ours */
 	int64_t counter;
