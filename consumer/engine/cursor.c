@@ -218,12 +218,26 @@ void cursor_flight_done(struct cursor *cu)
 	cursor_pump(cu);
 }
 
+/* Whether a delivery was refused, and later ones that the sink holds have not ended yet. */
+static bool refused(const struct cursor *cu)
+{
+	list_each(it, &cu->flights, spare)
+	{
+		const struct flight *flight = CONTAINER_OF(it, struct flight, node);
+
+		if (flight->done && flight->result != DELIVERY_OK)
+			return true;
+	}
+	return false;
+}
+
 /* Submits deliveries of queued events, as far as limits allow. */
 static void submit(struct cursor *cu)
 {
 	struct engine *engine = engine_of(cu);
 
-	if (!worker_may_deliver(engine) || cu->shard->state != SHARD_OWNED)
+	/* What is submitted after a refusal would overtake what was refused. */
+	if (!worker_may_deliver(engine) || cu->shard->state != SHARD_OWNED || refused(cu))
 		return;
 	list_each(it, &cu->links, spare)
 	{

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/time.h"
 
 /* One process's sink onto a target. */
 struct scripted {
@@ -362,16 +363,41 @@ void target_init(struct target *target, struct ledger *ledger, size_t number, co
 	list_init(&target->sinks);
 }
 
+/* How long the engine may wait before it tries a sink again that was in this mode. */
+static int64_t recovery_ms(enum target_mode mode)
+{
+	switch (mode) {
+	case TARGET_FAST:
+	case TARGET_SHUFFLED:
+	case TARGET_SLOW:
+	case TARGET_DEAD:
+	case TARGET_MODES:
+		return 0;
+	case TARGET_FAILING:
+	case TARGET_LOSSY:
+	case TARGET_FULL:
+		return 30 * SECOND_MS;
+	case TARGET_REJECTING:
+	case TARGET_FATAL:
+		return 60 * SECOND_MS;
+	}
+	return 0;
+}
+
 void target_set_mode(struct target *target, enum target_mode mode, int64_t slow_ms)
 {
 	bool well = mode == TARGET_FAST || mode == TARGET_SHUFFLED;
 
+	if (target->ill_until_ms < target->world->now_ms + recovery_ms(target->mode))
+		target->ill_until_ms = target->world->now_ms + recovery_ms(target->mode);
 	target->mode = mode;
 	target->slow_ms = slow_ms;
 	if (!well)
 		target->well_since_ms = INT64_MAX;
 	else if (target->well_since_ms == INT64_MAX)
-		target->well_since_ms = target->world->now_ms;
+		target->well_since_ms = target->ill_until_ms > target->world->now_ms
+						? target->ill_until_ms
+						: target->world->now_ms;
 	world_note(target->world, "sim", "sink %s is %s", target->name, mode_words[mode]);
 	list_each(it, &target->sinks, spare)
 	{

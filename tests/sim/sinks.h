@@ -36,7 +36,8 @@ struct target {
 	char name[32];
 	enum target_mode mode;
 	int64_t slow_ms;
-	int64_t well_since_ms; /* when it last became healthy; INT64_MAX while it is not */
+	/* Since when it counts as healthy; INT64_MAX while it is not. A wait after a refusal counts. */
+	int64_t well_since_ms, ill_until_ms;
 	struct list sinks; /* open onto it */
 	uint64_t hits[TARGET_MODES];
 	/* For plants. */
