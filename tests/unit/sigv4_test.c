@@ -133,6 +133,7 @@ static void sigv4_cache_follows_day_and_secret(void)
 		sign_fresh(order[i], &request, &want);
 		CHECK_STR(str_of(got.authorization), want.authorization);
 		CHECK_STR(str_of(got.date), want.date);
+		CHECK_STR(str_of(signer.secret), order[i]->secret_key);
 	}
 	signer_release(&signer);
 	credentials_release(&one);
