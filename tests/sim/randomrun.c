@@ -324,6 +324,10 @@ static void calm(struct run *run)
 		do_recreate(run);
 	for (size_t i = 0; i < cluster->n_targets; i++)
 		target_set_mode(&cluster->targets[i], TARGET_FAST, 0);
+	if (cluster->world.plant == PLANT_FORGET) {
+		target_set_mode(&cluster->targets[cluster->n_targets - 1], TARGET_DEAD, 0);
+		cluster_put(cluster, cluster->tables[0]->name, "k0", 0);
+	}
 	for (size_t i = 0; i < cluster->n_workers; i++) {
 		cluster_resume(&cluster->workers[i]);
 		if (cluster->workers[i].engine == NULL)
