@@ -304,7 +304,7 @@ static void end_one(struct scripted *s, struct delivery *delivery)
 	case TARGET_FAILING:
 	case TARGET_REJECTING:
 	case TARGET_LOSSY:
-		if (!bad) {
+		if (!bad && s->target->mode != TARGET_REJECTING) {
 			end_well(s, delivery);
 			return;
 		}
