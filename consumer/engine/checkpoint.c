@@ -247,6 +247,7 @@ static void write_done(struct call *call)
 	shard->row_attempts = 0;
 	call->engine->stats.checkpoint_writes++;
 	if (shard->lease == LEASE_TAKING) {
+		shard->fresh_root = !shard->has_row && shard->parent == NULL;
 		shard->counter = shard->has_row ? shard->counter + 1 : 1;
 		shard->has_row = true;
 		set_owner(shard, STR_NONE);

@@ -367,10 +367,12 @@ void cursor_join(struct cursor *cu, enum group group)
 /* A gap record that was decided on when the cursor opened goes out before everything else. */
 static void push_wanted_gap(struct cursor *cu)
 {
-	if (!cu->gap_wanted)
+	enum gap_reason reason = cu->gap_wanted - 1;
+
+	if (cu->gap_wanted == 0)
 		return;
-	cu->gap_wanted = false;
-	cursor_push_gap(cu, GAP_STREAM_NEW, false, false);
+	cu->gap_wanted = 0;
+	cursor_push_gap(cu, reason, false, false);
 }
 
 /* Where a queue ends: the position that the cursor was handed everything up to. */
@@ -485,8 +487,12 @@ static void open_one(struct cursor *cu)
 		cursor_set_state(cu, CURSOR_DETACHED);
 		cu->willing = true;
 	}
-	if (cu->frontier.kind == POSITION_START && begins_replacement(shard))
-		cu->gap_wanted = true;
+	if (cu->frontier.kind != POSITION_START)
+		return;
+	if (begins_replacement(shard))
+		cu->gap_wanted = 1 + GAP_STREAM_NEW;
+	else if (shard->start_wall_ms == ROW_START_HORIZON)
+		cu->gap_wanted = 1 + GAP_START_UNSURE;
 }
 
 /* Where the lead reader of an opening shard begins: at the most advanced of the opening cursors, whose

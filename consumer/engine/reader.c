@@ -394,7 +394,7 @@ static enum iterator_type iterator_type_for(const struct reader *reader)
 	if (shard->latest)
 		return ITERATOR_LATEST;
 	/* At its first record, so that a trim is noticed. */
-	if (shard->parent != NULL && shard->first_seqno != NULL && shard->start_wall_ms < 0)
+	if (shard->first_seqno != NULL && shard->start_wall_ms == ROW_START_ALL)
 		return ITERATOR_AT;
 	return ITERATOR_TRIM_HORIZON;
 }
@@ -406,6 +406,16 @@ static void iterator_refused(struct reader *reader, struct call *call)
 	int64_t wall_ms = call_service_wall_ms(reader_engine(reader));
 	int64_t born_ms = shard_id_wall_ms(str_of(shard->id));
 
+	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED && shard->fresh_root &&
+	    iterator_type_for(reader) == ITERATOR_AT) {
+		/* Trimmed before anybody wanted it: no gap, and the row says so. */
+		shard->start_wall_ms = ROW_START_HORIZON;
+		shard->start_dirty = true;
+		checkpoint_mark(shard, true);
+		reader_set_state(reader, READER_BACKOFF);
+		reader_wait(reader, 0);
+		return;
+	}
 	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED) {
 		reader->use_horizon = true;
 		if (!reader_gap(reader, GAP_TRIMMED, true, false))
