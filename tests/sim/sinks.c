@@ -83,6 +83,34 @@ static bool record_parse(struct str line, struct ledger_record *out)
 	return json_end(&json);
 }
 
+/* Plant: the first record of a child whose parent is not finished reaches the ledger. */
+static void plant_orphan(struct scripted *s)
+{
+	struct ledger *ledger = s->target->ledger;
+	size_t at = 0, sink = s->target->number;
+	struct ledger_shard *shard;
+
+	while ((shard = map_next(&ledger->shards, &at)) != NULL) {
+		const struct ledger_write *write;
+		const struct service_write *w;
+
+		if (shard->n_writes == 0 || shard->parent == NULL || s->target->planted ||
+		    ledger_front(ledger, shard->parent, sink) == shard->parent->n_writes)
+			continue;
+		write = &ledger->writes[shard->writes[0]];
+		w = write->w;
+		s->target->planted = true;
+		ledger_accept(ledger, sink, s->proc->life, NULL,
+			      &(struct ledger_record){.op = str_of(w->op),
+						      .id = w->event_id,
+						      .seqno = w->seqno,
+						      .shard = w->shard_id,
+						      .table = w->table,
+						      .arn = w->stream_arn,
+						      .keys = w->keys});
+	}
+}
+
 /* What a plant does to one record of `n`; true when the record must not reach the ledger. */
 static bool plant_record(struct scripted *s, const struct delivery *delivery, size_t i,
 			 struct ledger_record *record)
@@ -94,9 +122,8 @@ static bool plant_record(struct scripted *s, const struct delivery *delivery, si
 	case PLANT_LOST:
 		return target->n_seen == 20;
 	case PLANT_ORPHAN:
-		return target->n_seen == 12;
-	case PLANT_FORGET:
-		return target->n_seen >= 60;
+		plant_orphan(s);
+		return false;
 	case PLANT_SILENT:
 		return str_eq(record->op, STR("gap"));
 	case PLANT_ALTERED:
@@ -127,6 +154,7 @@ static bool plant_record(struct scripted *s, const struct delivery *delivery, si
 	case PLANT_HASTY:
 	case PLANT_CROWD:
 	case PLANT_STALL:
+	case PLANT_FORGET:
 	case PLANT_LEAK:
 	case PLANT_N:
 		break;
@@ -276,7 +304,7 @@ static void end_one(struct scripted *s, struct delivery *delivery)
 	case TARGET_FAILING:
 	case TARGET_REJECTING:
 	case TARGET_LOSSY:
-		if (!bad) {
+		if (!bad && s->target->mode != TARGET_REJECTING) {
 			end_well(s, delivery);
 			return;
 		}

@@ -19,7 +19,7 @@ enum target_mode {
 	TARGET_DEAD, /* holds everything, for ever */
 	TARGET_FAILING, /* half of the deliveries end in RETRY after a part */
 	TARGET_LOSSY, /* durable, but the acknowledgement says less */
-	TARGET_REJECTING, /* half of the deliveries end in REJECT after a part */
+	TARGET_REJECTING, /* every delivery ends in REJECT after a part */
 	TARGET_FULL, /* nothing goes in: a full disk */
 	TARGET_FATAL, /* some deliveries end in FATAL */
 	TARGET_MODES,
