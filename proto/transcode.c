@@ -165,6 +165,7 @@ bool transcode(const struct message *message, struct str wire,
 	if (!ok && t.unusual) {
 		transcoder_rewind(&t, mark);
 		t.careful = true;
+		t.unusual = false;
 		root = (struct frame){.message = message, .wire = wire};
 		ok = show_message(&t, &root);
 	}

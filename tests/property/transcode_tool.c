@@ -80,6 +80,7 @@ static void answer(const struct schema *schema, struct str line)
 		       masked.n == 0 ? "" : masked.p);
 	else
 		printf("bad\t%s\n", err.text);
+	fflush(stdout);
 	buf_release(&wire);
 	buf_release(&out);
 	buf_release(&masked);
