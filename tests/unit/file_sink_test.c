@@ -1,76 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The file sink on real files. The calls that may fail are replaced here by ones that fail on demand,
- * which the linker prefers to libc's.
+ * The file sink on real files, with system calls that fail on demand.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "consumer/host/loop.h"
 #include "sinks/file.h"
 #include "tests/check.h"
+#include "tests/unit/failing_calls.h"
 
 enum { GUARD_MS = 20 * 1000, DELIVERIES = 64 };
-
-/* What the replaced calls do next. */
-static struct {
-	atomic_int fail_sync, fail_write, fail_truncate; /* errno of the next call, 0: it works */
-	atomic_int short_writes; /* so many writes take 3 bytes only */
-	atomic_int syncs;
-	atomic_bool hold; /* fdatasync waits until it is false */
-} fault;
-
-int fdatasync(int fd)
-{
-	int number = atomic_exchange(&fault.fail_sync, 0);
-
-	while (fault.hold)
-		usleep(1000);
-	if (number != 0) {
-		errno = number;
-		return -1;
-	}
-	fault.syncs++;
-	return (int)syscall(SYS_fdatasync, fd);
-}
-
-ssize_t writev(int fd, const struct iovec *parts, int n)
-{
-	int number = atomic_exchange(&fault.fail_write, 0);
-
-	if (number != 0) {
-		/* Half a record comes through before the error, as on a full disk. */
-		syscall(SYS_write, fd, parts[0].iov_base, parts[0].iov_len / 2);
-		errno = number;
-		return -1;
-	}
-	if (fault.short_writes > 0) {
-		fault.short_writes--;
-		return syscall(SYS_write, fd, parts[0].iov_base,
-			       parts[0].iov_len < 3 ? parts[0].iov_len : 3);
-	}
-	return syscall(SYS_writev, fd, parts, n);
-}
-
-int ftruncate(int fd, off_t size)
-{
-	int number = atomic_exchange(&fault.fail_truncate, 0);
-
-	if (number != 0) {
-		errno = number;
-		return -1;
-	}
-	return (int)syscall(SYS_ftruncate, fd, size);
-}
 
 /* One delivery of records, and how it ended. */
 struct parcel {
@@ -148,8 +93,8 @@ static void setup(void)
 
 	memset(&f, 0, sizeof(f));
 	memset(&fault, 0, sizeof(fault));
-	memcpy(f.dir, "/tmp/ddbtap-file-XXXXXX", 24);
-	must(mkdtemp(f.dir) != NULL);
+	snprintf(f.dir, sizeof(f.dir), "/tmp/ddbtap-file-%d", (int)getpid());
+	must(mkdir(f.dir, 0700) == 0);
 	snprintf(f.path, sizeof(f.path), "%s/out.jsonl", f.dir);
 	f.keys = keys_new(&keys_options);
 	options.keys = f.keys;
