@@ -7,7 +7,7 @@
  *	json_init(&json, image);
  *	json_enter(&json, JSON_OBJECT);
  *	while (json_key(&json, &name)) {
- *		value_read(&json, &value);
+ *		value_scan(&json, &value);
  *		...
  *	}
  *
@@ -52,7 +52,7 @@ struct value {
  * Consumes one value of any kind and says what it is. Strings, numbers, base64 and the members of sets are
  * checked, members of maps and lists are not. Malformed JSON is the reader's error, and VALUE_BAD.
  */
-void value_read(struct json *json, struct value *out);
+void value_scan(struct json *json, struct value *out);
 
 /* "S", "N" and so on; empty for VALUE_BAD. */
 struct str value_tag_word(enum value_tag tag);

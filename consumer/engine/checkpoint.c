@@ -176,6 +176,9 @@ static void settle_by(struct shard *shard, struct call *call)
 		if (fresh)
 			shard_acquired(shard);
 		positions_durable(shard);
+		/* What the unknown write was to say may not be in the row. */
+		if (row_behind(shard))
+			checkpoint_mark(shard, true);
 		row_step(shard);
 	} else {
 		checkpoint_adopt_row(shard, &row);

@@ -466,7 +466,7 @@ static void put_map(struct walk *walk, struct str object, struct place inside)
 	while (json_key(&json, &name)) {
 		size_t mark = path_enter(walk->notes, name);
 
-		value_read(&json, &value);
+		value_scan(&json, &value);
 		json_comma(walk->out);
 		json_put_raw(walk->out, name);
 		buf_c(walk->out, ':');
@@ -488,7 +488,7 @@ static void put_list(struct walk *walk, struct str array, unsigned depth)
 	for (size_t i = 0; json_item(&json); i++) {
 		size_t mark = path_enter_index(walk->notes, i);
 
-		value_read(&json, &value);
+		value_scan(&json, &value);
 		json_comma(walk->out);
 		put_value(walk, STR_NONE, &value, depth);
 		path_leave(walk->notes, mark);

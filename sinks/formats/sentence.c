@@ -19,8 +19,8 @@ bool sentence_enter(struct json *json, struct str value, enum json_kind kind)
 
 struct str sentence_member(struct str object, const char *name)
 {
-	struct str key, found = STR_NONE;
 	struct json json;
+	struct str key;
 
 	if (!sentence_enter(&json, object, JSON_OBJECT))
 		return STR_NONE;
@@ -28,9 +28,9 @@ struct str sentence_member(struct str object, const char *name)
 		struct str value = json_skip(&json);
 
 		if (json_key_is(key, name))
-			found = value;
+			return value;
 	}
-	return found;
+	return STR_NONE;
 }
 
 struct str sentence_words(struct str value)
@@ -142,7 +142,7 @@ static size_t read_attributes(struct str image, struct attribute *attributes)
 		if (n == ATTRIBUTES_MAX)
 			return n + 1;
 		attributes[n].name = name;
-		value_read(&json, &attributes[n].value);
+		value_scan(&json, &attributes[n].value);
 		n++;
 	}
 	return n;

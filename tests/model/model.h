@@ -311,6 +311,9 @@ void stream_record(struct service *service, struct table *table, uint64_t hash,
 void shard_roll(struct service *service, struct shard *shard);
 void shard_split(struct service *service, struct shard *shard);
 
+/* The listed shard with that id, or NULL. */
+struct shard *shard_find(const struct stream *stream, struct str id);
+
 /* Marks the shard's records up to `before_ms` as trimmed. */
 void shard_trim(struct service *service, struct shard *shard, int64_t before_ms);
 

@@ -81,33 +81,96 @@ static void push(struct shard ***array, size_t *n, size_t *cap, struct shard *sh
 	(*array)[(*n)++] = shard;
 }
 
-/* Puts the shard into the listing, which is sorted by id; new ones go to the end, nearly. */
-static void list_shard(struct stream *stream, struct shard *shard)
+/* Where in the listing, which is sorted by id, the id is or would go. */
+static size_t listed_place(const struct stream *stream, const char *id)
 {
-	size_t at;
+	size_t from = 0, to = stream->listed_n;
 
-	push(&stream->listed, &stream->listed_n, &stream->listed_cap, shard);
-	for (at = stream->listed_n - 1; at > 0; at--) {
-		if (strcmp(stream->listed[at - 1]->id, shard->id) < 0)
-			break;
-		stream->listed[at] = stream->listed[at - 1];
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (strcmp(stream->listed[middle]->id, id) < 0)
+			from = middle + 1;
+		else
+			to = middle;
 	}
-	stream->listed[at] = shard;
-	shard->listed = true;
+	return from;
 }
 
-/* Puts an open shard among the open ones, which are sorted by their lowest hash. */
-static void open_shard(struct service *service, struct shard *shard)
+struct shard *shard_find(const struct stream *stream, struct str id)
 {
-	struct stream *stream = shard->stream;
+	char text[SHARD_ID_N + 1] = {0};
 	size_t at;
 
-	push(&stream->open, &stream->open_n, &stream->open_cap, shard);
-	for (at = stream->open_n - 1; at > 0 && stream->open[at - 1]->low > shard->low; at--)
-		stream->open[at] = stream->open[at - 1];
-	stream->open[at] = shard;
+	if (id.n != SHARD_ID_N)
+		return NULL;
+	mem_copy(text, id.p, id.n);
+	at = listed_place(stream, text);
+	if (at == stream->listed_n || strcmp(stream->listed[at]->id, text) != 0)
+		return NULL;
+	return stream->listed[at];
+}
+
+/* Puts an element into an array before place `at`. */
+static void insert(struct shard ***array, size_t *n, size_t *cap, size_t at, struct shard *shard)
+{
+	push(array, n, cap, shard);
+	memmove(*array + at + 1, *array + at, (*n - 1 - at) * sizeof(struct shard *));
+	(*array)[at] = shard;
+}
+
+/* Takes the element at place `at` out. */
+static void take(struct shard **array, size_t *n, size_t at)
+{
+	(*n)--;
+	memmove(array + at, array + at + 1, (*n - at) * sizeof(struct shard *));
+}
+
+/* The place among the open shards of the one with the highest range that begins at or below `hash`. */
+static size_t open_place(const struct stream *stream, uint64_t hash)
+{
+	size_t from = 0, to = stream->open_n;
+
+	while (to - from > 1) {
+		size_t middle = from + (to - from) / 2;
+
+		if (stream->open[middle]->low <= hash)
+			from = middle;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+/* Puts a new shard into the listing and among the open ones. */
+static void enlist(struct service *service, struct shard *shard)
+{
+	struct stream *stream = shard->stream;
+	size_t at = open_place(stream, shard->low);
+
+	insert(&stream->listed, &stream->listed_n, &stream->listed_cap,
+	       listed_place(stream, shard->id), shard);
+	shard->listed = true;
+	at += stream->open_n > 0 && stream->open[at]->low < shard->low;
+	insert(&stream->open, &stream->open_n, &stream->open_cap, at, shard);
 	shard->open = true;
 	heap_set(&service->open_shards, &shard->age, shard->created_ms);
+}
+
+/* Gives the shard an id that no other one of the stream has. */
+static void name_shard(struct service *service, struct shard *shard)
+{
+	struct buf id;
+
+	buf_init(&id, SHARD_ID_N);
+	do {
+		buf_clear(&id);
+		buf_fmt(&id, "shardId-%020lld-%08x", (long long)shard->id_ms,
+			(unsigned)rng_next(&service->rng));
+	} while (shard_find(shard->stream, buf_view(&id)) != NULL);
+	must(id.n == SHARD_ID_N);
+	mem_copy(shard->id, id.p, id.n);
+	buf_release(&id);
 }
 
 /* Creates a shard for the hashes [low, high]. */
@@ -116,7 +179,6 @@ static void shard_create(struct service *service, struct stream *stream, struct 
 {
 	struct shard *shard = mem_alloc(sizeof(*shard));
 	size_t n = stream->shards_n, cap = stream->shards_cap;
-	struct buf id;
 
 	shard->stream = stream;
 	shard->parent = parent;
@@ -130,31 +192,21 @@ static void shard_create(struct service *service, struct stream *stream, struct 
 	shard->high = high;
 	shard->start = next_seq(service, stream);
 	list_init(&shard->closed);
-	buf_init(&id, SHARD_ID_N);
-	buf_fmt(&id, "shardId-%020lld-%08x", (long long)shard->id_ms,
-		(unsigned)rng_next(&service->rng));
-	must(id.n == SHARD_ID_N);
-	mem_copy(shard->id, id.p, id.n);
-	buf_release(&id);
+	name_shard(service, shard);
 	push(&stream->shards, &n, &cap, shard);
 	stream->shards_n = (unsigned)n;
 	stream->shards_cap = (unsigned)cap;
-	list_shard(stream, shard);
-	open_shard(service, shard);
+	enlist(service, shard);
 }
 
 /* Closes an open shard. */
 static void shard_close(struct service *service, struct shard *shard)
 {
 	struct stream *stream = shard->stream;
-	size_t at = 0;
+	size_t at = open_place(stream, shard->low);
 
-	must(shard->open);
-	while (stream->open[at] != shard)
-		at++;
-	stream->open_n--;
-	memmove(stream->open + at, stream->open + at + 1,
-		(stream->open_n - at) * sizeof(struct shard *));
+	must(shard->open && stream->open[at] == shard);
+	take(stream->open, &stream->open_n, at);
 	heap_remove(&service->open_shards, &shard->age);
 	shard->open = false;
 	shard->closed_ms = service->now_ms;
@@ -197,14 +249,10 @@ void shard_trim(struct service *service, struct shard *shard, int64_t before_ms)
 void shard_forget(struct service *service, struct shard *shard)
 {
 	struct stream *stream = shard->stream;
-	size_t at = 0;
+	size_t at = listed_place(stream, shard->id);
 
-	must(!shard->open && shard->listed);
-	while (stream->listed[at] != shard)
-		at++;
-	stream->listed_n--;
-	memmove(stream->listed + at, stream->listed + at + 1,
-		(stream->listed_n - at) * sizeof(struct shard *));
+	must(!shard->open && stream->listed[at] == shard);
+	take(stream->listed, &stream->listed_n, at);
 	shard->listed = false;
 	list_remove(&shard->closed);
 	if (!stream->enabled && stream->listed_n == 0) {
@@ -295,18 +343,10 @@ void stream_free(struct stream *stream)
 /* The open shard that takes the hash. */
 static struct shard *shard_for(const struct stream *stream, uint64_t hash)
 {
-	size_t from = 0, to = stream->open_n;
+	struct shard *shard = stream->open[open_place(stream, hash)];
 
-	while (to - from > 1) {
-		size_t middle = from + (to - from) / 2;
-
-		if (stream->open[middle]->low <= hash)
-			from = middle;
-		else
-			to = middle;
-	}
-	must(stream->open[from]->low <= hash && hash <= stream->open[from]->high);
-	return stream->open[from];
+	must(shard->low <= hash && hash <= shard->high);
+	return shard;
 }
 
 /* Room for one more write, zeroed. */

@@ -253,16 +253,6 @@ bool op_describe_stream(struct service *service, struct request *request, struct
 	return true;
 }
 
-/* The listed shard with that id, or NULL. */
-static struct shard *shard_find(const struct stream *stream, struct str id)
-{
-	size_t after = page_start(stream, id);
-
-	if (after == 0 || !str_eq(str_of(stream->listed[after - 1]->id), id))
-		return NULL;
-	return stream->listed[after - 1];
-}
-
 /* The index of the shard's first record with a number of at least `seq`. */
 static uint64_t record_at(const struct shard *shard, unsigned __int128 seq)
 {

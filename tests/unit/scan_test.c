@@ -153,13 +153,13 @@ static void bad_utf8_is_told_per_event(void)
 		scan("{\"Records\":[" RECORD("") ",{\"eventName\":\"INSERT\",\"dynamodb\":" CHANGE(
 			",\"NewImage\":{\"x\":{\"S\":\"\xff\"}}") "},"
 								  "{\"eventName\":\"INSERT\","
-								  "\"dynamodb\":" CHANGE(",\"NewIma"
-											 "ge\":{"
-											 "\"x\":{"
-											 "\"S\":"
-											 "\"\xc3"
-											 "\xa9\"}}") "}," RECORD(
-									  ",\"unknown\":\"\xff\"") "]}");
+								  "\"dynamodb\":" CHANGE(
+									  ",\"NewIma"
+									  "ge\":{"
+									  "\"x\":{"
+									  "\"S\":"
+									  "\"\xc3"
+									  "\xa9\"}}") "}," RECORD(",\"unknown\":\"\xff\"") "]}");
 
 	CHECK(s.ok);
 	if (CHECK_INT(s.page.n, 4)) {
