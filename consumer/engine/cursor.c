@@ -67,8 +67,7 @@ static void forget_all(struct cursor *cu)
 {
 	io_timer_cancel(engine_of(cu)->io, &cu->timer);
 	list_remove(&cu->waiting_link);
-	list_each(it, &cu->flights, spare)
-	{
+	list_each(it, &cu->flights, spare) {
 		struct flight *flight = CONTAINER_OF(it, struct flight, node);
 
 		if (flight->done)
@@ -77,8 +76,7 @@ static void forget_all(struct cursor *cu)
 			flight_orphan(flight);
 	}
 	cu->flights_n = 0;
-	list_each(it, &cu->links, spare)
-	{
+	list_each(it, &cu->links, spare) {
 		link_free(cu, CONTAINER_OF(it, struct link, node));
 	}
 }
@@ -159,8 +157,7 @@ static void settle_links(struct cursor *cu)
 /* Drops what was queued and not acknowledged: it will be read again. */
 static void drop_links(struct cursor *cu)
 {
-	list_each(it, &cu->links, spare)
-	{
+	list_each(it, &cu->links, spare) {
 		struct link *link = CONTAINER_OF(it, struct link, node);
 
 		if (link->next == link->acked)
@@ -184,12 +181,10 @@ static void settle_bad(struct cursor *cu)
 	}
 	delay_ms = retry_delay_ms(&engine->retry, engine->io, class, ++cu->attempts);
 	tap_trouble(cu->tap, flight, delay_ms);
-	list_each(it, &cu->flights, spare)
-	{
+	list_each(it, &cu->flights, spare) {
 		flight_free(CONTAINER_OF(it, struct flight, node));
 	}
-	list_each(it, &cu->links, spare)
-	{
+	list_each(it, &cu->links, spare) {
 		struct link *link = CONTAINER_OF(it, struct link, node);
 
 		link->next = link->acked;
@@ -222,8 +217,7 @@ void cursor_flight_done(struct cursor *cu)
 /* Whether a delivery was refused, and later ones that the sink holds have not ended yet. */
 static bool refused(const struct cursor *cu)
 {
-	list_each(it, &cu->flights, spare)
-	{
+	list_each(it, &cu->flights, spare) {
 		const struct flight *flight = CONTAINER_OF(it, struct flight, node);
 
 		if (flight->done && flight->result != DELIVERY_OK)
@@ -240,8 +234,7 @@ static void submit(struct cursor *cu)
 	/* What is submitted after a refusal would overtake what was refused. */
 	if (!worker_may_deliver(engine) || cu->shard->state != SHARD_OWNED || refused(cu))
 		return;
-	list_each(it, &cu->links, spare)
-	{
+	list_each(it, &cu->links, spare) {
 		struct link *link = CONTAINER_OF(it, struct link, node);
 
 		while (link->next < link->batch->n) {

@@ -64,6 +64,11 @@ struct table {
 	struct io_timer timer; /* the next one */
 	unsigned attempts;
 	char *stream_arn; /* of the present stream; NULL: not known yet */
+	struct call *list_call; /* ListStreams: see streamlist.h */
+	struct io_timer list_timer;
+	char *list_after;
+	unsigned list_attempts;
+	bool streams_pending;
 	bool known; /* described at least once */
 	bool single_reader; /* the service allows one reader per shard (a global table, MREC) */
 	bool failed; /* some shard was stopped by the gap policy */
