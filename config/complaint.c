@@ -25,7 +25,8 @@ void complaints_release(struct complaints *complaints)
 }
 
 /* Formats into the complaints' arena; a sentence that is too long stays empty. */
-static struct str keep(struct complaints *complaints, const char *fmt, va_list ap)
+static struct str __attribute__((format(printf, 2, 0)))
+keep(struct complaints *complaints, const char *fmt, va_list ap)
 {
 	struct buf buf;
 	struct str kept;

@@ -36,7 +36,7 @@ struct option_spec {
 	bool required;
 	int64_t min, max; /* for DURATION, BYTES, COUNT; in milliseconds, bytes, units */
 	const char *const *words; /* for WORD: what may be written, NULL-terminated */
-	const char *help; /* a sentence without its final stop */
+	const char *help; /* a sentence */
 	/* For TEXT, optional: NULL when the text can be used, or what it must be ("a path"). */
 	const char *(*check)(struct str text);
 };

@@ -15,7 +15,7 @@ static void put_row(const struct option_spec *spec, struct buf *out)
 		buf_fmt(out, " | `%s`", spec->fallback);
 	else
 		buf_str(out, STR(" | "));
-	buf_fmt(out, " | %s. |\n", spec->help);
+	buf_fmt(out, " | %s |\n", spec->help);
 }
 
 /* Appends options as a Markdown table. */
@@ -34,6 +34,16 @@ static void put_section(const struct section *section, struct buf *out)
 	else
 		buf_fmt(out, "\n## `%s`\n\n%s\n", section->name, section->help);
 	put_table(section->options, section->n_options, out);
+}
+
+/* Appends the names of the sink types: "a, b or c". */
+static void put_types(const struct sink_type *const *types, size_t n_types, struct buf *out)
+{
+	for (size_t i = 0; i < n_types; i++) {
+		if (i > 0)
+			buf_str(out, i + 1 < n_types ? STR(", ") : STR(" or "));
+		buf_str(out, str_of(types[i]->name));
+	}
 }
 
 void config_reference(const struct sink_type *const *types, size_t n_types, struct buf *out)
@@ -59,8 +69,12 @@ void config_reference(const struct sink_type *const *types, size_t n_types, stru
 				profile->roles[i].help);
 	}
 	put_section(&config_sink_section, out);
+	buf_str(out, STR("| `type` | "));
+	put_types(types, n_types, out);
+	buf_str(out, STR(" | required | The kind of sink; each has options of its own. |\n"));
 	for (size_t i = 0; i < n_types; i++) {
-		buf_fmt(out, "\n### `type: %s`\n\n%s.\n", types[i]->name, types[i]->help);
+		buf_fmt(out, "\n### `type: %s`\n\nA sink of this type %s.\n", types[i]->name,
+			types[i]->help);
 		if (types[i]->n_options > 0)
 			put_table(types[i]->options, types[i]->n_options, out);
 	}
@@ -100,12 +114,11 @@ void config_help(const struct sink_type *const *types, size_t n_types, struct bu
 	}
 	put_section_help("tables[].", &config_table_section, out);
 	buf_str(out, STR("sinks.NAME.type: "));
-	for (size_t i = 0; i < n_types; i++)
-		buf_fmt(out, "%s%s", i == 0 ? "" : i + 1 < n_types ? ", " : " or ", types[i]->name);
-	buf_str(out, STR(" (required)\n    The kind of sink\n"));
+	put_types(types, n_types, out);
+	buf_str(out, STR(" (required)\n    The kind of sink; each has options of its own.\n"));
 	put_section_help("sinks.NAME.", &config_sink_section, out);
 	for (size_t i = 0; i < n_types; i++) {
-		buf_fmt(out, "With type %s: %s\n", types[i]->name, types[i]->help);
+		buf_fmt(out, "With type %s, which %s:\n", types[i]->name, types[i]->help);
 		for (size_t j = 0; j < types[i]->n_options; j++)
 			put_help("sinks.NAME.", &types[i]->options[j], out);
 	}

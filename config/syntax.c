@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/syntax.h"
 
-enum { TABLE_NAME_MIN = 3, TABLE_NAME_MAX = 255, PORT_MAX = 65535 };
-
-static const char table_prefix[] = "ddbtap-"; /* of an application's checkpoint table */
+enum {
+	TABLE_NAME_MIN = 3,
+	TABLE_NAME_MAX = 255,
+	APPLICATION_MAX = TABLE_NAME_MAX - 7, /* its checkpoint table is ddbtap-<application> */
+	PORT_MAX = 65535,
+};
 
 /* Whether `s` has `min` to `max` bytes, all of them ASCII letters, digits or in `more`. */
 static bool made_of(struct str s, size_t min, size_t max, struct str more)
@@ -29,7 +32,7 @@ const char *syntax_table(struct str text)
 
 const char *syntax_application(struct str text)
 {
-	return made_of(text, 1, TABLE_NAME_MAX - (sizeof(table_prefix) - 1), STR("_.-"))
+	return made_of(text, 1, APPLICATION_MAX, STR("_.-"))
 		       ? NULL
 		       : "1 to 248 letters, digits, '_', '.' or '-'";
 }

@@ -132,28 +132,40 @@ static struct run run_at(const struct transcoder *t, size_t first, size_t end)
 	return run;
 }
 
+/* Whether one part of a message holds whole fields, so that it can be joined with others. */
+static bool part_ok(struct transcoder *t, const struct frame *frame, const struct wire_field *part)
+{
+	struct wire wire;
+	struct wire_field got;
+
+	wire_init(&wire, part->bytes, TRANSCODE_DEPTH_MAX - t->depth);
+	while (wire_next(&wire, &got))
+		;
+	return wire.error == NULL || transcoder_bad(t, frame, part->at, wire.error);
+}
+
 /*
  * Appends a message given in several parts: to parse their bytes joined is to merge them. Parts of a
  * field that is either message or text are joined when all look like the message; else the last counts.
  */
 static bool show_merged(struct transcoder *t, struct frame *frame, struct run run)
 {
+	bool either = frame->field->kind == FIELD_EITHER, join = true, ok = true;
 	struct wire_field got;
 	struct buf joined;
-	bool ok;
 
 	buf_init(&joined, frame->wire.n);
-	for (size_t i = run.first; i < run.end; i++) {
+	for (size_t i = run.first; ok && i < run.end; i++) {
 		read_entry(t, frame, i, &got);
-		if (frame->field->kind == FIELD_EITHER && !looks_like(frame->field->sub, got.bytes))
-			break;
 		buf_str(&joined, got.bytes);
-		if (i + 1 == run.end)
-			got.bytes = buf_view(&joined);
+		if (either)
+			join &= looks_like(frame->field->sub, got.bytes);
+		else
+			ok = part_ok(t, frame, &got);
 	}
-	if (got.bytes.p != joined.p)
-		read_entry(t, frame, run.end - 1, &got);
-	ok = show_value(t, frame, &got);
+	if (join)
+		got.bytes = buf_view(&joined);
+	ok = ok && show_value(t, frame, &got);
 	buf_release(&joined);
 	return ok;
 }
@@ -390,8 +402,8 @@ bool show_unknown(struct transcoder *t, struct frame *frame)
 	begin_member(t, frame, frame->message->unknown_member);
 	for (size_t i = base; i < t->n_entries; i++) {
 		struct wire_field got;
-		bool same = i > base &&
-			    entry_number(t->entries[i]) == entry_number(t->entries[i - 1]);
+		bool same =
+			i > base && entry_number(t->entries[i]) == entry_number(t->entries[i - 1]);
 
 		read_entry(t, frame, i, &got);
 		if (same)

@@ -306,7 +306,7 @@ static struct sink *file_open(const struct sink_env *env, const void *options_p,
 {
 	const struct file_options *options = options_p;
 	struct file *file;
-	mode_t mode;
+	mode_t mode = 0;
 
 	if (!parse_mode(options->mode, &mode, err))
 		return NULL;

@@ -24,24 +24,24 @@ static inline const char *sample_path(struct str text)
 
 static const struct option_spec sample_specs[] = {
 	{"path", OPTION_TEXT, offsetof(struct sample_options, path), .required = true,
-	 .check = sample_path, .help = "Where to write"},
+	 .check = sample_path, .help = "Where to write."},
 	{"sync", OPTION_BOOL, offsetof(struct sample_options, sync), .fallback = "true",
-	 .help = "Whether to wait for the disk"},
+	 .help = "Whether to wait for the disk."},
 	{"codec", OPTION_WORD, offsetof(struct sample_options, codec), .fallback = "none",
-	 .words = sample_codecs, .help = "How to compress"},
+	 .words = sample_codecs, .help = "How to compress."},
 	{"flush", OPTION_DURATION, offsetof(struct sample_options, flush_ms), .fallback = "1s",
-	 .min = 10, .max = 60000, .help = "How often to flush"},
+	 .min = 10, .max = 60000, .help = "How often to flush."},
 	{"rotate", OPTION_BYTES, offsetof(struct sample_options, rotate_bytes), .fallback = "64MiB",
-	 .min = 4096, .max = (int64_t)1 << 40, .help = "When to begin a new file"},
+	 .min = 4096, .max = (int64_t)1 << 40, .help = "When to begin a new file."},
 	{"retries", OPTION_COUNT, offsetof(struct sample_options, retries), .fallback = "5",
-	 .min = 0, .max = 100, .help = "How often to try"},
+	 .min = 0, .max = 100, .help = "How often to try."},
 	{"labels", OPTION_TEXTS, offsetof(struct sample_options, labels),
-	 .help = "What to call it"},
+	 .help = "What to call it."},
 };
 
 static const struct sink_type sample_file = {
 	.name = "file",
-	.help = "Writes lines to a file",
+	.help = "writes lines to a file",
 	.options = sample_specs,
 	.n_options = ARRAY_N(sample_specs),
 	.options_bytes = sizeof(struct sample_options),
@@ -49,7 +49,7 @@ static const struct sink_type sample_file = {
 
 static const struct sink_type sample_stdout = {
 	.name = "stdout",
-	.help = "Writes lines to standard output",
+	.help = "writes lines to standard output",
 };
 
 static const struct sink_type *const sample_sinks[] = {&sample_file, &sample_stdout};

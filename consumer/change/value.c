@@ -67,7 +67,7 @@ void value_put_number(struct buf *buf, struct str text)
 	struct number number;
 
 	must(number_parse(text, &number));
-	while (number.whole.n > 1 && number.whole.p[0] == '0')
+	while (number.whole.n > 0 && number.whole.p[0] == '0')
 		number.whole = str_skip(number.whole, 1);
 	if (number.minus)
 		buf_c(buf, '-');
@@ -112,7 +112,7 @@ static bool base64_ok(struct str raw)
 	return ok;
 }
 
-/* Reads the string of an S, N or B, or of a member of their sets; returns what is wrong, or NULL. */
+/* Reads the string of an S, N or B, or of a set's member; returns what is wrong, or NULL. */
 static const char *read_string(struct json *json, enum value_tag tag, struct str *out)
 {
 	if (json_peek(json) != JSON_STRING) {
@@ -255,7 +255,7 @@ static const char *read_tagged(struct json *json, struct value *out)
 	return error;
 }
 
-void value_read(struct json *json, struct value *out)
+void value_scan(struct json *json, struct value *out)
 {
 	enum json_kind kind = json_peek(json);
 	const char *from = json->p, *error;

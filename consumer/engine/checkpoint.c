@@ -176,6 +176,9 @@ static void settle_by(struct shard *shard, struct call *call)
 		if (fresh)
 			shard_acquired(shard);
 		positions_durable(shard);
+		/* What the unknown write was to say may not be in the row. */
+		if (row_behind(shard))
+			checkpoint_mark(shard, true);
 		row_step(shard);
 	} else {
 		checkpoint_adopt_row(shard, &row);
@@ -244,6 +247,7 @@ static void write_done(struct call *call)
 	shard->row_attempts = 0;
 	call->engine->stats.checkpoint_writes++;
 	if (shard->lease == LEASE_TAKING) {
+		shard->fresh_root = !shard->has_row && shard->parent == NULL;
 		shard->counter = shard->has_row ? shard->counter + 1 : 1;
 		shard->has_row = true;
 		set_owner(shard, STR_NONE);
@@ -419,6 +423,7 @@ void checkpoint_consider_delete(struct shard *shard)
 	struct buf key;
 
 	if (!shard->has_row || shard->row_call != NULL || engine->draining ||
+	    io_now_ms(engine->io) - shard->done_ms < ROW_LINGER_MS ||
 	    (shard->lease != LEASE_OWNED && shard->lease != LEASE_FREE) ||
 	    !lineage_row_unneeded(shard))
 		return;

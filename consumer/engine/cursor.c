@@ -218,12 +218,26 @@ void cursor_flight_done(struct cursor *cu)
 	cursor_pump(cu);
 }
 
+/* Whether a delivery was refused, and later ones that the sink holds have not ended yet. */
+static bool refused(const struct cursor *cu)
+{
+	list_each(it, &cu->flights, spare)
+	{
+		const struct flight *flight = CONTAINER_OF(it, struct flight, node);
+
+		if (flight->done && flight->result != DELIVERY_OK)
+			return true;
+	}
+	return false;
+}
+
 /* Submits deliveries of queued events, as far as limits allow. */
 static void submit(struct cursor *cu)
 {
 	struct engine *engine = engine_of(cu);
 
-	if (!worker_may_deliver(engine) || cu->shard->state != SHARD_OWNED)
+	/* What is submitted after a refusal would overtake what was refused. */
+	if (!worker_may_deliver(engine) || cu->shard->state != SHARD_OWNED || refused(cu))
 		return;
 	list_each(it, &cu->links, spare)
 	{
@@ -353,10 +367,12 @@ void cursor_join(struct cursor *cu, enum group group)
 /* A gap record that was decided on when the cursor opened goes out before everything else. */
 static void push_wanted_gap(struct cursor *cu)
 {
-	if (!cu->gap_wanted)
+	enum gap_reason reason = cu->gap_wanted - 1;
+
+	if (cu->gap_wanted == 0)
 		return;
-	cu->gap_wanted = false;
-	cursor_push_gap(cu, GAP_STREAM_NEW, false, false);
+	cu->gap_wanted = 0;
+	cursor_push_gap(cu, reason, false, false);
 }
 
 /* Where a queue ends: the position that the cursor was handed everything up to. */
@@ -471,8 +487,12 @@ static void open_one(struct cursor *cu)
 		cursor_set_state(cu, CURSOR_DETACHED);
 		cu->willing = true;
 	}
-	if (cu->frontier.kind == POSITION_START && begins_replacement(shard))
-		cu->gap_wanted = true;
+	if (cu->frontier.kind != POSITION_START)
+		return;
+	if (begins_replacement(shard))
+		cu->gap_wanted = 1 + GAP_STREAM_NEW;
+	else if (shard->start_wall_ms == ROW_START_HORIZON)
+		cu->gap_wanted = 1 + GAP_START_UNSURE;
 }
 
 /* Where the lead reader of an opening shard begins: at the most advanced of the opening cursors, whose

@@ -394,7 +394,7 @@ static enum iterator_type iterator_type_for(const struct reader *reader)
 	if (shard->latest)
 		return ITERATOR_LATEST;
 	/* At its first record, so that a trim is noticed. */
-	if (shard->parent != NULL && shard->first_seqno != NULL && shard->start_wall_ms < 0)
+	if (shard->first_seqno != NULL && shard->start_wall_ms != ROW_START_HORIZON)
 		return ITERATOR_AT;
 	return ITERATOR_TRIM_HORIZON;
 }
@@ -405,10 +405,22 @@ static void iterator_refused(struct reader *reader, struct call *call)
 	struct shard *shard = reader->shard;
 	int64_t wall_ms = call_service_wall_ms(reader_engine(reader));
 	int64_t born_ms = shard_id_wall_ms(str_of(shard->id));
+	/* What was trimmed may be from before the time at which changes begin to be wanted. */
+	bool certain = reader->at.kind != POSITION_START || shard->start_wall_ms < 0;
 
+	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED && shard->fresh_root &&
+	    iterator_type_for(reader) == ITERATOR_AT) {
+		/* Trimmed before anybody wanted it: no gap, and the row says so. */
+		shard->start_wall_ms = ROW_START_HORIZON;
+		shard->start_dirty = true;
+		checkpoint_mark(shard, true);
+		reader_set_state(reader, READER_BACKOFF);
+		reader_wait(reader, 0);
+		return;
+	}
 	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED) {
 		reader->use_horizon = true;
-		if (!reader_gap(reader, GAP_TRIMMED, true, false))
+		if (!reader_gap(reader, GAP_TRIMMED, certain, false))
 			return;
 		reader_set_state(reader, READER_BACKOFF);
 		reader_wait(reader, 0);
@@ -461,6 +473,12 @@ static void iterator_done(struct call *call)
 /* Asks for an iterator at the reader's position. */
 static void ask_iterator(struct reader *reader)
 {
+	static const char *const words[] = {
+		[ITERATOR_TRIM_HORIZON] = "trim-horizon",
+		[ITERATOR_LATEST] = "latest",
+		[ITERATOR_AT] = "at",
+		[ITERATOR_AFTER] = "after",
+	};
 	struct shard *shard = reader->shard;
 	enum iterator_type type = iterator_type_for(reader);
 	struct str seqno = type == ITERATOR_AT ? str_of(shard->first_seqno)
@@ -468,6 +486,9 @@ static void ask_iterator(struct reader *reader)
 
 	mem_free(reader->iterator);
 	reader->iterator = NULL;
+	io_log(reader_engine(reader)->io, IO_DEBUG,
+	       "reader.iterator shard=%s group=%s type=%s at=%.*s", shard->id,
+	       reader->group == GROUP_LEAD ? "lead" : "catch-up", words[type], STR_ARG(seqno));
 	reader->call = call_new(reader_engine(reader), IO_STREAMS, STREAMS_ITERATOR, iterator_done,
 				reader);
 	streams_iterator_request(&reader->call->http.body, shard->source.stream_arn,

@@ -23,7 +23,7 @@ struct http {
 	/* A slot is in one of these three lists. */
 	struct list free, busy, abandoned;
 	/* A request without slot is in one of these. */
-	struct list waiting_reserved, waiting, finished;
+	struct list waiting_reserved, waiting, finished, ending;
 };
 
 /* Fills what requests to `url` have in common. */
@@ -107,6 +107,7 @@ struct http *http_new(const struct http_options *options, struct error *err)
 	list_init(&http->waiting_reserved);
 	list_init(&http->waiting);
 	list_init(&http->finished);
+	list_init(&http->ending);
 	http->slots = mem_alloc_n(http->n_slots, sizeof(*http->slots));
 	for (size_t i = 0; i < http->n_slots; i++) {
 		list_init(&http->slots[i].link);
@@ -291,18 +292,18 @@ void http_perform(struct http *http)
 
 void http_finish(struct http *http)
 {
-	struct list *head = &http->finished, mark;
-
-	/* Those that end meanwhile come after the mark. */
-	list_init(&mark);
-	list_add(head, &mark);
-	while (head->next != &mark) {
-		struct io_http *request = list_first(head, struct io_http, link);
+	/* Those that end meanwhile have to wait for the next call. */
+	list_each(link, &http->finished, spare)
+	{
+		list_remove(link);
+		list_add(&http->ending, link);
+	}
+	while (!list_empty(&http->ending)) {
+		struct io_http *request = list_first(&http->ending, struct io_http, link);
 
 		list_remove(&request->link);
 		request->done(request); /* and the request may be gone */
 	}
-	list_remove(&mark);
 }
 
 bool http_is_due(const struct http *http)

@@ -67,15 +67,15 @@ static int decode_whole(struct decoding *d)
 /* Decodes each line of standard input, base64, as one blob. */
 static int decode_lines(struct decoding *d)
 {
-	struct lines lines;
+	struct line_reader reader;
 	struct buf wire;
 	struct error err;
 	struct str line;
 	int status = 0;
 
-	lines_init(&lines, STDIN_FILENO, INPUT_MAX);
+	line_reader_init(&reader, STDIN_FILENO, INPUT_MAX);
 	buf_init(&wire, INPUT_MAX);
-	while (status == 0 && lines_next(&lines, &line, &err)) {
+	while (status == 0 && line_reader_next(&reader, &line, &err)) {
 		buf_clear(&wire);
 		if (!base64_decode(&wire, str_trim(line)))
 			error_set(&err, ERROR_DATA, "this line is not base64");
@@ -83,7 +83,7 @@ static int decode_lines(struct decoding *d)
 	}
 	if (status == 0 && err.code != ERROR_NONE)
 		status = input_error(&err);
-	lines_release(&lines);
+	line_reader_release(&reader);
 	buf_release(&wire);
 	return status;
 }

@@ -37,53 +37,54 @@ bool input_read(int fd, struct buf *out, struct error *err)
 	return n >= 0;
 }
 
-void lines_init(struct lines *lines, int fd, size_t max)
+void line_reader_init(struct line_reader *reader, int fd, size_t max)
 {
-	*lines = (struct lines){.fd = fd};
-	buf_init(&lines->buf, max + 1);
+	*reader = (struct line_reader){.fd = fd};
+	buf_init(&reader->buf, max + 1);
 }
 
-void lines_release(struct lines *lines)
+void line_reader_release(struct line_reader *reader)
 {
-	buf_release(&lines->buf);
+	buf_release(&reader->buf);
 }
 
 /* Drops the lines that were cut off and reads more behind the rest. */
-static bool refill(struct lines *lines, struct error *err)
+static bool refill(struct line_reader *reader, struct error *err)
 {
-	struct buf *buf = &lines->buf;
+	struct buf *buf = &reader->buf;
 	ssize_t n;
 
-	if (lines->start > 0) {
-		memmove(buf->p, buf->p + lines->start, buf->n - lines->start);
-		buf_truncate(buf, buf->n - lines->start);
-		lines->seen -= lines->start;
-		lines->start = 0;
+	if (reader->start > 0) {
+		memmove(buf->p, buf->p + reader->start, buf->n - reader->start);
+		buf_truncate(buf, buf->n - reader->start);
+		reader->seen -= reader->start;
+		reader->start = 0;
 	}
 	if (buf->n == buf->max)
 		return error_set(err, ERROR_DATA, "a line is longer than %zu bytes", buf->max - 1);
-	n = read_some(lines->fd, buf, err);
-	lines->ended = n == 0;
+	n = read_some(reader->fd, buf, err);
+	reader->ended = n == 0;
 	return n >= 0;
 }
 
-bool lines_next(struct lines *lines, struct str *line_out, struct error *err)
+bool line_reader_next(struct line_reader *reader, struct str *line_out, struct error *err)
 {
-	struct buf *buf = &lines->buf;
+	struct buf *buf = &reader->buf;
 
 	err->code = ERROR_NONE;
 	for (;;) {
-		struct str rest = str_skip(buf_view(buf), lines->seen);
+		struct str rest = str_skip(buf_view(buf), reader->seen);
 		size_t n = str_find(rest, '\n');
 
-		if (n < rest.n || (lines->ended && buf->n > lines->start)) {
-			*line_out = str_make(buf->p + lines->start, lines->seen + n - lines->start);
-			lines->start = lines->seen + n + (n < rest.n);
-			lines->seen = lines->start;
+		if (n < rest.n || (reader->ended && buf->n > reader->start)) {
+			*line_out =
+				str_make(buf->p + reader->start, reader->seen + n - reader->start);
+			reader->start = reader->seen + n + (n < rest.n);
+			reader->seen = reader->start;
 			return true;
 		}
-		lines->seen = buf->n;
-		if (lines->ended || !refill(lines, err))
+		reader->seen = buf->n;
+		if (reader->ended || !refill(reader, err))
 			return false;
 	}
 }

@@ -13,7 +13,7 @@
 bool input_read(int fd, struct buf *out, struct error *err) MUST_CHECK;
 
 /* A reader of lines. */
-struct lines {
+struct line_reader {
 	int fd;
 	struct buf buf; /* what was read and not yet cut off */
 	size_t start; /* of the next line */
@@ -22,13 +22,14 @@ struct lines {
 };
 
 /* Reads lines from `fd`, none longer than `max` bytes. */
-void lines_init(struct lines *lines, int fd, size_t max);
-void lines_release(struct lines *lines);
+void line_reader_init(struct line_reader *reader, int fd, size_t max);
+void line_reader_release(struct line_reader *reader);
 
 /*
  * The next line, without its break, valid until the next call. False at the end, with err->code
  * ERROR_NONE, or with ERROR_IO, or with ERROR_DATA when the line is too long.
  */
-bool lines_next(struct lines *lines, struct str *line_out, struct error *err) MUST_CHECK;
+bool line_reader_next(struct line_reader *reader, struct str *line_out,
+		      struct error *err) MUST_CHECK;
 
 #endif

@@ -41,7 +41,8 @@ struct config *load_config(const struct program *program, const char *path)
 	if (read_file(path, &text))
 		config = config_parse(name, buf_view(&text), program->sinks, program->n_sinks,
 				      &complaints);
-	fwrite(complaints.p, 1, complaints.n, stderr);
+	if (complaints.n > 0)
+		fwrite(complaints.p, 1, complaints.n, stderr);
 	buf_release(&complaints);
 	buf_release(&text);
 	return config;

@@ -12,7 +12,7 @@
 enum { OVERVIEW_MAX = 10000, STATUS_PIPE = 128 + SIGPIPE };
 
 /* Prints "ddbtap: " and the sentence. */
-static void print_error(const char *fmt, va_list ap)
+static void __attribute__((format(printf, 1, 0))) print_error(const char *fmt, va_list ap)
 {
 	fputs("ddbtap: ", stderr);
 	vfprintf(stderr, fmt, ap);

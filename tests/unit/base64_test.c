@@ -31,35 +31,11 @@ static void base64_rfc_vectors(void)
 
 static void base64_refuses_the_uncanonical(void)
 {
-	static const char *const bad[] = {"=",
-					  "==",
-					  "===",
-					  "====",
-					  "A",
-					  "AA",
-					  "AAA",
-					  "A===",
-					  "AA=A",
-					  "A=AA",
-					  "=AAA",
-					  "AB==",
-					  "AAB=",
-					  "AA==A",
-					  "AA==AAAA",
-					  "AAA=AAAA",
-					  "AA A",
-					  " AAAA",
-					  "AAAA ",
-					  "AAAA\n",
-					  "AA-_",
-					  "AA,A",
-					  "AA\x80"
-					  "A",
-					  "AA\xFF\xFF",
-					  "Zg==Zg==",
-					  "AAAAAAA",
-					  "AAAAA===",
-					  "////\n"};
+	static const char *const bad[] = {
+		"=",	    "==",	"===",	      "====",	  "A",	     "AA",	 "AAA",
+		"A===",	    "AA=A",	"A=AA",	      "=AAA",	  "AB==",    "AAB=",	 "AA==A",
+		"AA==AAAA", "AAA=AAAA", "AA A",	      " AAAA",	  "AAAA ",   "AAAA\n",	 "AA-_",
+		"AA,A",	    "AA\200A",	"AA\xFF\xFF", "Zg==Zg==", "AAAAAAA", "AAAAA===", "////\n"};
 	struct buf buf;
 
 	buf_init(&buf, 100);
