@@ -84,6 +84,7 @@ MODEL_OBJ := $(call obj,$(MODEL_SRC))
 FAKE_OBJ := $(call obj,$(FAKE_SRC))
 SIM_OBJ := $(call obj,$(SIM_SRC))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
+FAKE_UNIT_BIN := $(filter $(B)/unit/fake_%,$(UNIT_BIN)) # of the fake: without the product
 PROPERTY_BIN := $(PROPERTY_SRC:tests/property/%.c=$(B)/property/%)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 REPLAY_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/replay/%)
@@ -105,7 +106,7 @@ endif
 
 $(B)/ddbtap: $(B)/obj/consumer/main.o $(LIB_OBJ) $(BASE_OBJ)
 $(B)/ddbfake: $(FAKE_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
-$(B)/ddbfake: PKG_LIBS = $(shell pkg-config --libs libssl libcrypto libdeflate)
+$(B)/ddbfake $(FAKE_UNIT_BIN): PKG_LIBS = $(shell pkg-config --libs libssl libcrypto libdeflate)
 $(B)/simulator: $(SIM_OBJ) $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 # The fake's pure parts have unit tests too.

@@ -80,10 +80,10 @@ struct config {
 
 /*
  * Reads `text`, called `file` in messages. `types` are the sink types that exist. On errors returns NULL
- * and appends all of them, ready to print, to `complaints`. Freed with config_free (NULL is fine).
+ * and appends all of them, ready to print, to `out`. Freed with config_free (NULL is fine).
  */
 struct config *config_parse(struct str file, struct str text, const struct sink_type *const *types,
-			    size_t n_types, struct buf *complaints);
+			    size_t n_types, struct buf *out);
 void config_free(struct config *config);
 
 /* The reference of all options, as Markdown, and the short list for --help, from the tables. */

@@ -75,8 +75,7 @@ static bool lay_choice(struct schema *schema, const struct overlay *overlay, str
 static bool lay(struct schema *schema, const struct overlay *overlay, struct error *err)
 {
 	const struct message *message = map_get(&schema->messages, str_of(overlay->message));
-	struct field *field =
-		message == NULL ? NULL : field_named(message, str_of(overlay->field));
+	struct field *field = message == NULL ? NULL : field_named(message, str_of(overlay->field));
 	bool fits = false;
 
 	if (field == NULL)
@@ -96,7 +95,8 @@ static bool lay(struct schema *schema, const struct overlay *overlay, struct err
 		field->kind = FIELD_BY_TYPE;
 		break;
 	case OVERLAY_EITHER:
-		fits = field->kind == FIELD_MESSAGE && field->wire == WIRE_BYTES && !field->repeated;
+		fits = field->kind == FIELD_MESSAGE && field->wire == WIRE_BYTES &&
+		       !field->repeated;
 		field->kind = FIELD_EITHER;
 		break;
 	}

@@ -11,8 +11,8 @@ static const char *const user_secrets[] = {"secretkey", "accesskey"};
 
 /* Both layouts: rows by change_id hold new_user and old_user, older ones by timestamp the others. */
 static const char *const user_change_secrets[] = {
-	"new_user/secretkey",    "new_user/accesskey",    "old_user/secretkey",
-	"old_user/accesskey",    "updatedUser/secretkey", "updatedUser/accesskey",
+	"new_user/secretkey",	  "new_user/accesskey",	    "old_user/secretkey",
+	"old_user/accesskey",	  "updatedUser/secretkey",  "updatedUser/accesskey",
 	"previousUser/secretkey", "previousUser/accesskey",
 };
 

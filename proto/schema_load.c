@@ -14,11 +14,11 @@
 enum {
 	SET_BYTES_MAX = 16 << 20,
 	TYPES_MAX = 100000,
-	FIELDS_MAX = 10000,  /* of one message */
+	FIELDS_MAX = 10000, /* of one message */
 	VALUES_MAX = 100000, /* of one enum */
 	NAME_BYTES_MAX = 1024,
-	NESTED_MAX = 32,     /* message types inside message types */
-	DIRECT_MAX = 512,    /* numbers that are looked up without searching */
+	NESTED_MAX = 32, /* message types inside message types */
+	DIRECT_MAX = 512, /* numbers that are looked up without searching */
 };
 
 #define PB_TYPE(word)  GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_##word
@@ -27,7 +27,7 @@ enum {
 struct loader {
 	struct schema *schema;
 	struct map files; /* names of the files that were walked; the values mean nothing */
-	struct buf text;  /* scratch */
+	struct buf text; /* scratch */
 	struct error *err;
 };
 
@@ -105,9 +105,10 @@ static bool load_enum(struct loader *loader, struct str scope,
 		struct str name = str_of(from->value[i]->name);
 
 		if (name.n == 0 || name.n > NAME_BYTES_MAX || !from->value[i]->has_number)
-			return error_set(loader->err, ERROR_DATA,
-					 "enum %.*s: a value without number, or without a usable name",
-					 STR_ARG(type->name));
+			return error_set(
+				loader->err, ERROR_DATA,
+				"enum %.*s: a value without number, or without a usable name",
+				STR_ARG(type->name));
 		type->values[i] = (struct enum_value){.number = from->value[i]->number,
 						      .order = (uint32_t)i,
 						      .text = name_text(loader, name, false)};
@@ -194,9 +195,9 @@ static bool link_type(struct loader *loader, const Google__Protobuf__FieldDescri
 		return error_set(loader->err, ERROR_DATA, "its type %.*s is not in the set",
 				 STR_ARG(name));
 	field->kind = field->enums != NULL ? FIELD_ENUM : FIELD_MESSAGE;
-	field->wire = field->enums != NULL                                   ? WIRE_VARINT
+	field->wire = field->enums != NULL			       ? WIRE_VARINT
 		      : from->has_type && from->type == PB_TYPE(GROUP) ? WIRE_GROUP
-									     : WIRE_BYTES;
+								       : WIRE_BYTES;
 	return true;
 }
 
@@ -342,8 +343,8 @@ static bool finish_schema(struct loader *loader)
 	struct message *message;
 	size_t at = 0;
 
-	schema->sorted = arena_alloc_n(&schema->arena, map_n(&schema->messages),
-				       sizeof(schema->sorted[0]));
+	schema->sorted =
+		arena_alloc_n(&schema->arena, map_n(&schema->messages), sizeof(schema->sorted[0]));
 	while ((message = map_next(&schema->messages, &at)) != NULL) {
 		if (!message->map_entry)
 			schema->sorted[schema->n_sorted++] = message;

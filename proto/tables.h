@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "proto/schema.h"
-#include "proto/wire.h"
+#include "proto/wire_reader.h"
 
 /* What a field is shown as: its type, unless an overlay says otherwise. */
 enum field_kind {
@@ -80,7 +80,7 @@ struct message {
 	const uint16_t *direct; /* for numbers below n_direct: 1 + index into fields, or 0 */
 	unsigned n_oneofs;
 	struct str unknown_member; /* `,"unknown_fields":` */
-	bool careful;              /* cannot be shown by the quick way, whatever the wire */
+	bool careful; /* cannot be shown by the quick way, whatever the wire */
 	bool map_entry;
 	bool secrets;
 };
@@ -88,7 +88,7 @@ struct message {
 struct schema {
 	struct arena arena;
 	struct map messages, enums; /* by full name */
-	struct choice *choices;     /* the last one first */
+	struct choice *choices; /* the last one first */
 	const struct message **sorted;
 	size_t n_sorted;
 };

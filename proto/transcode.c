@@ -61,9 +61,9 @@ bool show_packed(struct transcoder *t, struct frame *frame, const struct wire_fi
 
 	wire_init(&wire, got->bytes, 0);
 	while (wire.p < wire.end) {
-		bool ok = one.type == WIRE_VARINT ? wire_varint(&wire, &one.v)
-						  : wire_fixed(&wire, one.type == WIRE_FIXED32 ? 4 : 8,
-							       &one.v);
+		bool ok = one.type == WIRE_VARINT
+				  ? wire_varint(&wire, &one.v)
+				  : wire_fixed(&wire, one.type == WIRE_FIXED32 ? 4 : 8, &one.v);
 
 		if (!ok)
 			return transcoder_bad(t, frame, got->at, wire.error);
@@ -170,7 +170,8 @@ bool transcode(const struct message *message, struct str wire,
 		ok = show_message(&t, &root);
 	}
 	if (out->failed || (options->masked != NULL && options->masked->failed))
-		ok = error_set(err, ERROR_DATA, "its JSON would be longer than %zu bytes", out->max);
+		ok = error_set(err, ERROR_DATA, "its JSON would be longer than %zu bytes",
+			       out->max);
 	if (!ok)
 		transcoder_rewind(&t, mark);
 	mem_free(t.entries);

@@ -30,7 +30,8 @@
 #include "proto/schema.h"
 
 enum {
-	TRANSCODE_DEPTH_MAX = 90, /* messages in each other, so that JSON_DEPTH_MAX holds for the result */
+	TRANSCODE_DEPTH_MAX =
+		90, /* messages in each other, so that JSON_DEPTH_MAX holds for the result */
 	TRANSCODE_BYTES_MAX = 1 << 30,
 };
 

@@ -402,8 +402,8 @@ bool show_unknown(struct transcoder *t, struct frame *frame)
 	begin_member(t, frame, frame->message->unknown_member);
 	for (size_t i = base; i < t->n_entries; i++) {
 		struct wire_field got;
-		bool same = i > base &&
-			    entry_number(t->entries[i]) == entry_number(t->entries[i - 1]);
+		bool same =
+			i > base && entry_number(t->entries[i]) == entry_number(t->entries[i - 1]);
 
 		read_entry(t, frame, i, &got);
 		if (same)

@@ -3,45 +3,54 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/base64.h"
 #include "base/json.h"
 #include "proto/transcoder.h"
 
-/* Appends the shortest of the three precisions that reads back as the same number. */
-static void put_double(struct buf *out, double v)
+/* Appends a floating-point value that JSON has no number for, as a string. */
+static void put_not_finite(struct buf *out, double v)
+{
+	if (isnan(v))
+		buf_str(out, STR("\"NaN\""));
+	else
+		buf_str(out, v > 0 ? STR("\"Infinity\"") : STR("\"-Infinity\""));
+}
+
+/* Appends a double in the shortest of three precisions that reads back as the same. */
+static void put_double(struct buf *out, uint64_t bits)
 {
 	char text[40];
+	double v, back;
 
+	memcpy(&v, &bits, sizeof(v));
 	if (!isfinite(v)) {
-		buf_str(out, isnan(v) ? STR("\"NaN\"") : v > 0 ? STR("\"Infinity\"")
-							       : STR("\"-Infinity\""));
+		put_not_finite(out, v);
 		return;
 	}
 	for (int digits = 15; digits <= 17; digits++) {
-		double back;
-
 		snprintf(text, sizeof(text), "%.*g", digits, v);
-		if (sscanf(text, "%lf", &back) == 1 && back == v)
+		if (sscanf(text, "%lf", &back) == 1 && memcmp(&back, &v, sizeof(v)) == 0)
 			break;
 	}
 	buf_str(out, str_of(text));
 }
 
 /* The same for single precision. */
-static void put_float(struct buf *out, float v)
+static void put_float(struct buf *out, uint32_t bits)
 {
 	char text[40];
+	float v, back;
 
+	memcpy(&v, &bits, sizeof(v));
 	if (!isfinite(v)) {
-		put_double(out, (double)v);
+		put_not_finite(out, (double)v);
 		return;
 	}
 	for (int digits = 6; digits <= 9; digits++) {
-		float back;
-
 		snprintf(text, sizeof(text), "%.*g", digits, (double)v);
-		if (sscanf(text, "%f", &back) == 1 && back == v)
+		if (sscanf(text, "%f", &back) == 1 && memcmp(&back, &v, sizeof(v)) == 0)
 			break;
 	}
 	buf_str(out, str_of(text));
@@ -90,6 +99,14 @@ static void put_bytes(struct buf *out, struct str bytes)
 	buf_c(out, '"');
 }
 
+/* Appends bytes as hexadecimal digits. */
+static void put_hex(struct buf *out, struct str bytes)
+{
+	buf_c(out, '"');
+	buf_hex(out, bytes.p, bytes.n);
+	buf_c(out, '"');
+}
+
 void show_raw(struct buf *out, const struct wire_field *got)
 {
 	switch (got->type) {
@@ -113,32 +130,25 @@ void show_raw(struct buf *out, const struct wire_field *got)
 
 void show_scalar(struct buf *out, const struct field *field, const struct wire_field *got)
 {
-	union {
-		uint64_t bits;
-		double d;
-	} wide = {got->v};
-	union {
-		uint32_t bits;
-		float f;
-	} narrow = {(uint32_t)got->v};
+	uint32_t low = (uint32_t)got->v;
 
 	switch (field->kind) {
 	case FIELD_DOUBLE:
-		put_double(out, wide.d);
+		put_double(out, got->v);
 		break;
 	case FIELD_FLOAT:
-		put_float(out, narrow.f);
+		put_float(out, low);
 		break;
 	case FIELD_INT32:
 	case FIELD_SFIXED32:
-		buf_i64(out, (int32_t)narrow.bits);
+		buf_i64(out, (int32_t)low);
 		break;
 	case FIELD_UINT32:
 	case FIELD_FIXED32:
-		buf_u64(out, narrow.bits);
+		buf_u64(out, low);
 		break;
 	case FIELD_SINT32:
-		buf_i64(out, (int32_t)(uint32_t)unzigzag(narrow.bits));
+		buf_i64(out, (int32_t)(uint32_t)unzigzag(low));
 		break;
 	case FIELD_INT64:
 	case FIELD_SFIXED64:
@@ -155,22 +165,20 @@ void show_scalar(struct buf *out, const struct field *field, const struct wire_f
 		buf_str(out, got->v != 0 ? STR("true") : STR("false"));
 		break;
 	case FIELD_ENUM:
-		put_enum(out, field->enums, (int32_t)narrow.bits);
+		put_enum(out, field->enums, (int32_t)low);
 		break;
 	case FIELD_STRING:
 		json_put(out, got->bytes);
 		break;
 	case FIELD_HEX:
-		buf_c(out, '"');
-		buf_hex(out, got->bytes.p, got->bytes.n);
-		buf_c(out, '"');
+		put_hex(out, got->bytes);
 		break;
 	case FIELD_BYTES:
-	case FIELD_BY_TYPE:
 		put_bytes(out, got->bytes);
 		break;
 	case FIELD_MESSAGE:
 	case FIELD_MAP:
+	case FIELD_BY_TYPE:
 	case FIELD_EITHER:
 		mem_bug("not a scalar", __FILE__, __LINE__);
 	}
@@ -228,7 +236,8 @@ void show_mask(struct transcoder *t, struct frame *frame)
 }
 
 /* The last value of the type field of the nearest message that has one, or STR_NONE. */
-static struct str chosen_type(struct transcoder *t, struct frame *frame, const struct choice *choice)
+static struct str chosen_type(struct transcoder *t, struct frame *frame,
+			      const struct choice *choice)
 {
 	struct wire wire;
 	struct wire_field got;
@@ -264,8 +273,7 @@ static bool show_inner(struct transcoder *t, struct frame *frame, const struct m
 static bool show_by_type(struct transcoder *t, struct frame *frame, const struct wire_field *got)
 {
 	const struct choice *choice = frame->field->choice;
-	const struct message *message =
-		map_get(&choice->messages, chosen_type(t, frame, choice));
+	const struct message *message = map_get(&choice->messages, chosen_type(t, frame, choice));
 
 	if (message != NULL && show_inner(t, frame, message, got->bytes))
 		return true;

@@ -20,11 +20,11 @@ struct frame {
 	struct frame *parent;
 	const struct message *message;
 	struct str wire;
-	bool started;              /* has a member */
+	bool started; /* has a member */
 	const struct field *field; /* the one being shown */
-	size_t shown_n;            /* elements of it so far, when repeated */
-	struct str key;            /* a map entry's key as text; key.p == NULL in other frames */
-	struct str type;           /* of FIELD_BY_TYPE below, once type_known */
+	size_t shown_n; /* elements of it so far, when repeated */
+	struct str key; /* a map entry's key as text; key.p == NULL in other frames */
+	struct str type; /* of FIELD_BY_TYPE below, once type_known */
 	bool type_known;
 };
 
@@ -33,8 +33,8 @@ struct transcoder {
 	struct buf *out;
 	struct error *err;
 	unsigned depth;
-	bool careful;      /* which way it goes */
-	bool unusual;      /* why the quick way failed */
+	bool careful; /* which way it goes */
+	bool unusual; /* why the quick way failed */
 	uint64_t *entries; /* of the careful way: number << 32 | offset, a run for each open message */
 	size_t n_entries, cap_entries;
 };

@@ -202,8 +202,8 @@ bool api_error_names_shard(const struct api_error *error)
 {
 	struct str message = str_of(error->message);
 
-	/* "Requested resource not found: Shard does not exist". A table's name may have the word too. */
-	return error->kind == API_NOT_FOUND && !holds(message, STR("Stream: arn:")) &&
+	/* "Requested resource not found: Shard does not exist". A name may hold the word, but has no blanks. */
+	return error->kind == API_NOT_FOUND &&
 	       (str_starts(message, STR("Shard ")) || holds(message, STR(" Shard ")) ||
 		holds(message, STR(" shard ")));
 }

@@ -43,8 +43,8 @@ static bool comment_char(char c)
 /* A value without the blanks around it, and without a comment that a blank sets off. */
 static struct str clean_value(struct str value)
 {
-	for (size_t i = 0; i < value.n; i++) {
-		bool after_blank = i == 0 || value.p[i - 1] == ' ' || value.p[i - 1] == '\t';
+	for (size_t i = 1; i < value.n; i++) {
+		bool after_blank = value.p[i - 1] == ' ' || value.p[i - 1] == '\t';
 
 		if (after_blank && comment_char(value.p[i]))
 			return str_trim(str_head(value, i));

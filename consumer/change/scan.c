@@ -30,7 +30,7 @@ static void read_op(struct json *json, struct record *record)
 		json_fail(json, "a record has an unknown eventName");
 }
 
-/* Reads userIdentity, which tells a removal by time-to-live; the API and Lambda spell it differently. */
+/* Reads userIdentity, which tells a removal by time-to-live; writers differ in its spelling. */
 static void read_identity(struct json *json, struct record *record)
 {
 	struct str key;
@@ -41,14 +41,16 @@ static void read_identity(struct json *json, struct record *record)
 	}
 	json_enter(json, JSON_OBJECT);
 	while (json_key(json, &key)) {
-		if (json_peek(json) != JSON_STRING)
-			json_skip(json);
-		else if (json_key_is(key, "PrincipalId") || json_key_is(key, "principalId"))
-			record->by_ttl = json_key_is(json_string(json), "dynamodb.amazonaws.com");
-		else if (json_key_is(key, "Type") || json_key_is(key, "type"))
-			record->by_service = json_key_is(json_string(json), "Service");
+		struct str word = STR_NONE;
+
+		if (json_peek(json) == JSON_STRING)
+			word = json_string(json);
 		else
 			json_skip(json);
+		if (json_key_is(key, "PrincipalId") || json_key_is(key, "principalId"))
+			record->by_ttl = json_key_is(word, "dynamodb.amazonaws.com");
+		else if (json_key_is(key, "Type") || json_key_is(key, "type"))
+			record->by_service = json_key_is(word, "Service");
 	}
 }
 

@@ -112,7 +112,7 @@ static bool base64_ok(struct str raw)
 	return ok;
 }
 
-/* Reads the string of an S, N or B, or of a member of their sets; returns what is wrong, or NULL. */
+/* Reads the string of an S, N or B, or of a set's member; returns what is wrong, or NULL. */
 static const char *read_string(struct json *json, enum value_tag tag, struct str *out)
 {
 	if (json_peek(json) != JSON_STRING) {

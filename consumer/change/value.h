@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Attribute values as DynamoDB writes them in JSON: {"S":"text"}, {"N":"12"}, {"M":{...}} and so on.
+ * Attribute values as DynamoDB writes them in JSON: {"S":"text"}, {"N":"12"}, {"M":{...}}...
  *
  *	struct json json;
  *	struct value value;
@@ -41,30 +41,31 @@ struct value {
 	enum value_tag tag;
 	struct str text; /* the whole value, {"S":"text"} */
 	/*
-	 * S, N, B: the raw string body, still escaped (numbers never hold escapes). BOOL, NULL: true or
-	 * false. M: a JSON object, L, SS, NS, BS: a JSON array, as they stand. BAD: nothing.
+	 * S, N, B: the raw string body, still escaped (numbers never hold escapes). BOOL, NULL:
+	 * true or false. M: a JSON object, L, SS, NS, BS: a JSON array, as it stands. BAD: none.
 	 */
 	struct str payload;
 	const char *error; /* VALUE_BAD: what is wrong, static words */
 };
 
 /*
- * Consumes one value of any kind and says what it is. Strings, numbers, base64 and the members of sets are
- * checked, members of maps and lists are not. Malformed JSON is the reader's error, and VALUE_BAD.
+ * Consumes one value of any kind and says what it is. Strings, numbers, base64 and the members of
+ * sets are checked, members of maps and lists are not. Malformed JSON is the reader's error, and
+ * VALUE_BAD.
  */
 void value_scan(struct json *json, struct value *out);
 
 /* "S", "N" and so on; empty for VALUE_BAD. */
 struct str value_tag_word(enum value_tag tag);
 
-/* Whether `text` is a number as DynamoDB may write it: sign, digits, point, exponent; "+1", "007" and ".5"
-   too, which JSON does not allow. */
+/* Whether `text` is a number as DynamoDB may write it: sign, digits, point, exponent; "+1", "007"
+   and ".5" too, which JSON does not allow. */
 bool value_number_ok(struct str text);
 
 /*
  * Appends a number that value_number_ok accepts in the grammar of JSON, changing nothing but its
- * syntax: a leading "+", leading zeros and an idle point go, ".5" gets its zero. All other digits, and
- * the exponent, stay as they are.
+ * syntax: a leading "+", leading zeros and an idle point go, ".5" gets its zero. All other digits,
+ * and the exponent, stay as they are.
  */
 void value_put_number(struct buf *buf, struct str text);
 

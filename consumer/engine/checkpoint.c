@@ -247,6 +247,7 @@ static void write_done(struct call *call)
 	shard->row_attempts = 0;
 	call->engine->stats.checkpoint_writes++;
 	if (shard->lease == LEASE_TAKING) {
+		shard->fresh_root = !shard->has_row && shard->parent == NULL;
 		shard->counter = shard->has_row ? shard->counter + 1 : 1;
 		shard->has_row = true;
 		set_owner(shard, STR_NONE);
@@ -422,6 +423,7 @@ void checkpoint_consider_delete(struct shard *shard)
 	struct buf key;
 
 	if (!shard->has_row || shard->row_call != NULL || engine->draining ||
+	    io_now_ms(engine->io) - shard->done_ms < ROW_LINGER_MS ||
 	    (shard->lease != LEASE_OWNED && shard->lease != LEASE_FREE) ||
 	    !lineage_row_unneeded(shard))
 		return;

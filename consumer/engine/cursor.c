@@ -9,7 +9,7 @@
 #include "consumer/engine/tap.h"
 #include "consumer/engine/worker.h"
 
-static void push_wanted_gap(struct cursor *cu);
+static void push_wanted_gaps(struct cursor *cu);
 
 /* The only way to change cu->state. */
 static void cursor_set_state(struct cursor *cu, enum cursor_state state)
@@ -96,6 +96,7 @@ void cursor_reset(struct cursor *cu)
 	cu->group = GROUP_NONE;
 	cu->willing = false;
 	cu->ended = false;
+	cu->lost = false;
 	cu->attempts = 0;
 	cu->full_since_ms = 0;
 }
@@ -218,12 +219,26 @@ void cursor_flight_done(struct cursor *cu)
 	cursor_pump(cu);
 }
 
+/* Whether a delivery was refused, and later ones that the sink holds have not ended yet. */
+static bool refused(const struct cursor *cu)
+{
+	list_each(it, &cu->flights, spare)
+	{
+		const struct flight *flight = CONTAINER_OF(it, struct flight, node);
+
+		if (flight->done && flight->result != DELIVERY_OK)
+			return true;
+	}
+	return false;
+}
+
 /* Submits deliveries of queued events, as far as limits allow. */
 static void submit(struct cursor *cu)
 {
 	struct engine *engine = engine_of(cu);
 
-	if (!worker_may_deliver(engine) || cu->shard->state != SHARD_OWNED)
+	/* What is submitted after a refusal would overtake what was refused. */
+	if (!worker_may_deliver(engine) || cu->shard->state != SHARD_OWNED || refused(cu))
 		return;
 	list_each(it, &cu->links, spare)
 	{
@@ -339,7 +354,7 @@ void cursor_join(struct cursor *cu, enum group group)
 	cu->full_since_ms = 0;
 	cu->group = (unsigned char)group;
 	if (group != GROUP_LEAD) {
-		push_wanted_gap(cu);
+		push_wanted_gaps(cu);
 		return;
 	}
 	engine_of(cu)->stats.rejoins++;
@@ -350,13 +365,17 @@ void cursor_join(struct cursor *cu, enum group group)
 	readers_tidy(shard);
 }
 
-/* A gap record that was decided on when the cursor opened goes out before everything else. */
-static void push_wanted_gap(struct cursor *cu)
+/* Gap records that were decided on when the cursor opened go out before everything else. */
+static void push_wanted_gaps(struct cursor *cu)
 {
-	if (!cu->gap_wanted)
-		return;
-	cu->gap_wanted = false;
-	cursor_push_gap(cu, GAP_STREAM_NEW, false, false);
+	static const enum gap_reason reasons[] = {GAP_STREAM_NEW, GAP_SHARD_LOST, GAP_START_UNSURE};
+	unsigned wanted = cu->gaps_wanted;
+
+	cu->gaps_wanted = 0;
+	for (size_t i = 0; i < ARRAY_N(reasons); i++) {
+		if ((wanted & 1u << reasons[i]) != 0)
+			cursor_push_gap(cu, reasons[i], false, false);
+	}
 }
 
 /* Where a queue ends: the position that the cursor was handed everything up to. */
@@ -471,8 +490,16 @@ static void open_one(struct cursor *cu)
 		cursor_set_state(cu, CURSOR_DETACHED);
 		cu->willing = true;
 	}
-	if (cu->frontier.kind == POSITION_START && begins_replacement(shard))
-		cu->gap_wanted = true;
+	if (cu->frontier.kind != POSITION_START)
+		return;
+	if (begins_replacement(shard))
+		cu->gaps_wanted |= 1u << GAP_STREAM_NEW;
+	/* A parent that came and went unseen, in a stream that was read before. */
+	if (shard->parent == NULL && shard->parent_id[0] != '\0' &&
+	    (!shard->stream->first_start || shard->stream->gap_due))
+		cu->gaps_wanted |= 1u << GAP_SHARD_LOST;
+	if (shard->start_wall_ms == ROW_START_HORIZON)
+		cu->gaps_wanted |= 1u << GAP_START_UNSURE;
 }
 
 /* Where the lead reader of an opening shard begins: at the most advanced of the opening cursors, whose
@@ -514,8 +541,10 @@ void cursor_open_ready(struct shard *shard)
 	}
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		if (shard->cursors[i].group == GROUP_LEAD)
-			push_wanted_gap(&shard->cursors[i]);
+			push_wanted_gaps(&shard->cursors[i]);
 	}
+	if (shard->vanished)
+		reader_shard_vanished(shard);
 	readers_catch_up(shard);
 	readers_kick(shard);
 	shard_cursor_done(shard);

@@ -227,7 +227,7 @@ static void reader_step(struct reader *reader)
 		return;
 	}
 	if (reader->call != NULL || reader->state == READER_ENDED || engine->draining ||
-	    shard->state != SHARD_OWNED)
+	    shard->vanished || shard->state != SHARD_OWNED)
 		return;
 	if (reader->state == READER_IDLE &&
 	    io_now_ms(engine->io) - reader->iterator_ms > ITERATOR_LIFE_MS)
@@ -305,6 +305,10 @@ void readers_catch_up(struct shard *shard)
 
 	if (shard->state != SHARD_OWNED || shard->lead == NULL || !least_willing(shard, &least))
 		return;
+	if (shard->vanished) {
+		reader_shard_vanished(shard);
+		return;
+	}
 	if (shard->catchup == NULL) {
 		shard->catchup = reader_new(shard, GROUP_CATCHUP, &least);
 		shard->catchup->mark = shard->lead->at;
@@ -364,6 +368,19 @@ bool reader_gap(struct reader *reader, enum gap_reason reason, bool certain, boo
 	return true;
 }
 
+/* Hands over that the rest of the shard is lost, unless the cursor knows, or is detached and busy. */
+static void lose_rest(struct cursor *cu)
+{
+	if (cu->lost || cu->state == CURSOR_WAITING_PARENTS || cu->state == CURSOR_DONE)
+		return;
+	if (cursor_wants_pass(cu))
+		cursor_join(cu, GROUP_CATCHUP);
+	else if (cu->state == CURSOR_DETACHED)
+		return; /* readers_catch_up comes back to it */
+	cu->lost = true;
+	cursor_push_gap(cu, GAP_SHARD_LOST, true, true);
+}
+
 void reader_shard_vanished(struct shard *shard)
 {
 	shard->refused = false;
@@ -373,13 +390,13 @@ void reader_shard_vanished(struct shard *shard)
 		stop_shard(shard, GAP_SHARD_LOST);
 		return;
 	}
-	/* Both groups lose the same: what neither has read. */
-	for (size_t i = 0; i < shard->n_cursors; i++) {
-		struct cursor *cu = &shard->cursors[i];
-
-		if (cu->state != CURSOR_WAITING_PARENTS && cu->state != CURSOR_DONE)
-			cursor_push_gap(cu, GAP_SHARD_LOST, true, true);
-	}
+	if (!shard->vanished && shard->lead != NULL)
+		forget_iterator(shard->lead);
+	if (!shard->vanished && shard->catchup != NULL)
+		forget_iterator(shard->catchup);
+	shard->vanished = true;
+	for (size_t i = 0; i < shard->n_cursors; i++)
+		lose_rest(&shard->cursors[i]);
 }
 
 /* Which iterator goes on from where the reader is. */
@@ -394,7 +411,7 @@ static enum iterator_type iterator_type_for(const struct reader *reader)
 	if (shard->latest)
 		return ITERATOR_LATEST;
 	/* At its first record, so that a trim is noticed. */
-	if (shard->parent != NULL && shard->first_seqno != NULL && shard->start_wall_ms < 0)
+	if (shard->first_seqno != NULL && shard->start_wall_ms != ROW_START_HORIZON)
 		return ITERATOR_AT;
 	return ITERATOR_TRIM_HORIZON;
 }
@@ -405,10 +422,22 @@ static void iterator_refused(struct reader *reader, struct call *call)
 	struct shard *shard = reader->shard;
 	int64_t wall_ms = call_service_wall_ms(reader_engine(reader));
 	int64_t born_ms = shard_id_wall_ms(str_of(shard->id));
+	/* What was trimmed may be from before the time at which changes begin to be wanted. */
+	bool certain = reader->at.kind != POSITION_START || shard->start_wall_ms < 0;
 
+	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED && shard->fresh_root &&
+	    iterator_type_for(reader) == ITERATOR_AT) {
+		/* Trimmed before anybody wanted it: no gap, and the row says so. */
+		shard->start_wall_ms = ROW_START_HORIZON;
+		shard->start_dirty = true;
+		checkpoint_mark(shard, true);
+		reader_set_state(reader, READER_BACKOFF);
+		reader_wait(reader, 0);
+		return;
+	}
 	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED) {
 		reader->use_horizon = true;
-		if (!reader_gap(reader, GAP_TRIMMED, true, false))
+		if (!reader_gap(reader, GAP_TRIMMED, certain, false))
 			return;
 		reader_set_state(reader, READER_BACKOFF);
 		reader_wait(reader, 0);
@@ -461,6 +490,12 @@ static void iterator_done(struct call *call)
 /* Asks for an iterator at the reader's position. */
 static void ask_iterator(struct reader *reader)
 {
+	static const char *const words[] = {
+		[ITERATOR_TRIM_HORIZON] = "trim-horizon",
+		[ITERATOR_LATEST] = "latest",
+		[ITERATOR_AT] = "at",
+		[ITERATOR_AFTER] = "after",
+	};
 	struct shard *shard = reader->shard;
 	enum iterator_type type = iterator_type_for(reader);
 	struct str seqno = type == ITERATOR_AT ? str_of(shard->first_seqno)
@@ -468,6 +503,9 @@ static void ask_iterator(struct reader *reader)
 
 	mem_free(reader->iterator);
 	reader->iterator = NULL;
+	io_log(reader_engine(reader)->io, IO_DEBUG,
+	       "reader.iterator shard=%s group=%s type=%s at=%.*s", shard->id,
+	       reader->group == GROUP_LEAD ? "lead" : "catch-up", words[type], STR_ARG(seqno));
 	reader->call = call_new(reader_engine(reader), IO_STREAMS, STREAMS_ITERATOR, iterator_done,
 				reader);
 	streams_iterator_request(&reader->call->http.body, shard->source.stream_arn,

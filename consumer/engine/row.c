@@ -40,6 +40,8 @@ static bool read_text(const struct row_sinks *sinks, const struct attribute *a, 
 		row->key = a->text;
 	else if (str_eq(a->name, STR("startAt")) && str_eq(a->text, STR("LATEST")))
 		row->start_wall_ms = ROW_START_LATEST;
+	else if (str_eq(a->name, STR("startAt")) && str_eq(a->text, STR("TRIM_HORIZON")))
+		row->start_wall_ms = ROW_START_HORIZON;
 	else if (str_eq(a->name, STR("startAt")))
 		return str_to_i64(a->text, &row->start_wall_ms);
 	return true;
@@ -151,6 +153,8 @@ static void put_start(struct buf *buf, struct str name, int64_t start_wall_ms)
 	buf_init(&text, 32);
 	if (start_wall_ms == ROW_START_LATEST)
 		buf_str(&text, STR("LATEST"));
+	else if (start_wall_ms == ROW_START_HORIZON)
+		buf_str(&text, STR("TRIM_HORIZON"));
 	else
 		buf_i64(&text, start_wall_ms);
 	put_s(buf, name, buf_view(&text));

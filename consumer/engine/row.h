@@ -10,7 +10,7 @@
  *	leaseCounter       N   bumped by every write of the row
  *	checkpoint         S   TRIM_HORIZON, a sequence number, SHARD_END: the least over all sinks
  *	sink.<name>        S   the same for one sink, only while it is ahead of `checkpoint`
- *	startAt            S   LATEST, or milliseconds since 1970: changes before are not wanted
+ *	startAt            S   where it begins: LATEST, TRIM_HORIZON, or milliseconds since 1970
  *	parentShardId      SS, checkpointSubSequenceNumber N, ownerSwitchesSinceCheckpoint N: KCL's
  *
  * Other rows: `ddbtap/schema` says which version of this program the table needs, and
@@ -34,8 +34,12 @@ enum { ROW_SCHEMA_VERSION = 1, ROW_SINKS_MAX = 16 };
 
 enum row_kind { ROW_LEASE, ROW_WORKER, ROW_SCHEMA, ROW_OTHER };
 
-/* Where changes begin to be wanted, when the table starts at `latest`. */
-enum { ROW_START_ALL = -1, ROW_START_LATEST = -2 };
+/*
+ * Where in its shard a cursor without a position begins. ALL: at the shard's first record. HORIZON: that
+ * was gone already when the table was first read; at what is left. LATEST: at the tip, not resolved yet.
+ * Otherwise the time at which the tip was resolved.
+ */
+enum { ROW_START_ALL = -1, ROW_START_LATEST = -2, ROW_START_HORIZON = -3 };
 
 /* A row as it was read; slices lie in the arena or the body. */
 struct row {
@@ -47,7 +51,7 @@ struct row {
 	struct position checkpoint;
 	struct position
 		sinks[ROW_SINKS_MAX]; /* per sink of the caller's: never behind `checkpoint` */
-	int64_t start_wall_ms; /* or ROW_START_ALL, ROW_START_LATEST */
+	int64_t start_wall_ms; /* or ROW_START_ALL and so on */
 	struct str parent; /* the parent shard's id, or empty */
 	/* ROW_WORKER */
 	struct str worker_id, incarnation, boot, process;

@@ -17,6 +17,8 @@ void shard_set_state(struct shard *shard, enum shard_state state)
 	       STR_ARG(shard->source.table), shard->id, machine_word(MACHINE_SHARD, shard->state),
 	       machine_word(MACHINE_SHARD, state));
 	shard->state = state;
+	if (state == SHARD_DONE)
+		shard->done_ms = io_now_ms(engine->io);
 }
 
 /* Connects a new shard with its parent and with its children, as far as they are known. */

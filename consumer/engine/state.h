@@ -21,6 +21,8 @@
 
 enum {
 	RETENTION_MS = DAY_MS, /* what a stream keeps */
+	/* A finished row stays for so long: a write that was delayed on its way must still find it. */
+	ROW_LINGER_MS = 10 * MINUTE_MS,
 	POLL_RESERVE_BYTES = 2 << 20,
 	ANSWER_MAX_BYTES = 16 << 20, /* of one page of records */
 	DELIVERY_MAX_BYTES = 1 << 20, /* a larger delivery holds one record */
@@ -106,8 +108,10 @@ struct shard {
 	bool adopted_done; /* finished before this start: its row is gone, or it is not wanted */
 	bool parent_gone; /* the parent is neither listed nor known */
 	bool refused; /* the service says that it does not exist; the next listing decides */
+	bool vanished; /* its listing agrees: what was not read is lost */
 	bool tip_seen; /* an empty page was read at its tip */
 	bool latest; /* begins at the tip: see ROW_START_LATEST */
+	bool fresh_root; /* its row is new and no parent is known: its beginning may be trimmed already */
 	unsigned char parent_misses, misses;
 	uint64_t seen_in; /* the number of the listing it was seen in last */
 	int64_t missed_ms, parent_missed_ms; /* when the last miss was counted */
@@ -117,10 +121,11 @@ struct shard {
 	struct list
 		child_link; /* in parent->children; in stream->orphans while the parent is unknown */
 	/* The row. */
+	int64_t done_ms; /* when it became done, in this life of the process */
 	bool has_row, ours;
 	char *owner; /* when it is another's; NULL: nobody's or ours */
 	int64_t counter;
-	int64_t start_wall_ms; /* ROW_START_ALL, ROW_START_LATEST or a time */
+	int64_t start_wall_ms; /* as in struct row */
 	struct call *row_call;
 	struct position *writing; /* what the outstanding write says, per cursor */
 	int64_t writing_start_wall_ms;
@@ -141,7 +146,8 @@ struct cursor {
 	unsigned char state, group; /* enum cursor_state, enum group */
 	bool willing; /* detached, and its sink may accept again */
 	bool ended; /* the reader has handed it the shard's last record */
-	bool gap_wanted; /* a gap record waits to be handed over */
+	unsigned char gaps_wanted; /* bit 1 << reason: a gap record that goes out before the rest */
+	bool lost; /* the gap record about the vanished rest of the shard is queued, or through */
 	unsigned attempts;
 	unsigned flights_n;
 	struct position frontier; /* acknowledged, without a hole */

@@ -146,8 +146,8 @@ static void add_pointer_escaped(struct buf *buf, struct str text)
 }
 
 /*
- * Goes down to the member `name`, a raw JSON string body; returns the length that path_leave takes. A
- * name with escapes is read first: "\u002f" is a slash too.
+ * Goes down to the member `name`, a raw JSON string body; returns the length that path_leave takes.
+ * A name with escapes is read first: "\u002f" is a slash too.
  */
 static size_t path_enter(struct image_notes *notes, struct str name)
 {
@@ -407,7 +407,7 @@ static bool must_hide(const struct image_options *options, const struct image_bl
 	       value->tag != VALUE_NULL && value->tag != VALUE_BOOL;
 }
 
-/* Appends an attribute that should hold a message: decoded, or as it is (or hidden) with the reason. */
+/* Appends what should be a message: decoded, or as it is (or hidden) with the reason. */
 static void put_blob(struct walk *walk, struct str name, const struct image_blob *blob,
 		     const struct value *value)
 {
@@ -523,7 +523,7 @@ void image_put(const struct image_rules *rules, struct image_notes *notes, struc
 	if (note_fits(&notes->types) && note_fits(&notes->masked) && note_fits(&notes->raw) &&
 	    note_fits(&notes->undecodable) && !notes->path.failed)
 		return;
-	/* Notes without bound would let one hostile item take all memory: then the image goes out unread. */
+	/* A hostile item's notes would take all memory: its image goes out unread. */
 	buf_truncate(out, out_n);
 	note_cut(&notes->types, types_n);
 	note_cut(&notes->masked, masked_n);

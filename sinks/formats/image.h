@@ -2,16 +2,16 @@
 /*
  * An item image as plain JSON, and notes on what plain JSON cannot say.
  *
- * {"n":{"N":"1"},"l":{"L":[{"S":"x"}]}} becomes {"n":"1","l":["x"]}. The notes are kept by JSON Pointer:
- * the type of each value that is not plain (numbers, binaries, sets), what is masked, the bytes that a
- * decoded message was made from, and what could not be decoded and why. With masking off and
- * `raw_always`, image and notes together give back the item exactly.
+ * {"n":{"N":"1"},"l":{"L":[{"S":"x"}]}} becomes {"n":"1","l":["x"]}. The notes are kept by JSON
+ * Pointer: the type of each value that is not plain (numbers, binaries, sets), what is masked, the
+ * bytes that a decoded message was made from, and what could not be decoded and why. With masking
+ * off and `raw_always`, image and notes together give back the item exactly.
  *
  * Binary attributes that the rules name are decoded by their protobuf message. Attributes that the
  * rules call secret show as "***".
  *
- * Nothing fails: what is malformed goes out as its JSON text in a string, with a reason. Texts are copied
- * as they came, invalid UTF-8 included: who flags that cleans the finished line.
+ * Nothing fails: what is malformed goes out as its JSON text in a string, with a reason. Texts are
+ * copied as they came, invalid UTF-8 included: who flags that cleans the finished line.
  */
 #ifndef FORMATS_IMAGE_H
 #define FORMATS_IMAGE_H
@@ -51,8 +51,9 @@ struct image_rules {
 };
 
 /*
- * Makes the rules of a table from its role, which may be NULL (then `schema` may be too). False with
- * ERROR_CONFIG when the schema lacks a message of the role. Role and schema must outlive the rules.
+ * Makes the rules of a table from its role, which may be NULL (then `schema` may be too). False
+ * with ERROR_CONFIG when the schema lacks a message of the role. Both must outlive the
+ * rules.
  */
 bool image_rules_init(struct image_rules *rules, const struct image_options *options,
 		      const struct profile_role *role, const struct schema *schema,
@@ -79,12 +80,12 @@ void image_notes_release(struct image_notes *notes);
 /* Forgets the notes and keeps the memory: before each event. */
 void image_notes_clear(struct image_notes *notes);
 
-/* Notes why something at the JSON Pointer `path` (a raw JSON string body) is not what it should be. */
+/* Notes why what is at the JSON Pointer `path` (a raw string body) is not what it should be. */
 void image_note_undecodable(struct image_notes *notes, struct str path, struct str reason);
 
 /*
- * Appends `image`, the JSON object of a key or item, as plain JSON. `member` is its name in the event, where
- * pointers begin: "after".
+ * Appends `image`, the JSON object of a key or item, as plain JSON. `member` is its name in the
+ * event, where pointers begin: "after".
  */
 void image_put(const struct image_rules *rules, struct image_notes *notes, struct str member,
 	       struct str image, struct buf *out);

@@ -46,8 +46,8 @@ static void put_text(struct buf *out, struct str name, struct str text)
 	json_put(out, text);
 }
 
-/* The event's identity: the stream's own, or made from its place in a gap record and where an emulator
-   gives none. */
+/* The event's identity: the stream's own, or made from its place in a gap record and where an
+   emulator gives none. */
 static void put_id(const struct native *native, const struct source *source,
 		   const struct event *event, struct buf *out)
 {
@@ -207,7 +207,7 @@ static void encode(const struct encoder *encoder, const struct source *source,
 		put_line(native, source, event, out);
 		return;
 	}
-	/* All texts are copied as they came; cleaning the whole line cleans them all in one place. */
+	/* All texts were copied as they came; cleaning the line cleans them all in one place. */
 	buf_clear(line);
 	put_line(native, source, event, line);
 	out->failed |= line->failed;

@@ -14,7 +14,7 @@ struct native_options {
 	bool raw_always; /* the bytes of decoded messages too, unless they hold what is masked */
 	bool mask; /* hide secrets */
 	bool summary; /* one sentence for people */
-	bool undecodable_raw; /* undecodable bytes as they are, although their message has secrets */
+	bool undecodable_raw; /* undecodable bytes, although their message has secrets */
 };
 
 /*

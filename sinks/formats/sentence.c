@@ -5,7 +5,7 @@
 
 enum {
 	ATTRIBUTES_MAX = 256, /* of one image; more are not compared */
-	/* Of two arrays; longer ones are compared as text: comparing members takes quadratic time. */
+	/* Of two arrays; longer ones are compared as text: members take quadratic time. */
 	ARRAY_MAX_BYTES = 16 << 10,
 };
 
@@ -124,37 +124,40 @@ void parts_missing(const struct parts *parts, const char *what, struct str array
 	}
 }
 
-struct attribute {
-	struct str name;
-	struct value value;
+/* The attributes of an item or map. */
+struct attributes {
+	struct {
+		struct str name;
+		struct value value;
+	} list[ATTRIBUTES_MAX];
+	size_t n;
 };
 
-/* Reads the attributes of a raw image; returns how many, at most ATTRIBUTES_MAX + 1. */
-static size_t read_attributes(struct str image, struct attribute *attributes)
+/* Reads the attributes of a raw image; false when there are too many. */
+static bool read_attributes(struct str image, struct attributes *out)
 {
 	struct str name;
 	struct json json;
-	size_t n = 0;
 
+	out->n = 0;
 	if (!sentence_enter(&json, image, JSON_OBJECT))
-		return 0;
+		return true;
 	while (json_key(&json, &name)) {
-		if (n == ATTRIBUTES_MAX)
-			return n + 1;
-		attributes[n].name = name;
-		value_scan(&json, &attributes[n].value);
-		n++;
+		if (out->n == ATTRIBUTES_MAX)
+			return false;
+		out->list[out->n].name = name;
+		value_scan(&json, &out->list[out->n].value);
+		out->n++;
 	}
-	return n;
+	return true;
 }
 
-/* The attribute called `name`, or NULL. */
-static const struct attribute *find_attribute(const struct attribute *attributes, size_t n,
-					      struct str name)
+/* The value of the attribute called `name`, or NULL. */
+static const struct value *find_value(const struct attributes *attributes, struct str name)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (str_eq(attributes[i].name, name))
-			return &attributes[i];
+	for (size_t i = 0; i < attributes->n; i++) {
+		if (str_eq(attributes->list[i].name, name))
+			return &attributes->list[i].value;
 	}
 	return NULL;
 }
@@ -169,38 +172,41 @@ static bool same_value(const struct value *a, const struct value *b)
 	return a->tag == VALUE_BAD ? str_eq(a->text, b->text) : str_eq(a->payload, b->payload);
 }
 
-/* Appends "what a, b" with the names of `a` that are in `b` with another value, or not in it. */
+/*
+ * Appends the part "what a, b" with the names of `attributes` that `other` has with another value
+ * (`in_both`), or has not.
+ */
 static void put_names(const struct parts *parts, const char *what, bool in_both,
-		      const struct attribute *a, size_t a_n, const struct attribute *b, size_t b_n)
+		      const struct attributes *attributes, const struct attributes *other)
 {
 	bool first = true;
 
-	for (size_t i = 0; i < a_n; i++) {
-		const struct attribute *other = find_attribute(b, b_n, a[i].name);
+	for (size_t i = 0; i < attributes->n; i++) {
+		struct str name = attributes->list[i].name;
+		const struct value *value = find_value(other, name);
 
-		if ((other != NULL) != in_both ||
-		    (in_both && same_value(&a[i].value, &other->value)))
+		if (in_both ? value == NULL || same_value(&attributes->list[i].value, value)
+			    : value != NULL)
 			continue;
 		if (first)
 			parts_next(parts);
 		buf_str(parts->out, first ? str_of(what) : STR(","));
 		buf_c(parts->out, ' ');
-		buf_str(parts->out, a[i].name);
+		buf_str(parts->out, name);
 		first = false;
 	}
 }
 
 void parts_attributes(const struct parts *parts, struct str before, struct str after)
 {
-	struct attribute a[ATTRIBUTES_MAX], b[ATTRIBUTES_MAX];
-	size_t a_n = read_attributes(before, a), b_n = read_attributes(after, b);
+	struct attributes old, new;
 
-	if (a_n > ATTRIBUTES_MAX || b_n > ATTRIBUTES_MAX) {
+	if (!read_attributes(before, &old) || !read_attributes(after, &new)) {
 		parts_next(parts);
 		buf_str(parts->out, STR("too many attributes to compare"));
 		return;
 	}
-	put_names(parts, "changed", true, b, b_n, a, a_n);
-	put_names(parts, "added", false, b, b_n, a, a_n);
-	put_names(parts, "removed", false, a, a_n, b, b_n);
+	put_names(parts, "changed", true, &new, &old);
+	put_names(parts, "added", false, &new, &old);
+	put_names(parts, "removed", false, &old, &new);
 }

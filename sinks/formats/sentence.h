@@ -27,16 +27,17 @@ void parts_next(const struct parts *parts);
 void parts_changed(const struct parts *parts, const char *what, struct str before,
 		   struct str after);
 
-/* Appends the part "what a, b" with the items of a JSON array that `other` lacks, if there are any. */
+/* Appends the part "what a, b" with the items of a JSON array that `other` lacks, if any. */
 void parts_missing(const struct parts *parts, const char *what, struct str array, struct str other);
 
 /*
- * Appends the parts "changed a, b", "added c" and "removed d" with the names of the attributes in which two
- * maps or items differ, as DynamoDB writes them: {"a":{"S":"x"}}. Sets are compared as sets.
+ * Appends the parts "changed a, b", "added c" and "removed d" with the names of the attributes in
+ * which two maps or items differ, as DynamoDB writes them: {"a":{"S":"x"}}. Sets are compared as
+ * sets.
  */
 void parts_attributes(const struct parts *parts, struct str before, struct str after);
 
-/* Begins to read a JSON text whose value should be of `kind`; false when it is absent or of another. */
+/* Begins to read a JSON text that should be of `kind`; false when it is absent or of another. */
 bool sentence_enter(struct json *json, struct str value, enum json_kind kind);
 
 /* The text of member `name` of a JSON object; n == 0 when it has none, or is no object. */

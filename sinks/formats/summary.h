@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One English sentence on an event, for audit trails: "user U changed A record www in zone example.com.:
- * from 1.2.3.4 to 5.6.7.8, ttl 300 to 60".
+ * One English sentence on an event, for audit trails: "user U changed A record www in zone
+ * example.com.: from 1.2.3.4 to 5.6.7.8, ttl 300 to 60".
  *
- * Values are taken from the images as they are shown, decoded and masked, so that the sentence tells
- * no more than the event does; only which attributes changed is taken from the item itself.
+ * Values are taken from the images as they are shown, decoded and masked, so that the sentence
+ * tells no more than the event does; only which attributes changed is taken from the item itself.
  */
 #ifndef FORMATS_SUMMARY_H
 #define FORMATS_SUMMARY_H

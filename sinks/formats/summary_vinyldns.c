@@ -194,7 +194,7 @@ struct group_names {
 static const struct group_names in_message = {"memberIds", "adminUserIds", "description"};
 static const struct group_names in_table = {"member_ids", "admin_ids", "desc"};
 
-/* Appends ": members a, b; admins c", or with `before`, what changed: "added members a; removed...". */
+/* Appends ": members a, b; admins c", or with `before` what changed: ": added members a". */
 static void put_group(struct buf *out, struct str before, struct str after,
 		      const struct group_names *names)
 {
@@ -278,8 +278,8 @@ static void put_user_change(const struct summary_input *input, struct buf *out)
 }
 
 /*
- * The decoded message in an image, n == 0 when there is none. A message that lacks `field`, which it
- * requires, is none to tell of; neither is what stands in place of undecodable bytes.
+ * The decoded message in an image, n == 0 when there is none. A message that lacks `field`, which
+ * it requires, is none to tell of; neither is what stands in place of undecodable bytes.
  */
 static struct str message_in(const struct summary_input *input, struct str image, const char *field)
 {

@@ -6,8 +6,8 @@
 #include "sinks/formats/summary.h"
 
 /*
- * Appends the sentence on an event of one of VinylDNS's tables. Appends nothing when it knows of none, for
- * want of an image or because a message could not be decoded.
+ * Appends the sentence on an event of one of VinylDNS's tables. Appends nothing when it knows of
+ * none, for want of an image or because a message could not be decoded.
  */
 void summary_vinyldns(const struct summary_input *input, struct buf *out);
 

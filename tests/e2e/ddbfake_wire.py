@@ -283,12 +283,32 @@ def many_connections(path):
         for raw in idle:
             raw.close()
         wait_for(lambda: fake.admin("stats")["open_connections"] < 10)
-        # A client that does not read its big answer does not hold up others either.
+
+
+def slow_readers(path):
+    """Clients that are slow to read a big answer get it whole, and do not hold up others."""
+    with tempfile.TemporaryDirectory() as pki, Fake(path, "--make-cert", pki) as fake:
+        db = fake.client()
         fill(db, 30)
-        with socket.create_connection(("127.0.0.1", fake.port)) as raw:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            raw.sendall(b"GET /_admin/writes HTTP/1.1\r\n\r\n")
-            db.list_tables()
+        tls = ssl.create_default_context(cafile=os.path.join(pki, "ca.pem"))
+        for port, wrap in ((fake.port, lambda raw: raw),
+                           (fake.tls_port, lambda raw: tls.wrap_socket(
+                               raw, server_hostname="localhost"))):
+            with socket.socket() as raw:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+                raw.settimeout(10)
+                raw.connect(("127.0.0.1", port))
+                link = wrap(raw)
+                link.sendall(b"GET /_admin/writes HTTP/1.1\r\nConnection: close\r\n\r\n")
+                began = time.monotonic()
+                for _ in range(20):
+                    db.list_tables()
+                assert time.monotonic() - began < 2
+                stream = link.makefile("rb")
+                _, head, body = read_answer(stream)
+                assert stream.read() == b"" and len(body) > 30 * 300_000
+                assert zlib.crc32(body) == int(head["x-amz-crc32"])
+                link.close()
 
 
 def fill(db, n):
@@ -368,4 +388,5 @@ def command_line(path):
 
 
 TESTS = [signatures, clocks, fast_time, faults, slow_faults, bad_checksum, percentages,
-         certificates, http_rules, many_connections, big_pages, log_and_restart, command_line]
+         certificates, http_rules, many_connections, slow_readers,
+         big_pages, log_and_restart, command_line]

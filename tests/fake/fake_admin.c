@@ -50,12 +50,14 @@ static struct str param(struct admin *admin, const char *name)
 		unsigned high = raw.n - i > 2 ? hex_digit(raw.p[i + 1]) : 16;
 		unsigned low = raw.n - i > 2 ? hex_digit(raw.p[i + 2]) : 16;
 
+		*at = raw.p[i];
+		if (raw.p[i] == '+')
+			*at = ' ';
 		if (raw.p[i] == '%' && high < 16 && low < 16) {
-			*at++ = (char)(high * 16 + low);
+			*at = (char)(high * 16 + low);
 			i += 2;
-		} else {
-			*at++ = raw.p[i] == '+' ? ' ' : raw.p[i];
 		}
+		at++;
 	}
 	return str_make(to, (size_t)(at - to));
 }
@@ -139,40 +141,36 @@ static bool admin_expire_iterators(struct admin *admin)
 static bool set_one(struct admin *admin, struct str name, struct str value)
 {
 	struct service_options *options = service_options(admin->fake->service);
+	const int64_t most = 10LL * 366 * 86400;
 	const struct {
 		const char *name;
-		unsigned *percent;
-		int64_t *seconds, *ms;
+		unsigned *percent; /* or: */
+		int64_t *to;
+		int64_t least, most, unit;
 	} settings[] = {
-		{"lie_open_parent", &options->lie_open_parent, NULL, NULL},
-		{"lie_missing_child", &options->lie_missing_child, NULL, NULL},
-		{"empty_page", &options->empty_page, NULL, NULL},
-		{"short_page", &options->short_page, NULL, NULL},
-		{"shard_life", NULL, &options->shard_life_ms, NULL},
-		{"retention", NULL, &options->retention_ms, NULL},
-		{"iterator_life", NULL, &options->iterator_life_ms, NULL},
-		{"clock_offset", NULL, NULL, &admin->fake->clock.offset_ms},
+		{"lie_open_parent", &options->lie_open_parent, NULL, 0, 100, 1},
+		{"lie_missing_child", &options->lie_missing_child, NULL, 0, 100, 1},
+		{"empty_page", &options->empty_page, NULL, 0, 100, 1},
+		{"short_page", &options->short_page, NULL, 0, 100, 1},
+		{"shard_life", NULL, &options->shard_life_ms, 0, most, 1000},
+		{"retention", NULL, &options->retention_ms, 0, most, 1000},
+		{"iterator_life", NULL, &options->iterator_life_ms, 0, most, 1000},
+		{"clock_offset", NULL, &admin->fake->clock.offset_ms, -most * 1000, most * 1000, 1},
 	};
-	const int64_t most = 10LL * 366 * 86400 * 1000;
 	int64_t v;
+	size_t i = 0;
 
-	if (!str_to_i64(value, &v) || v < -most || v > most)
-		return admin_error(admin, 400, "no number, or too large", value);
-	for (size_t i = 0; i < ARRAY_N(settings); i++) {
-		if (!str_eq(name, str_of(settings[i].name)))
-			continue;
-		if ((settings[i].percent != NULL && (v < 0 || v > 100)) ||
-		    (settings[i].seconds != NULL && (v < 0 || v > most / 1000)))
-			return admin_error(admin, 400, "out of range", value);
-		if (settings[i].percent != NULL)
-			*settings[i].percent = (unsigned)v;
-		else if (settings[i].seconds != NULL)
-			*settings[i].seconds = v * 1000;
-		else
-			*settings[i].ms = v;
-		return true;
-	}
-	return admin_error(admin, 400, "no such setting", name);
+	while (i < ARRAY_N(settings) && !str_eq(name, str_of(settings[i].name)))
+		i++;
+	if (i == ARRAY_N(settings))
+		return admin_error(admin, 400, "no such setting", name);
+	if (!str_to_i64(value, &v) || v < settings[i].least || v > settings[i].most)
+		return admin_error(admin, 400, "no number, or out of range", value);
+	if (settings[i].percent != NULL)
+		*settings[i].percent = (unsigned)v;
+	else if (settings[i].to != NULL)
+		*settings[i].to = v * settings[i].unit;
+	return true;
 }
 
 /* Changes limits and lies. */

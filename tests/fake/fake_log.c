@@ -79,7 +79,7 @@ void fake_log_write(struct fake_log *log, const struct service_write *write_done
 			continue;
 		if (n < 0) {
 			fprintf(stderr, "ddbfake: cannot write the log: %s\n", error_errno(errno));
-			exit(error_exit_status(ERROR_IO));
+			_exit(error_exit_status(ERROR_IO));
 		}
 		left = str_skip(left, (size_t)n);
 	}

@@ -92,13 +92,14 @@ static bool open_tls(struct server *server, const struct fake_options *options, 
 /* Has SIGTERM and SIGINT come through a descriptor, and broken pipes as errors. */
 static bool open_signals(struct server *server, struct error *err)
 {
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	sigset_t set;
 
-	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGPIPE, &ignore, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	server->signal_watch = FAKE_WATCH_SIGNAL;
 	server->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (server->signal_fd < 0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as the body of a GetRecords answer: scanned, and each event through the native format. Every
- * line must be one JSON object in valid UTF-8, and the same a second time.
+ * Any bytes as the body of a GetRecords answer: scanned, and each event through the native format.
+ * Every line must be one JSON object in valid UTF-8, and the same a second time.
  *
- * The first byte chooses options and role; the rest is the body, in an exact copy with its padding, so that a
- * read too far is noticed.
+ * The first byte chooses options and role; the rest is the body, in an exact copy with its padding,
+ * so that a read too far is noticed.
  */
 #include "base/json.h"
 #include "base/utf8.h"

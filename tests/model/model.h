@@ -120,6 +120,7 @@ struct stream {
 	bool enabled, gone;
 	int64_t disabled_ms;
 	unsigned __int128 seq; /* the last number given out */
+	unsigned __int128 seq_grows; /* the next power of ten: one digit more */
 	uint64_t seq_step;
 	struct shard **shards; /* all that ever were */
 	unsigned shards_n, shards_cap;

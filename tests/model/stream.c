@@ -52,12 +52,11 @@ bool seq_parse(struct str text, unsigned __int128 *out)
 /* The stream's next sequence number: far from the one before, by chance. */
 static unsigned __int128 next_seq(struct service *service, struct stream *stream)
 {
-	char before[SEQNO_MAX + 1], after[SEQNO_MAX + 1];
-	size_t n = seq_format(stream->seq, before);
-
 	stream->seq += 1 + rng_below(&service->rng, 2 * stream->seq_step);
-	if (seq_format(stream->seq, after) > n)
+	if (stream->seq >= stream->seq_grows) {
+		stream->seq_grows *= 10;
 		service_hit(service, HIT_SEQNO_GREW);
+	}
 	return stream->seq;
 }
 
@@ -67,7 +66,8 @@ static void seq_init(struct service *service, struct stream *stream)
 	unsigned digits = 21 + (unsigned)rng_below(&service->rng, 8);
 
 	stream->seq_step = (uint64_t)power_of_ten(digits - 15);
-	stream->seq = power_of_ten(digits) -
+	stream->seq_grows = power_of_ten(digits);
+	stream->seq = stream->seq_grows -
 		      (unsigned __int128)stream->seq_step * (3 + rng_below(&service->rng, 200));
 }
 

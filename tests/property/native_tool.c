@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the body of a GetRecords answer on standard input and prints its events in the native format. For tests
- * that judge the output from outside.
+ * Reads the body of a GetRecords answer on standard input and prints its events in the native
+ * format. For tests that judge the output from outside.
  *
  *	native_tool [--numbers-json] [--raw-always] [--mask] [--summary] [--undecodable-raw]
  *	            [--role NAME]     a role of the profile vinyldns

@@ -64,8 +64,9 @@ static void answer(const struct schema *schema, struct str line)
 	const struct message *message = schema_message(schema, str_cut(&line, ' '));
 	struct str hex = str_cut(&line, ' ');
 	struct buf wire, out, masked;
-	struct transcode_options options = {
-		.show_secrets = str_eq(line, STR("show")), .masked = &masked, .pointer = STR("/blob")};
+	struct transcode_options options = {.show_secrets = str_eq(line, STR("show")),
+					    .masked = &masked,
+					    .pointer = STR("/blob")};
 	struct error err;
 
 	buf_init(&wire, FILE_BYTES_MAX);

@@ -6,7 +6,7 @@
 
 #include "tests/sim/oracle.h"
 
-enum { REQUEST_MAX = 1 << 20, STEPS_MAX = 20 * 1000 * 1000 };
+enum { REQUEST_MAX = 1 << 20, STEPS_MAX = 20 * 1000 * 1000, STREAM_NOTICED_MS = 90 * 1000 };
 
 void cluster_init(struct cluster *cluster, uint64_t seed, struct world_trace *trace)
 {
@@ -240,6 +240,7 @@ void cluster_stream(struct cluster *cluster, const char *table, bool on)
 		table, on ? "true,\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"" : "false");
 	admin(cluster, STR("DynamoDB_20120810.UpdateTable"), &body);
 	cluster->ledger.stale = true;
+	cluster_slow(cluster, STREAM_NOTICED_MS);
 }
 
 void cluster_drop_table(struct cluster *cluster, const char *table)
@@ -383,6 +384,12 @@ void cluster_disturbed(struct cluster *cluster)
 void cluster_quiet(struct cluster *cluster)
 {
 	cluster->quiet_since_ms = cluster->world.now_ms;
+}
+
+void cluster_slow(struct cluster *cluster, int64_t ms)
+{
+	if (cluster->slow_until_ms < cluster->world.now_ms + ms)
+		cluster->slow_until_ms = cluster->world.now_ms + ms;
 }
 
 uint64_t cluster_count(const struct cluster *cluster, struct str word)

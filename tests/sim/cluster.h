@@ -66,6 +66,7 @@ struct cluster {
 	/* The oracle's: see oracle.c. */
 	struct world_event sample;
 	int64_t quiet_since_ms; /* since when nothing but sinks misbehaves; INT64_MAX: it does now */
+	int64_t slow_until_ms; /* until when the engine may need time to find out what happened */
 	bool isolation; /* stall-isolation is checked */
 	uint64_t requests;
 	struct map counts; /* operation or log event -> struct log_count */
@@ -109,6 +110,9 @@ bool cluster_run(struct cluster *cluster, int64_t ms);
 /* Something but a sink begins (or ceases) to misbehave: for stall-isolation. */
 void cluster_disturbed(struct cluster *cluster);
 void cluster_quiet(struct cluster *cluster);
+
+/* What just happened takes the engine up to so long to notice: for stall-isolation. */
+void cluster_slow(struct cluster *cluster, int64_t ms);
 
 /* How often an operation was sent, or a log event was logged. */
 uint64_t cluster_count(const struct cluster *cluster, struct str word);

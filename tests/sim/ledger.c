@@ -230,6 +230,11 @@ static bool excused(const struct ledger *ledger, const struct ledger_write *writ
 	return false;
 }
 
+const char *ledger_blame(const struct ledger_write *write, const char *name)
+{
+	return write->w->trimmed ? "gap-reported" : name;
+}
+
 bool ledger_has(const struct ledger *ledger, const struct ledger_write *write, size_t sink)
 {
 	const struct ledger_taken *taken = &write->shard->taken[sink];
@@ -327,7 +332,8 @@ static void check_key_order(struct ledger *ledger, const struct ledger_write *wr
 		next++;
 	}
 	if (next < write->in_key)
-		world_fail(ledger->world, "key-order",
+		world_fail(ledger->world,
+			   ledger_blame(&ledger->writes[key->writes[next]], "key-order"),
 			   "sink %zu got change %zu of key %.*s where %zu was next (shard %s)",
 			   sink, write->in_key, STR_ARG(key->text), next, write->shard->id);
 	*last = (struct ledger_place){

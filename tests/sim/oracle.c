@@ -106,6 +106,8 @@ static void check_isolation(struct cluster *cluster, const struct target *target
 	written_ms = cluster->ledger.writes[shard->writes[front]].w->wall_ms - world->wall_base_ms;
 	if (cluster->quiet_since_ms > since_ms)
 		since_ms = cluster->quiet_since_ms;
+	if (cluster->slow_until_ms > since_ms)
+		since_ms = cluster->slow_until_ms;
 	if (written_ms > since_ms)
 		since_ms = written_ms;
 	if (world->now_ms - since_ms > ISOLATION_MS)

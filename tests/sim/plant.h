@@ -13,7 +13,7 @@
 	PLANT(SWAPPED, "swapped", "key-order", "two records of a key change places")               \
 	PLANT(ALTERED, "altered", "record-intact", "one byte of a record is changed")              \
 	PLANT(EARLY, "early-checkpoint", "checkpoint-behind-ack", "acknowledged, durable later")   \
-	PLANT(ORPHAN, "orphan", "child-after-parent", "a parent's last record never gets there")   \
+	PLANT(ORPHAN, "orphan", "child-after-parent", "a child's first record comes too early")    \
 	PLANT(ZOMBIE, "zombie", "fenced-owner", "a dead worker's checkpoint passes its condition") \
 	PLANT(GREEDY, "greedy", "budget", "the engine says that it used more than it may")         \
 	PLANT(WIDE, "wide", "window", "the engine says that a window was overfull")                \

@@ -268,8 +268,7 @@ static bool stopped(struct cluster *cluster, struct str arg, int64_t *out)
 			continue;
 		*out = 0;
 		for (size_t k = 0; k < ARRAY_N(codes); k++)
-			*out += worker->end == END_STOPPED &&
-				codes[k].code == worker->why.code &&
+			*out += worker->end == END_STOPPED && codes[k].code == worker->why.code &&
 				str_eq(word, str_of(codes[k].word));
 		return true;
 	}

@@ -11,6 +11,7 @@ enum {
 	SLICE_MAX_MS = 700,
 	KEYS = 6,
 	SETTLE_MS = 240 * 1000,
+	SHARD_GONE_MS = 60 * 1000, /* three listings, ten seconds apart, have to lack it */
 };
 
 /* One seed's run. */
@@ -228,6 +229,7 @@ static void do_trim(struct run *run)
 		     world_wall_ms(world) - between(run, 0, 20000));
 	ledger_note_trims(&run->cluster.ledger);
 	world_note(world, "sim", "trim");
+	cluster_slow(&run->cluster, SHARD_GONE_MS);
 	cluster_disturbed(&run->cluster);
 }
 
@@ -324,6 +326,10 @@ static void calm(struct run *run)
 		do_recreate(run);
 	for (size_t i = 0; i < cluster->n_targets; i++)
 		target_set_mode(&cluster->targets[i], TARGET_FAST, 0);
+	if (cluster->world.plant == PLANT_FORGET) {
+		target_set_mode(&cluster->targets[cluster->n_targets - 1], TARGET_DEAD, 0);
+		cluster_put(cluster, cluster->tables[0]->name, "k0", 0);
+	}
 	for (size_t i = 0; i < cluster->n_workers; i++) {
 		cluster_resume(&cluster->workers[i]);
 		if (cluster->workers[i].engine == NULL)

@@ -275,6 +275,8 @@ static void do_trim(struct line *line)
 			  world_wall_ms(world) - number(line, 2, 0) + 1))
 		complain(line, "the service would not");
 	ledger_note_trims(&line->cluster->ledger);
+	/* A shard may have vanished: three listings, ten seconds apart, have to lack it. */
+	cluster_slow(line->cluster, MINUTE_MS);
 }
 
 /* expire-iterators */

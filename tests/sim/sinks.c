@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/time.h"
 
 /* One process's sink onto a target. */
 struct scripted {
@@ -82,6 +83,34 @@ static bool record_parse(struct str line, struct ledger_record *out)
 	return json_end(&json);
 }
 
+/* Plant: the first record of a child whose parent is not finished reaches the ledger. */
+static void plant_orphan(struct scripted *s)
+{
+	struct ledger *ledger = s->target->ledger;
+	size_t at = 0, sink = s->target->number;
+	struct ledger_shard *shard;
+
+	while ((shard = map_next(&ledger->shards, &at)) != NULL) {
+		const struct ledger_write *write;
+		const struct service_write *w;
+
+		if (shard->n_writes == 0 || shard->parent == NULL || s->target->planted ||
+		    ledger_front(ledger, shard->parent, sink) == shard->parent->n_writes)
+			continue;
+		write = &ledger->writes[shard->writes[0]];
+		w = write->w;
+		s->target->planted = true;
+		ledger_accept(ledger, sink, s->proc->life, NULL,
+			      &(struct ledger_record){.op = str_of(w->op),
+						      .id = w->event_id,
+						      .seqno = w->seqno,
+						      .shard = w->shard_id,
+						      .table = w->table,
+						      .arn = w->stream_arn,
+						      .keys = w->keys});
+	}
+}
+
 /* What a plant does to one record of `n`; true when the record must not reach the ledger. */
 static bool plant_record(struct scripted *s, const struct delivery *delivery, size_t i,
 			 struct ledger_record *record)
@@ -93,9 +122,8 @@ static bool plant_record(struct scripted *s, const struct delivery *delivery, si
 	case PLANT_LOST:
 		return target->n_seen == 20;
 	case PLANT_ORPHAN:
-		return target->n_seen == 12;
-	case PLANT_FORGET:
-		return target->n_seen >= 60;
+		plant_orphan(s);
+		return false;
 	case PLANT_SILENT:
 		return str_eq(record->op, STR("gap"));
 	case PLANT_ALTERED:
@@ -126,6 +154,7 @@ static bool plant_record(struct scripted *s, const struct delivery *delivery, si
 	case PLANT_HASTY:
 	case PLANT_CROWD:
 	case PLANT_STALL:
+	case PLANT_FORGET:
 	case PLANT_LEAK:
 	case PLANT_N:
 		break;
@@ -275,7 +304,7 @@ static void end_one(struct scripted *s, struct delivery *delivery)
 	case TARGET_FAILING:
 	case TARGET_REJECTING:
 	case TARGET_LOSSY:
-		if (!bad) {
+		if (!bad && s->target->mode != TARGET_REJECTING) {
 			end_well(s, delivery);
 			return;
 		}
@@ -362,16 +391,41 @@ void target_init(struct target *target, struct ledger *ledger, size_t number, co
 	list_init(&target->sinks);
 }
 
+/* How long the engine may wait before it tries a sink again that was in this mode. */
+static int64_t recovery_ms(enum target_mode mode)
+{
+	switch (mode) {
+	case TARGET_FAST:
+	case TARGET_SHUFFLED:
+	case TARGET_SLOW:
+	case TARGET_DEAD:
+	case TARGET_MODES:
+		return 0;
+	case TARGET_FAILING:
+	case TARGET_LOSSY:
+	case TARGET_FULL:
+		return 30 * SECOND_MS;
+	case TARGET_REJECTING:
+	case TARGET_FATAL:
+		return 60 * SECOND_MS;
+	}
+	return 0;
+}
+
 void target_set_mode(struct target *target, enum target_mode mode, int64_t slow_ms)
 {
 	bool well = mode == TARGET_FAST || mode == TARGET_SHUFFLED;
 
+	if (target->ill_until_ms < target->world->now_ms + recovery_ms(target->mode))
+		target->ill_until_ms = target->world->now_ms + recovery_ms(target->mode);
 	target->mode = mode;
 	target->slow_ms = slow_ms;
 	if (!well)
 		target->well_since_ms = INT64_MAX;
 	else if (target->well_since_ms == INT64_MAX)
-		target->well_since_ms = target->world->now_ms;
+		target->well_since_ms = target->ill_until_ms > target->world->now_ms
+						? target->ill_until_ms
+						: target->world->now_ms;
 	world_note(target->world, "sim", "sink %s is %s", target->name, mode_words[mode]);
 	list_each(it, &target->sinks, spare)
 	{

@@ -19,7 +19,7 @@ enum target_mode {
 	TARGET_DEAD, /* holds everything, for ever */
 	TARGET_FAILING, /* half of the deliveries end in RETRY after a part */
 	TARGET_LOSSY, /* durable, but the acknowledgement says less */
-	TARGET_REJECTING, /* half of the deliveries end in REJECT after a part */
+	TARGET_REJECTING, /* every delivery ends in REJECT after a part */
 	TARGET_FULL, /* nothing goes in: a full disk */
 	TARGET_FATAL, /* some deliveries end in FATAL */
 	TARGET_MODES,
@@ -36,7 +36,8 @@ struct target {
 	char name[32];
 	enum target_mode mode;
 	int64_t slow_ms;
-	int64_t well_since_ms; /* when it last became healthy; INT64_MAX while it is not */
+	/* Since when it counts as healthy; INT64_MAX while it is not. A wait after a refusal counts. */
+	int64_t well_since_ms, ill_until_ms;
 	struct list sinks; /* open onto it */
 	uint64_t hits[TARGET_MODES];
 	/* For plants. */

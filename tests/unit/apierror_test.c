@@ -5,98 +5,96 @@
 #include "base/rng.h"
 #include "tests/check.h"
 
+/* Answers, and what they mean. */
+static const struct {
+	int status;
+	const char *body;
+	enum api_error_kind kind;
+	const char *code, *message;
+} answers[] = {
+	{200, "{\"__type\":\"ThrottlingException\"}", API_OK, "", ""},
+	{400,
+	 "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceeded"
+	 "Exception\",\"message\":\"too fast\"}",
+	 API_THROTTLED, "ProvisionedThroughputExceededException", "too fast"},
+	{400, "{\"Message\":\"Rate exceeded\",\"__type\":\"ThrottlingException\"}", API_THROTTLED,
+	 "ThrottlingException", "Rate exceeded"},
+	{400, "{\"__type\":\"x#LimitExceededException\"}", API_THROTTLED, "LimitExceededException",
+	 ""},
+	{429, "slow down", API_THROTTLED, "", ""},
+	{500, "{\"__type\":\"x#InternalServerError\",\"message\":null}", API_TRANSIENT,
+	 "InternalServerError", ""},
+	{400, "{\"__type\":\"InternalFailure:http://internal.amazon.com/coral/\"}", API_TRANSIENT,
+	 "InternalFailure", ""},
+	{503, "", API_TRANSIENT, "", ""},
+	{502, "<html><body><h1>502 Bad Gateway</h1></body></html>", API_TRANSIENT, "", ""},
+	{409, "{\"__type\":\"x#ReplicatedWriteConflictException\"}", API_TRANSIENT,
+	 "ReplicatedWriteConflictException", ""},
+	{400, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ExpiredIteratorException\"}",
+	 API_EXPIRED_ITERATOR, "ExpiredIteratorException", ""},
+	{400, "{\"__type\":\"a#TrimmedDataAccessException\"}", API_TRIMMED,
+	 "TrimmedDataAccessException", ""},
+	{400, "{\"__type\":\"a#ResourceNotFoundException\",\"message\":\"m\"}", API_NOT_FOUND,
+	 "ResourceNotFoundException", "m"},
+	{400,
+	 "{\"__type\":\"a#ConditionalCheckFailedException\",\"Item\":{\"a\":{\"S\":\"b\"}},"
+	 "\"message\":\"The conditional request failed\"}",
+	 API_CONDITION_FAILED, "ConditionalCheckFailedException", "The conditional request failed"},
+	{400, "{\"__type\":\"a#ResourceInUseException\"}", API_IN_USE, "ResourceInUseException",
+	 ""},
+	{400, "{\"__type\":\"com.amazon.coral.service#AccessDeniedException\"}", API_AUTH,
+	 "AccessDeniedException", ""},
+	{400, "{\"__type\":\"com.amazon.coral.service#ExpiredTokenException\"}", API_AUTH,
+	 "ExpiredTokenException", ""},
+	{400, "{\"__type\":\"com.amazon.coral.service#UnrecognizedClientException\"}", API_AUTH,
+	 "UnrecognizedClientException", ""},
+	{403, "", API_AUTH, "", ""},
+	{401, "<html>no</html>", API_AUTH, "", ""},
+	{403,
+	 "<?xml version=\"1.0\"?>\n<ErrorResponse><Error><Code>InvalidClientTokenId</Code>"
+	 "<Message>The security token included in the request is invalid.</Message>"
+	 "</Error></ErrorResponse>",
+	 API_AUTH, "InvalidClientTokenId",
+	 "The security token included in the request is invalid."},
+	{403, "<Error><Code>SignatureDoesNotMatch</Code></Error>", API_SIGNATURE,
+	 "SignatureDoesNotMatch", ""},
+	{400,
+	 "{\"__type\":\"com.amazon.coral.service#InvalidSignatureException\",\"message\":"
+	 "\"Signature expired: 20260102T030405Z is now earlier than ...\"}",
+	 API_SIGNATURE, "InvalidSignatureException",
+	 "Signature expired: 20260102T030405Z is now earlier than ..."},
+	{403, "{\"__type\":\"RequestTimeTooSkewed\"}", API_SIGNATURE, "RequestTimeTooSkewed", ""},
+	{400, "{\"__type\":\"com.amazon.coral.validate#ValidationException\"}", API_VALIDATION,
+	 "ValidationException", ""},
+	{400, "{\"__type\":\"com.amazon.coral.service#SerializationException\"}", API_VALIDATION,
+	 "SerializationException", ""},
+	{400, "{\"__type\":\"a#BrandNewException\",\"message\":\"new\"}", API_OTHER,
+	 "BrandNewException", "new"},
+	{500, "{\"__type\":\"a#BrandNewException\"}", API_TRANSIENT, "BrandNewException", ""},
+	{400, "", API_OTHER, "", ""},
+	{400, "{\"__type\":", API_OTHER, "", ""},
+	{400, "[1]", API_OTHER, "", ""},
+	{400, "{\"__type\":7,\"message\":[\"x\"]}", API_OTHER, "", ""},
+	{0, "", API_OTHER, "", ""},
+	{302, "<html>", API_OTHER, "", ""},
+	/* What precedes the fault in a broken body still counts. */
+	{400, "{\"__type\":\"a#ThrottlingException\",\"message\":\"half", API_THROTTLED,
+	 "ThrottlingException", ""},
+	{400, "{\"\\u005f_type\":\"a#ValidationException\",\"message\":\"a\\u000ab\\\"\"}",
+	 API_VALIDATION, "ValidationException", "a b\""},
+};
+
 static void apierror_classifies_answers(void)
 {
-	static const struct {
-		int status;
-		const char *body;
-		enum api_error_kind kind;
-		const char *code, *message;
-	} rows[] = {
-		{200, "{\"__type\":\"ThrottlingException\"}", API_OK, "", ""},
-		{400,
-		 "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceeded"
-		 "Exception\",\"message\":\"too fast\"}",
-		 API_THROTTLED, "ProvisionedThroughputExceededException", "too fast"},
-		{400, "{\"Message\":\"Rate exceeded\",\"__type\":\"ThrottlingException\"}",
-		 API_THROTTLED, "ThrottlingException", "Rate exceeded"},
-		{400, "{\"__type\":\"x#LimitExceededException\"}", API_THROTTLED,
-		 "LimitExceededException", ""},
-		{429, "slow down", API_THROTTLED, "", ""},
-		{500, "{\"__type\":\"x#InternalServerError\",\"message\":null}", API_TRANSIENT,
-		 "InternalServerError", ""},
-		{400, "{\"__type\":\"InternalFailure:http://internal.amazon.com/coral/\"}",
-		 API_TRANSIENT, "InternalFailure", ""},
-		{503, "", API_TRANSIENT, "", ""},
-		{502, "<html><body><h1>502 Bad Gateway</h1></body></html>", API_TRANSIENT, "", ""},
-		{409, "{\"__type\":\"x#ReplicatedWriteConflictException\"}", API_TRANSIENT,
-		 "ReplicatedWriteConflictException", ""},
-		{400, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ExpiredIteratorException\"}",
-		 API_EXPIRED_ITERATOR, "ExpiredIteratorException", ""},
-		{400, "{\"__type\":\"a#TrimmedDataAccessException\"}", API_TRIMMED,
-		 "TrimmedDataAccessException", ""},
-		{400, "{\"__type\":\"a#ResourceNotFoundException\",\"message\":\"m\"}",
-		 API_NOT_FOUND, "ResourceNotFoundException", "m"},
-		{400,
-		 "{\"__type\":\"a#ConditionalCheckFailedException\",\"Item\":{\"a\":{\"S\":\"b\"}},"
-		 "\"message\":\"The conditional request failed\"}",
-		 API_CONDITION_FAILED, "ConditionalCheckFailedException",
-		 "The conditional request failed"},
-		{400, "{\"__type\":\"a#ResourceInUseException\"}", API_IN_USE,
-		 "ResourceInUseException", ""},
-		{400, "{\"__type\":\"com.amazon.coral.service#AccessDeniedException\"}", API_AUTH,
-		 "AccessDeniedException", ""},
-		{400, "{\"__type\":\"com.amazon.coral.service#ExpiredTokenException\"}", API_AUTH,
-		 "ExpiredTokenException", ""},
-		{400, "{\"__type\":\"com.amazon.coral.service#UnrecognizedClientException\"}",
-		 API_AUTH, "UnrecognizedClientException", ""},
-		{403, "", API_AUTH, "", ""},
-		{401, "<html>no</html>", API_AUTH, "", ""},
-		{403,
-		 "<?xml version=\"1.0\"?>\n<ErrorResponse><Error><Code>InvalidClientTokenId</Code>"
-		 "<Message>The security token included in the request is invalid.</Message>"
-		 "</Error></ErrorResponse>",
-		 API_AUTH, "InvalidClientTokenId",
-		 "The security token included in the request is invalid."},
-		{403, "<Error><Code>SignatureDoesNotMatch</Code></Error>", API_SIGNATURE,
-		 "SignatureDoesNotMatch", ""},
-		{400,
-		 "{\"__type\":\"com.amazon.coral.service#InvalidSignatureException\",\"message\":"
-		 "\"Signature expired: 20260102T030405Z is now earlier than ...\"}",
-		 API_SIGNATURE, "InvalidSignatureException",
-		 "Signature expired: 20260102T030405Z is now earlier than ..."},
-		{403, "{\"__type\":\"RequestTimeTooSkewed\"}", API_SIGNATURE,
-		 "RequestTimeTooSkewed", ""},
-		{400, "{\"__type\":\"com.amazon.coral.validate#ValidationException\"}",
-		 API_VALIDATION, "ValidationException", ""},
-		{400, "{\"__type\":\"com.amazon.coral.service#SerializationException\"}",
-		 API_VALIDATION, "SerializationException", ""},
-		{400, "{\"__type\":\"a#BrandNewException\",\"message\":\"new\"}", API_OTHER,
-		 "BrandNewException", "new"},
-		{500, "{\"__type\":\"a#BrandNewException\"}", API_TRANSIENT, "BrandNewException",
-		 ""},
-		{400, "", API_OTHER, "", ""},
-		{400, "{\"__type\":", API_OTHER, "", ""},
-		{400, "[1]", API_OTHER, "", ""},
-		{400, "{\"__type\":7,\"message\":[\"x\"]}", API_OTHER, "", ""},
-		{0, "", API_OTHER, "", ""},
-		{302, "<html>", API_OTHER, "", ""},
-		/* What precedes the fault in a broken body still counts. */
-		{400, "{\"__type\":\"a#ThrottlingException\",\"message\":\"half", API_THROTTLED,
-		 "ThrottlingException", ""},
-		{400, "{\"\\u005f_type\":\"a#ValidationException\",\"message\":\"a\\u000ab\\\"\"}",
-		 API_VALIDATION, "ValidationException", "a b\""},
-	};
-
-	for (size_t i = 0; i < ARRAY_N(rows); i++) {
+	for (size_t i = 0; i < ARRAY_N(answers); i++) {
 		struct api_error error;
 
-		api_error_read(rows[i].status, str_of(rows[i].body), &error);
-		if (!CHECK_INT(error.kind, rows[i].kind))
-			fprintf(stderr, "  %s\n", rows[i].body);
-		CHECK_INT(error.status, rows[i].status);
-		CHECK_STR(str_of(error.code), rows[i].code);
-		CHECK_STR(str_of(error.message), rows[i].message);
+		api_error_read(answers[i].status, str_of(answers[i].body), &error);
+		if (!CHECK_INT(error.kind, answers[i].kind))
+			fprintf(stderr, "  %s\n", answers[i].body);
+		CHECK_INT(error.status, answers[i].status);
+		CHECK_STR(str_of(error.code), answers[i].code);
+		CHECK_STR(str_of(error.message), answers[i].message);
 	}
 }
 

@@ -219,7 +219,7 @@ static void check_golden(struct str name)
 	read_file(yaml, &text);
 	CHECK(parse(file, buf_view(&text), &out) == NULL);
 	CHECK(!out.failed && out.n > 0);
-	if (getenv("UPDATE_GOLDEN") != NULL) {
+	if (secure_getenv("UPDATE_GOLDEN") != NULL) {
 		f = fopen(txt, "wb");
 		if (CHECK(f != NULL)) {
 			fwrite(out.p, 1, out.n, f);
@@ -235,24 +235,25 @@ static void check_golden(struct str name)
 	buf_release(&out);
 }
 
+/* Chooses the configurations of the folder. */
+static int is_yaml(const struct dirent *entry)
+{
+	return str_ends(str_of(entry->d_name), STR(".yaml"));
+}
+
 static void complaints_are_those_of_the_golden_files(void)
 {
-	DIR *dir = opendir(folder);
-	const struct dirent *entry;
-	size_t n = 0;
+	struct dirent **entries = NULL;
+	int n = scandir(folder, &entries, is_yaml, alphasort);
 
-	if (!CHECK(dir != NULL))
-		return;
-	while ((entry = readdir(dir)) != NULL) {
-		struct str name = str_of(entry->d_name);
-
-		if (!str_ends(name, STR(".yaml")))
-			continue;
-		check_golden(str_head(name, name.n - 5));
-		n++;
-	}
-	closedir(dir);
 	CHECK(n >= 20);
+	for (int i = 0; i < n; i++) {
+		struct str name = str_of(entries[i]->d_name);
+
+		check_golden(str_head(name, name.n - 5));
+		free(entries[i]);
+	}
+	free(entries);
 }
 
 int main(void)

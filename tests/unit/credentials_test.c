@@ -358,6 +358,7 @@ static void ini_knows_the_dialect(void)
 				   "Region=first\r\n"
 				   "REGION = a b  c ; remark\r\n"
 				   "hash = a#b;c\r\n"
+				   "first=#b\r\n"
 				   "equals = a=b==\r\n"
 				   "empty =   # nothing\r\n"
 				   "more = x\r\n    y = z\r\n    and more\r\n"
@@ -369,6 +370,7 @@ static void ini_knows_the_dialect(void)
 	} rows[] = {
 		{"profile", "two words", "region", "", "a b  c"},
 		{"profile", "two words", "hash", "", "a#b;c"},
+		{"profile", "two words", "first", "", "#b"},
 		{"profile", "two words", "equals", "", "a=b=="},
 		{"profile", "two words", "empty", "", ""},
 		{"profile", "two words", "more", "", "x"},

@@ -14,64 +14,64 @@ static void check_url(const struct endpoint *endpoint, const char *want)
 	buf_release(&url);
 }
 
+/* Regions of every partition, and the hosts that the rule sets give them. */
+enum { PLAIN, FIPS, DUAL, BOTH };
+static const struct {
+	const char *region;
+	int variant;
+	const char *streams, *tables;
+} regions[] = {
+	{"us-east-1", PLAIN, "streams.dynamodb.us-east-1.amazonaws.com",
+	 "dynamodb.us-east-1.amazonaws.com"},
+	{"us-east-1", FIPS, "streams.dynamodb-fips.us-east-1.amazonaws.com",
+	 "dynamodb-fips.us-east-1.amazonaws.com"},
+	{"us-east-1", DUAL, "streams-dynamodb.us-east-1.api.aws", "dynamodb.us-east-1.api.aws"},
+	{"us-east-1", BOTH, "streams-dynamodb-fips.us-east-1.api.aws",
+	 "dynamodb-fips.us-east-1.api.aws"},
+	{"mx-central-1", PLAIN, "streams.dynamodb.mx-central-1.amazonaws.com",
+	 "dynamodb.mx-central-1.amazonaws.com"},
+	{"xx-new-9", PLAIN, "streams.dynamodb.xx-new-9.amazonaws.com",
+	 "dynamodb.xx-new-9.amazonaws.com"},
+	{"cn-north-1", PLAIN, "streams.dynamodb.cn-north-1.amazonaws.com.cn",
+	 "dynamodb.cn-north-1.amazonaws.com.cn"},
+	{"cn-north-1", DUAL, "streams-dynamodb.cn-north-1.api.amazonwebservices.com.cn",
+	 "dynamodb.cn-north-1.api.amazonwebservices.com.cn"},
+	{"us-gov-west-1", PLAIN, "streams.dynamodb.us-gov-west-1.amazonaws.com",
+	 "dynamodb.us-gov-west-1.amazonaws.com"},
+	{"us-gov-west-1", FIPS, "streams.dynamodb.us-gov-west-1.amazonaws.com",
+	 "dynamodb.us-gov-west-1.amazonaws.com"},
+	{"us-gov-west-1", DUAL, "streams-dynamodb.us-gov-west-1.api.aws",
+	 "dynamodb.us-gov-west-1.api.aws"},
+	{"us-gov-west-1", BOTH, "streams-dynamodb-fips.us-gov-west-1.api.aws",
+	 "dynamodb-fips.us-gov-west-1.api.aws"},
+	{"us-iso-east-1", PLAIN, "streams.dynamodb.us-iso-east-1.c2s.ic.gov",
+	 "dynamodb.us-iso-east-1.c2s.ic.gov"},
+	{"us-iso-east-1", DUAL, "streams.dynamodb.us-iso-east-1.api.aws.ic.gov",
+	 "dynamodb.us-iso-east-1.api.aws.ic.gov"},
+	{"us-isob-east-1", FIPS, "streams.dynamodb-fips.us-isob-east-1.sc2s.sgov.gov",
+	 "dynamodb-fips.us-isob-east-1.sc2s.sgov.gov"},
+	{"us-isob-east-1", BOTH, "streams.dynamodb-fips.us-isob-east-1.api.aws.scloud",
+	 "dynamodb-fips.us-isob-east-1.api.aws.scloud"},
+	{"eusc-de-east-1", PLAIN, "streams.dynamodb.eusc-de-east-1.amazonaws.eu",
+	 "dynamodb.eusc-de-east-1.amazonaws.eu"},
+	{"eusc-de-east-1", DUAL, "streams.dynamodb.eusc-de-east-1.api.amazonwebservices.eu",
+	 "dynamodb.eusc-de-east-1.api.amazonwebservices.eu"},
+};
+
 static void endpoint_follows_the_rule_sets(void)
 {
-	enum { PLAIN, FIPS, DUAL, BOTH };
-	static const struct {
-		const char *region;
-		int variant;
-		const char *streams, *tables;
-	} rows[] = {
-		{"us-east-1", PLAIN, "streams.dynamodb.us-east-1.amazonaws.com",
-		 "dynamodb.us-east-1.amazonaws.com"},
-		{"us-east-1", FIPS, "streams.dynamodb-fips.us-east-1.amazonaws.com",
-		 "dynamodb-fips.us-east-1.amazonaws.com"},
-		{"us-east-1", DUAL, "streams-dynamodb.us-east-1.api.aws",
-		 "dynamodb.us-east-1.api.aws"},
-		{"us-east-1", BOTH, "streams-dynamodb-fips.us-east-1.api.aws",
-		 "dynamodb-fips.us-east-1.api.aws"},
-		{"mx-central-1", PLAIN, "streams.dynamodb.mx-central-1.amazonaws.com",
-		 "dynamodb.mx-central-1.amazonaws.com"},
-		{"xx-new-9", PLAIN, "streams.dynamodb.xx-new-9.amazonaws.com",
-		 "dynamodb.xx-new-9.amazonaws.com"},
-		{"cn-north-1", PLAIN, "streams.dynamodb.cn-north-1.amazonaws.com.cn",
-		 "dynamodb.cn-north-1.amazonaws.com.cn"},
-		{"cn-north-1", DUAL, "streams-dynamodb.cn-north-1.api.amazonwebservices.com.cn",
-		 "dynamodb.cn-north-1.api.amazonwebservices.com.cn"},
-		{"us-gov-west-1", PLAIN, "streams.dynamodb.us-gov-west-1.amazonaws.com",
-		 "dynamodb.us-gov-west-1.amazonaws.com"},
-		{"us-gov-west-1", FIPS, "streams.dynamodb.us-gov-west-1.amazonaws.com",
-		 "dynamodb.us-gov-west-1.amazonaws.com"},
-		{"us-gov-west-1", DUAL, "streams-dynamodb.us-gov-west-1.api.aws",
-		 "dynamodb.us-gov-west-1.api.aws"},
-		{"us-gov-west-1", BOTH, "streams-dynamodb-fips.us-gov-west-1.api.aws",
-		 "dynamodb-fips.us-gov-west-1.api.aws"},
-		{"us-iso-east-1", PLAIN, "streams.dynamodb.us-iso-east-1.c2s.ic.gov",
-		 "dynamodb.us-iso-east-1.c2s.ic.gov"},
-		{"us-iso-east-1", DUAL, "streams.dynamodb.us-iso-east-1.api.aws.ic.gov",
-		 "dynamodb.us-iso-east-1.api.aws.ic.gov"},
-		{"us-isob-east-1", FIPS, "streams.dynamodb-fips.us-isob-east-1.sc2s.sgov.gov",
-		 "dynamodb-fips.us-isob-east-1.sc2s.sgov.gov"},
-		{"us-isob-east-1", BOTH, "streams.dynamodb-fips.us-isob-east-1.api.aws.scloud",
-		 "dynamodb-fips.us-isob-east-1.api.aws.scloud"},
-		{"eusc-de-east-1", PLAIN, "streams.dynamodb.eusc-de-east-1.amazonaws.eu",
-		 "dynamodb.eusc-de-east-1.amazonaws.eu"},
-		{"eusc-de-east-1", DUAL, "streams.dynamodb.eusc-de-east-1.api.amazonwebservices.eu",
-		 "dynamodb.eusc-de-east-1.api.amazonwebservices.eu"},
-	};
-
-	for (size_t i = 0; i < ARRAY_N(rows); i++) {
-		struct endpoint_variant variant = {(rows[i].variant & 1) != 0,
-						   (rows[i].variant & 2) != 0};
+	for (size_t i = 0; i < ARRAY_N(regions); i++) {
+		struct endpoint_variant variant = {(regions[i].variant & 1) != 0,
+						   (regions[i].variant & 2) != 0};
 		struct endpoint endpoint;
 		struct error err;
 
-		CHECK(endpoint_of_region(AWS_STREAMS, str_of(rows[i].region), variant, &endpoint,
+		CHECK(endpoint_of_region(AWS_STREAMS, str_of(regions[i].region), variant, &endpoint,
 					 &err));
-		CHECK_STR(str_of(endpoint.host), rows[i].streams);
-		CHECK(endpoint_of_region(AWS_TABLES, str_of(rows[i].region), variant, &endpoint,
+		CHECK_STR(str_of(endpoint.host), regions[i].streams);
+		CHECK(endpoint_of_region(AWS_TABLES, str_of(regions[i].region), variant, &endpoint,
 					 &err));
-		CHECK_STR(str_of(endpoint.host), rows[i].tables);
+		CHECK_STR(str_of(endpoint.host), regions[i].tables);
 		CHECK(endpoint.tls);
 		CHECK_INT(endpoint.port, 443);
 		CHECK_STR(str_of(endpoint.path), "/");

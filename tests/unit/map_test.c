@@ -122,6 +122,14 @@ static void map_forgets_removed_keys(void)
 		CHECK(map_remove(&map, str_make(key, sizeof(i))) == &value);
 		mem_free(key);
 	}
+	for (int i = 0; i < 100; i++) {
+		char *key = mem_dup("same", 4);
+
+		map_put(&map, str_make(key, 4), &value);
+		CHECK(map_remove(&map, str_make(key, 4)) == &value);
+		mem_free(key);
+		CHECK(map_get(&map, STR("same")) == NULL);
+	}
 	CHECK_INT(map_n(&map), 0);
 	/* And the table does not grow by them. */
 	CHECK(map.n_slots <= 16);

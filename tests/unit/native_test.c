@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The native format against golden files: tests/golden/native/NAME.page.json is the body of a
- * GetRecords answer, a .jsonl file beside it the lines that it gives. To make one anew, after a change that is
- * meant: build/release/property/native_tool FLAGS <NAME.page.json >NAME.jsonl, and read the difference.
+ * GetRecords answer, a .jsonl file beside it the lines that it gives. To make one anew, after a
+ * change that is meant: build/release/property/native_tool FLAGS <NAME.page.json >NAME.jsonl, and
+ * read the difference.
  */
 #include "sinks/formats/native.h"
 

@@ -72,6 +72,7 @@ static void far_words_give_nothing(void)
 	CHECK_STR(pick("ie"), "");
 	CHECK_STR(pick("x"), "");
 	CHECK_STR(pick("tabular"), "");
+	CHECK_STR(pick("label"), "");
 }
 
 static void of_equals_the_first_wins(void)

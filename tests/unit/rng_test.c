@@ -16,6 +16,9 @@ static void rng_is_the_published_one(void)
 	CHECK(rng.s[3] == 0xf88bb8a8724c81ecu);
 	CHECK(rng_next(&rng) == 0x99ec5f36cb75f2b4u);
 	CHECK(rng_next(&rng) == 0xbf6e1f784956452au);
+	for (int i = 2; i < 99; i++)
+		rng_next(&rng);
+	CHECK(rng_next(&rng) == 0x3cb72d021fba219cu);
 }
 
 static void rng_same_seed_same_numbers(void)

@@ -5,8 +5,11 @@
 
 #include "tests/check.h"
 
-#define CHANGE(more) "{\"Keys\":{\"id\":{\"S\":\"a\"}},\"SequenceNumber\":\"11\"" more "}"
-#define RECORD(more) "{\"eventName\":\"INSERT\",\"dynamodb\":" CHANGE("") more "}"
+#define CHANGE(more)  "{\"Keys\":{\"id\":{\"S\":\"a\"}},\"SequenceNumber\":\"11\"" more "}"
+#define RECORD(more)  "{\"eventName\":\"INSERT\",\"dynamodb\":" CHANGE("") more "}"
+#define INSERT(more)  "{\"eventName\":\"INSERT\",\"dynamodb\":" CHANGE(more) "}"
+#define IMAGE(string) INSERT(",\"NewImage\":{\"x\":{\"S\":\"" string "\"}}")
+#define PAGE(more)    "{\"Records\":[" INSERT(more) "]}"
 
 /* A page in an exact copy with the padding that the contract asks for. */
 struct scanned {
@@ -149,17 +152,8 @@ static void only_a_removal_is_by_time_to_live(void)
 
 static void bad_utf8_is_told_per_event(void)
 {
-	struct scanned s =
-		scan("{\"Records\":[" RECORD("") ",{\"eventName\":\"INSERT\",\"dynamodb\":" CHANGE(
-			",\"NewImage\":{\"x\":{\"S\":\"\xff\"}}") "},"
-								  "{\"eventName\":\"INSERT\","
-								  "\"dynamodb\":" CHANGE(
-									  ",\"NewIma"
-									  "ge\":{"
-									  "\"x\":{"
-									  "\"S\":"
-									  "\"\xc3"
-									  "\xa9\"}}") "}," RECORD(",\"unknown\":\"\xff\"") "]}");
+	struct scanned s = scan("{\"Records\":[" RECORD("") "," IMAGE("\xff") "," IMAGE(
+		"\xc3\xa9") "," RECORD(",\"unknown\":\"\xff\"") "]}");
 
 	CHECK(s.ok);
 	if (CHECK_INT(s.page.n, 4)) {
@@ -196,21 +190,12 @@ static void malformed_pages_name_what_and_where(void)
 		{"{\"Records\":[{\"eventName\":\"INSERT\",\"dynamodb\":{\"SequenceNumber\":\"1\"}}]"
 		 "}",
 		 "without Keys"},
-		{"{\"Records\":[{\"eventName\":\"INSERT\",\"dynamodb\":" CHANGE(
-			 ",\"Keys\":null") "}]}",
-		 "without Keys"},
-		{"{\"Records\":[{\"eventName\":\"INSERT\",\"dynamodb\":" CHANGE(
-			 ",\"SequenceNumber\":\"1x\"") "}]}",
-		 "without a valid SequenceNumber"},
-		{"{\"Records\":[{\"eventName\":\"INSERT\",\"dynamodb\":" CHANGE(
-			 ",\"OldImage\":[]") "}]}",
-		 "a key or image is not an object"},
-		{"{\"Records\":[{\"eventName\":\"INSERT\",\"dynamodb\":" CHANGE(
-			 ",\"ApproximateCreationDateTime\":-5") "}]}",
+		{PAGE(",\"Keys\":null"), "without Keys"},
+		{PAGE(",\"SequenceNumber\":\"1x\""), "without a valid SequenceNumber"},
+		{PAGE(",\"OldImage\":[]"), "a key or image is not an object"},
+		{PAGE(",\"ApproximateCreationDateTime\":-5"),
 		 "ApproximateCreationDateTime out of range"},
-		{"{\"Records\":[{\"eventName\":\"INSERT\",\"dynamodb\":" CHANGE(
-			 ",\"ApproximateCreationDateTime\":\"x\"") "}]}",
-		 "a number was expected"},
+		{PAGE(",\"ApproximateCreationDateTime\":\"x\""), "a number was expected"},
 	};
 
 	for (size_t i = 0; i < ARRAY_N(cases); i++) {

@@ -36,16 +36,36 @@ static void refused(struct buf *set, const char *why)
 static void vinyldns_has_all_messages(void)
 {
 	static const char *const names[] = {
-		"AAAAData",  "ACLRule",         "AData",
-		"CNAMEData", "DSData",          "Group",
-		"GroupChange", "MXData",        "NAPTRData",
-		"NSData",    "PTRData",         "RecordData",
-		"RecordSet", "RecordSetChange", "SOAData",
-		"SPFData",   "SRVData",         "SSHFPData",
-		"SingleAddChange", "SingleChange", "SingleChangeData",
-		"SingleChangeError", "SingleDeleteRecordSetChange", "TXTData",
-		"User",      "UserChange",      "Zone",
-		"ZoneACL",   "ZoneChange",      "ZoneConnection",
+		"AAAAData",
+		"ACLRule",
+		"AData",
+		"CNAMEData",
+		"DSData",
+		"Group",
+		"GroupChange",
+		"MXData",
+		"NAPTRData",
+		"NSData",
+		"PTRData",
+		"RecordData",
+		"RecordSet",
+		"RecordSetChange",
+		"SOAData",
+		"SPFData",
+		"SRVData",
+		"SSHFPData",
+		"SingleAddChange",
+		"SingleChange",
+		"SingleChangeData",
+		"SingleChangeError",
+		"SingleDeleteRecordSetChange",
+		"TXTData",
+		"User",
+		"UserChange",
+		"Zone",
+		"ZoneACL",
+		"ZoneChange",
+		"ZoneConnection",
 		"ownershipTransfer",
 	};
 	struct error err;
@@ -63,10 +83,11 @@ static void vinyldns_has_all_messages(void)
 
 static void secrets_are_known_through_any_depth(void)
 {
-	static const char *const with[] = {"ZoneConnection", "Zone",      "RecordSetChange",
-					   "ZoneChange",     "User",      "UserChange"};
-	static const char *const without[] = {"RecordSet", "RecordData", "Group", "GroupChange",
-					      "DSData",    "ZoneACL",    "SingleChange"};
+	static const char *const with[] = {"ZoneConnection", "Zone", "RecordSetChange",
+					   "ZoneChange",     "User", "UserChange"};
+	static const char *const without[] = {"RecordSet",   "RecordData", "Group",
+					      "GroupChange", "DSData",	   "ZoneACL",
+					      "SingleChange"};
 	struct error err;
 	struct schema *schema = schema_vinyldns(&err);
 
@@ -227,8 +248,8 @@ static void deep_nesting_is_refused_before_unpacking(void)
 static void overlay_refused(struct overlay overlay, const char *why)
 {
 	struct error err = {.code = ERROR_NONE};
-	struct schema *schema = schema_load(
-		str_make((const char *)vinyldns_desc, vinyldns_desc_n), &overlay, 1, &err);
+	struct schema *schema = schema_load(str_make((const char *)vinyldns_desc, vinyldns_desc_n),
+					    &overlay, 1, &err);
 
 	CHECK(schema == NULL);
 	CHECK_STR(str_of(err.text), why);

@@ -139,12 +139,6 @@ static void streams_refuses_malformed_descriptions(void)
 		"{\"StreamDescription\":{\"Shards\":[null]}}",
 		"{\"StreamDescription\":{\"Shards\":[{\"ShardId\":7}]}}",
 		"{\"StreamDescription\":{\"Shards\":{}}}",
-		"{\"StreamDescription\":{\"Shards\":[{\"ShardId\":\"a\",\"SequenceNumberRange\":"
-		"{\"StartingSequenceNumber\":\"x\"}}]}}",
-		"{\"StreamDescription\":{\"Shards\":[{\"ShardId\":\"a\",\"SequenceNumberRange\":"
-		"{\"StartingSequenceNumber\":5}}]}}",
-		"{\"StreamDescription\":{\"Shards\":[{\"ShardId\":\"a\",\"SequenceNumberRange\":"
-		"{\"EndingSequenceNumber\":\"12345678901234567890123456789012345678901\"}}]}}",
 		"{\"StreamDescription\":{\"KeySchema\":[7]}}",
 	};
 	struct stream_description d;
@@ -159,6 +153,35 @@ static void streams_refuses_malformed_descriptions(void)
 		CHECK_INT(err.code, ERROR_DATA);
 		CHECK(str_starts(str_of(err.text), STR("DescribeStream: malformed answer: ")));
 	}
+	arena_release(&arena);
+}
+
+static void streams_refuses_malformed_ranges(void)
+{
+	static const char *const bad[] = {
+		"7",
+		"[]",
+		"{\"StartingSequenceNumber\":\"x\"}",
+		"{\"StartingSequenceNumber\":5}",
+		"{\"EndingSequenceNumber\":\"-1\"}",
+		"{\"EndingSequenceNumber\":\"12345678901234567890123456789012345678901\"}",
+	};
+	struct stream_description d;
+	struct arena arena;
+	struct error err;
+	struct buf body;
+
+	arena_init(&arena);
+	buf_init(&body, 1000);
+	for (size_t i = 0; i < ARRAY_N(bad); i++) {
+		buf_clear(&body);
+		buf_fmt(&body,
+			"{\"StreamDescription\":{\"Shards\":[{\"ShardId\":\"a\","
+			"\"SequenceNumberRange\":%s}]}}",
+			bad[i]);
+		CHECK(!streams_describe_read(&arena, buf_view(&body), &d, &err));
+	}
+	buf_release(&body);
 	arena_release(&arena);
 }
 
@@ -240,6 +263,7 @@ int main(void)
 	CHECK_RUN(streams_reads_a_description);
 	CHECK_RUN(streams_tolerates_emulators);
 	CHECK_RUN(streams_refuses_malformed_descriptions);
+	CHECK_RUN(streams_refuses_malformed_ranges);
 	CHECK_RUN(streams_refuses_every_cut);
 	CHECK_RUN(streams_reads_long_listings);
 	CHECK_RUN(streams_reads_iterators_raw);

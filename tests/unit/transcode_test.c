@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "tests/check.h"
-#include "tests/unit/descset.h"
+#include "tests/unit/sample_schemas.h"
 
 /* Wire bytes in hexadecimal (blanks allowed), and the JSON they must give; or the start of the error. */
 struct golden {
@@ -77,76 +77,10 @@ static void check_vinyldns(const struct golden *goldens, size_t n)
 	schema_free(schema);
 }
 
-/* A schema with what VinylDNS's lacks: all scalars, lists, a map, a oneof, groups, an enum. */
-static struct schema *make_kinds(void)
-{
-	struct buf message, type, file, set;
-	struct error err;
-	struct schema *schema;
-
-	descset_init(&set, NULL);
-	descset_init(&file, "f.proto");
-	descset_init(&message, "Scalars");
-	for (unsigned kind = DESCSET_DOUBLE; kind <= DESCSET_SINT64; kind++) {
-		char name[3] = {'k', (char)('a' + kind - 1), '\0'};
-
-		if (kind != DESCSET_GROUP && kind != DESCSET_MESSAGE && kind != DESCSET_ENUM)
-			descset_field(&message, name, kind, (unsigned)DESCSET_OPTIONAL << 8 | kind,
-				      NULL);
-	}
-	descset_field(&message, "colour", 14, DESCSET(OPTIONAL, ENUM), ".Colour");
-	descset_close(&file, 4, &message);
-	descset_init(&type, "Colour");
-	descset_value(&type, "RED", 3);
-	descset_value(&type, "BLUE", -1);
-	descset_close(&file, 5, &type);
-
-	descset_init(&message, "Many");
-	descset_field(&message, "n", 1, DESCSET(REPEATED, INT32), NULL);
-	descset_field(&message, "s", 2, DESCSET(REPEATED, STRING), NULL);
-	descset_field(&message, "x", 3, DESCSET(REPEATED, FIXED32), NULL);
-	descset_field(&message, "colours", 4, DESCSET(REPEATED, ENUM), ".Colour");
-	descset_field(&message, "many", 5, DESCSET(REPEATED, MESSAGE), ".Many");
-	descset_field(&message, "one", 6, DESCSET(OPTIONAL, MESSAGE), ".Many");
-	descset_field(&message, "group", 7, DESCSET(OPTIONAL, GROUP), ".Many");
-	descset_field(&message, "unknown_fields", 8, DESCSET(OPTIONAL, INT32), NULL);
-	descset_field(&message, "wide", 9, DESCSET(REPEATED, FIXED64), NULL);
-	descset_close(&file, 4, &message);
-
-	descset_init(&message, "Maps");
-	descset_field(&message, "words", 1, DESCSET(REPEATED, MESSAGE), ".Maps.Words");
-	descset_field(&message, "maps", 2, DESCSET(REPEATED, MESSAGE), ".Maps.Inner");
-	descset_field(&message, "n", 3, DESCSET(OPTIONAL, INT32), NULL);
-	descset_init(&type, "Words");
-	descset_map_entry(&type);
-	descset_field(&type, "key", 1, DESCSET(OPTIONAL, STRING), NULL);
-	descset_field(&type, "value", 2, DESCSET(OPTIONAL, ENUM), ".Colour");
-	descset_close(&message, 3, &type);
-	descset_init(&type, "Inner");
-	descset_map_entry(&type);
-	descset_field(&type, "key", 1, DESCSET(OPTIONAL, SINT32), NULL);
-	descset_field(&type, "value", 2, DESCSET(OPTIONAL, MESSAGE), ".Maps");
-	descset_close(&message, 3, &type);
-	descset_close(&file, 4, &message);
-
-	descset_init(&message, "Either");
-	descset_member(&message, "a", 1, DESCSET_INT32, 0);
-	descset_field(&message, "between", 2, DESCSET(OPTIONAL, INT32), NULL);
-	descset_member(&message, "b", 3, DESCSET_STRING, 0);
-	descset_member(&message, "c", 4, DESCSET_INT32, 1);
-	descset_member(&message, "d", 5, DESCSET_INT32, 1);
-	descset_close(&file, 4, &message);
-	descset_close(&set, 1, &file);
-	schema = schema_load(buf_view(&set), NULL, 0, &err);
-	must(schema != NULL);
-	buf_release(&set);
-	return schema;
-}
-
-/* Checks cases over that schema. */
+/* Checks cases over the schema that has what VinylDNS's lacks. */
 static void check_kinds(const struct golden *goldens, size_t n)
 {
-	struct schema *schema = make_kinds();
+	struct schema *schema = sample_kinds();
 
 	for (size_t i = 0; i < n; i++)
 		check_golden(schema, &goldens[i]);
@@ -161,7 +95,8 @@ static void fields_come_by_number_whatever_the_wire(void)
 		{"MXData", "080a 1201 61", "{\"preference\":10,\"exchange\":\"a\"}"},
 		{"MXData", "1201 61 080a", "{\"preference\":10,\"exchange\":\"a\"}"},
 		/* Repeated fields that are not contiguous: memberIds 6, adminUserIds 7. */
-		{"Group", "320161 3a0162 320163", "{\"memberIds\":[\"a\",\"c\"],\"adminUserIds\":[\"b\"]}"},
+		{"Group", "320161 3a0162 320163",
+		 "{\"memberIds\":[\"a\",\"c\"],\"adminUserIds\":[\"b\"]}"},
 		{"Group", "3a0162 320161", "{\"memberIds\":[\"a\"],\"adminUserIds\":[\"b\"]}"},
 		{"Group", "3200 3200", "{\"memberIds\":[\"\",\"\"]}"},
 	};
@@ -196,7 +131,8 @@ static void scalars_keep_their_value(void)
 		{"Scalars", "09 3433333333333300 15 cdcccc3d",
 		 "{\"ka\":1.0680354520834568e-307,\"kb\":0.1}"},
 		{"Scalars", "09 0000000000000080", "{\"ka\":-0}"},
-		{"Scalars", "09 000000000000f87f 15 000080ff", "{\"ka\":\"NaN\",\"kb\":\"-Infinity\"}"},
+		{"Scalars", "09 000000000000f87f 15 000080ff",
+		 "{\"ka\":\"NaN\",\"kb\":\"-Infinity\"}"},
 		{"Scalars", "09 ffffffffffffef7f 15 ffff7f7f",
 		 "{\"ka\":1.7976931348623157e+308,\"kb\":3.4028235e+38}"},
 		{"Scalars", "18 ffffffffffffffffff01 20 ffffffffffffffffff01",
@@ -257,9 +193,11 @@ static void groups_are_messages_or_kept_whole(void)
 		{"Many", "9b06 08 01 9b06 9c06 9c06 4001",
 		 "{\"unknown_fields\":1,\"unknown_fields_\":{\"99\":[\"CAGbBpwG\"]}}"},
 		{"Many", "3b 0801", .error = "cut off at byte 0 of Many"},
-		{"Many", "3b 44", .error = "the end of a group that was not opened at byte 0 of Many"},
+		{"Many", "3b 44",
+		 .error = "the end of a group that was not opened at byte 0 of Many"},
 		{"Many", "3c", .error = "the end of a group that was not opened at byte 0 of Many"},
-		{"Many", "3a00", .error = "a wire type that the field cannot have at byte 0 of Many"},
+		{"Many", "3a00",
+		 .error = "a wire type that the field cannot have at byte 0 of Many"},
 	};
 
 	check_kinds(goldens, ARRAY_N(goldens));
@@ -268,7 +206,8 @@ static void groups_are_messages_or_kept_whole(void)
 static void maps_are_sorted_and_the_last_entry_wins(void)
 {
 	static const struct golden goldens[] = {
-		{"Maps", "0a05 0a0162 1003 0a05 0a0161 1003", "{\"words\":{\"a\":\"RED\",\"b\":\"RED\"}}"},
+		{"Maps", "0a05 0a0162 1003 0a05 0a0161 1003",
+		 "{\"words\":{\"a\":\"RED\",\"b\":\"RED\"}}"},
 		{"Maps", "0a05 0a0162 1003 1801 0a05 0a0162 1009", "{\"words\":{\"b\":9},\"n\":1}"},
 		/* Key, value or both left out; value first; value given again; something else. */
 		{"Maps", "0a00", "{\"words\":{\"\":\"RED\"}}"},
@@ -281,9 +220,11 @@ static void maps_are_sorted_and_the_last_entry_wins(void)
 		/* Entries with one key are not merged. */
 		{"Maps", "1206 0802 1202 1801 1208 0802 1204 0a020a00",
 		 "{\"maps\":{\"1\":{\"words\":{\"\":\"RED\"}}}}"},
-		{"Maps", "0a02 0801", .error = "a map entry with a wrong wire type at byte 0 of Maps"},
+		{"Maps", "0a02 0801",
+		 .error = "a map entry with a wrong wire type at byte 0 of Maps"},
 		{"Maps", "0a02 1200",
-		 .error = "a wire type that the field cannot have at byte 0 of Maps.Words in /words"},
+		 .error = "a wire type that the field cannot have at byte 0 of Maps.Words in "
+			  "/words"},
 	};
 
 	check_kinds(goldens, ARRAY_N(goldens));
@@ -305,13 +246,15 @@ static void unknown_fields_are_kept(void)
 {
 	static const struct golden goldens[] = {
 		{"AData", "9006 ff01 0a0161 8d06 01000000",
-		 "{\"address\":\"a\",\"unknown_fields\":{\"97\":[\"0x00000001\"],\"98\":[\"255\"]}}"},
+		 "{\"address\":\"a\",\"unknown_fields\":{\"97\":[\"0x00000001\"],\"98\":[\"255\"]}"
+		 "}"},
 		{"AData", "9006 01 9206 02 abcd 9106 0100000000000080 9006 ffffffffffffffffff01",
 		 "{\"unknown_fields\":{\"98\":[\"1\",\"q80=\",\"0x8000000000000001\","
 		 "\"18446744073709551615\"]}}"},
 		{"AData", "f8ffffff0f 00", "{\"unknown_fields\":{\"536870911\":[\"0\"]}}"},
-		{"UserChange", "0a05 9806 01 0a00", "{\"newUser\":{\"userName\":\"\",\"unknown_fields\":"
-						    "{\"99\":[\"1\"]}}}"},
+		{"UserChange", "0a05 9806 01 0a00",
+		 "{\"newUser\":{\"userName\":\"\",\"unknown_fields\":"
+		 "{\"99\":[\"1\"]}}}"},
 	};
 
 	check_vinyldns(goldens, ARRAY_N(goldens));
@@ -324,10 +267,12 @@ static void malformed_wire_is_refused(void)
 		{"AData", "0a02 61", .error = "a length that passes the end at byte 0 of AData"},
 		{"AData", "0a ffffffffffffffffff01 61",
 		 .error = "a length that passes the end at byte 0 of AData"},
-		{"AData", "0801", .error = "a wire type that the field cannot have at byte 0 of AData"},
+		{"AData", "0801",
+		 .error = "a wire type that the field cannot have at byte 0 of AData"},
 		{"AData", "0a0161 00", .error = "a field number out of range at byte 3 of AData"},
 		{"AData", "0200", .error = "a field number out of range at byte 0 of AData"},
-		{"AData", "8080808010 00", .error = "a field number out of range at byte 0 of AData"},
+		{"AData", "8080808010 00",
+		 .error = "a field number out of range at byte 0 of AData"},
 		{"AData", "0e", .error = "an unknown wire type at byte 0 of AData"},
 		{"AData", "9006 ffffffffffffffffffff01",
 		 .error = "a varint longer than 10 bytes at byte 0 of AData"},
@@ -335,9 +280,9 @@ static void malformed_wire_is_refused(void)
 		{"AData", "9106 00000000000000", .error = "cut off at byte 0 of AData"},
 		{"RecordSetChange", "1a05 0a0161 4a02",
 		 .error = "a length that passes the end at byte 3 of RecordSet in /recordSet"},
-		{"Group", "3a0161 3202 61", .error = "a length that passes the end at byte 3 of Group"},
-		{"Group", "3a0161 320161 28",
-		 .error = "cut off at byte 6 of Group"},
+		{"Group", "3a0161 3202 61",
+		 .error = "a length that passes the end at byte 3 of Group"},
+		{"Group", "3a0161 320161 28", .error = "cut off at byte 6 of Group"},
 	};
 
 	check_vinyldns(goldens, ARRAY_N(goldens));
@@ -354,7 +299,8 @@ static void record_data_is_decoded_by_type(void)
 		{"RecordSet", "22024d58 4a05 0a03 0a0161 220141",
 		 "{\"typ\":\"A\",\"record\":[{\"data\":{\"address\":\"a\"}}]}"},
 		{"RecordSet", "22024453 4a0e 0a0c 0801 1002 1803 2204 00abcdef",
-		 "{\"typ\":\"DS\",\"record\":[{\"data\":{\"keyTag\":1,\"algorithm\":2,\"digestType\":3,"
+		 "{\"typ\":\"DS\",\"record\":[{\"data\":{\"keyTag\":1,\"algorithm\":2,"
+		 "\"digestType\":3,"
 		 "\"digest\":\"00abcdef\"}}]}"},
 		/* Unusual inside: the fields of the MX record are turned round. */
 		{"RecordSet", "22024d58 4a07 0a05 120161 0805",
@@ -426,67 +372,16 @@ static void check_masked(const struct schema *schema, const struct golden *golde
 	buf_release(&wire);
 }
 
-/*
- * A schema with secrets in every place: Box{repeated string keys = 1 masked; map<string, Box> boxes = 2;
- * bytes raw = 3 by type; string type = 4; Box whole = 5 masked; map<string, string> words = 6 masked}.
- */
-static struct schema *make_secrets(void)
-{
-	static const struct overlay overlays[] = {
-		{.kind = OVERLAY_MASKED, .message = "Box", .field = "keys"},
-		{.kind = OVERLAY_MASKED, .message = "Box", .field = "whole"},
-		{.kind = OVERLAY_MASKED, .message = "Box", .field = "words"},
-		{.kind = OVERLAY_EITHER, .message = "Box", .field = "either"},
-		{.kind = OVERLAY_BY_TYPE,
-		 .message = "Box",
-		 .field = "raw",
-		 .type_message = "Box",
-		 .type_field = "type",
-		 .suffix = "Data"},
-	};
-	struct buf message, type, file, set;
-	struct error err;
-	struct schema *schema;
-
-	descset_init(&set, NULL);
-	descset_init(&file, "f.proto");
-	descset_init(&message, "Box");
-	descset_field(&message, "keys", 1, DESCSET(REPEATED, STRING), NULL);
-	descset_field(&message, "boxes", 2, DESCSET(REPEATED, MESSAGE), ".Box.E");
-	descset_field(&message, "raw", 3, DESCSET(OPTIONAL, BYTES), NULL);
-	descset_field(&message, "type", 4, DESCSET(OPTIONAL, STRING), NULL);
-	descset_field(&message, "whole", 5, DESCSET(OPTIONAL, MESSAGE), ".Box");
-	descset_field(&message, "words", 6, DESCSET(REPEATED, MESSAGE), ".Box.W");
-	descset_field(&message, "either", 7, DESCSET(OPTIONAL, MESSAGE), ".BoxData");
-	descset_init(&type, "E");
-	descset_map_entry(&type);
-	descset_field(&type, "key", 1, DESCSET(OPTIONAL, STRING), NULL);
-	descset_field(&type, "value", 2, DESCSET(OPTIONAL, MESSAGE), ".Box");
-	descset_close(&message, 3, &type);
-	descset_init(&type, "W");
-	descset_map_entry(&type);
-	descset_field(&type, "key", 1, DESCSET(OPTIONAL, STRING), NULL);
-	descset_field(&type, "value", 2, DESCSET(OPTIONAL, STRING), NULL);
-	descset_close(&message, 3, &type);
-	descset_close(&file, 4, &message);
-	descset_init(&message, "BoxData");
-	descset_field(&message, "box", 1, DESCSET(OPTIONAL, MESSAGE), ".Box");
-	descset_close(&file, 4, &message);
-	descset_close(&set, 1, &file);
-	schema = schema_load(buf_view(&set), overlays, ARRAY_N(overlays), &err);
-	must(schema != NULL);
-	buf_release(&set);
-	return schema;
-}
-
 static void secrets_are_masked_and_pointed_at(void)
 {
-	static const struct golden user = {"UserChange", "0a06 120161 1a0162 32031a0163",
-					   "{\"newUser\":{\"accessKey\":\"***\",\"secretKey\":\"***\"},"
-					   "\"oldUser\":{\"secretKey\":\"***\"}}"};
-	static const struct golden shown = {"UserChange", "0a06 120161 1a0162 32031a0163",
-					    "{\"newUser\":{\"accessKey\":\"a\",\"secretKey\":\"b\"},"
-					    "\"oldUser\":{\"secretKey\":\"c\"}}"};
+	static const struct golden user = {
+		"UserChange", "0a06 120161 1a0162 32031a0163",
+		"{\"newUser\":{\"accessKey\":\"***\",\"secretKey\":\"***\"},"
+		"\"oldUser\":{\"secretKey\":\"***\"}}"};
+	static const struct golden shown = {
+		"UserChange", "0a06 120161 1a0162 32031a0163",
+		"{\"newUser\":{\"accessKey\":\"a\",\"secretKey\":\"b\"},"
+		"\"oldUser\":{\"secretKey\":\"c\"}}"};
 	static const struct golden twice = {"ZoneConnection", "1a0161 1a0162", "{\"key\":\"***\"}"};
 	static const struct golden broken = {"UserChange", "0a06 120161 1a0162 32031a0263"};
 	struct error err;
@@ -507,13 +402,15 @@ static void secrets_hide_in_lists_maps_and_lost_bytes(void)
 	/* A map key with what pointers and JSON escape: a/b~" */
 	static const struct golden map = {"Box", "120c 0a05 612f627e22 1203 0a0161",
 					  "{\"boxes\":{\"a/b~\\\"\":{\"keys\":[\"***\"]}}}"};
-	static const struct golden whole = {"Box", "2a020801 3200", "{\"whole\":\"***\",\"words\":\"***\"}"};
-	static const struct golden inside = {"Box", "1a05 0a03 0a0161 2203426f78",
-					     "{\"raw\":{\"box\":{\"keys\":[\"***\"]}},\"type\":\"Box\"}"};
+	static const struct golden whole = {"Box", "2a020801 3200",
+					    "{\"whole\":\"***\",\"words\":\"***\"}"};
+	static const struct golden inside = {
+		"Box", "1a05 0a03 0a0161 2203426f78",
+		"{\"raw\":{\"box\":{\"keys\":[\"***\"]}},\"type\":\"Box\"}"};
 	static const struct golden lost = {"Box", "1a05 0a04 0a0161 2203426f78",
 					   "{\"raw\":\"***\",\"type\":\"Box\"}"};
 	static const struct golden free_text = {"Box", "3a0161", "{\"either\":\"***\"}"};
-	struct schema *schema = make_secrets();
+	struct schema *schema = sample_secrets();
 
 	check_masked(schema, &lists, false,
 		     "\"/x\",\"/after/bl\\\"ob/keys/0\",\"/after/bl\\\"ob/keys/1\"");
@@ -545,7 +442,7 @@ static void nest(struct buf *wire, unsigned depth, bool odd)
 
 static void depth_is_limited(void)
 {
-	struct schema *schema = make_kinds();
+	struct schema *schema = sample_kinds();
 	struct transcode_options options = {.show_secrets = false};
 	const struct message *many = schema_message(schema, STR("Many"));
 	struct error err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proto/wire.h"
+#include "proto/wire_reader.h"
 
 #include "proto/transcode.h"
 

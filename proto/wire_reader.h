@@ -9,8 +9,8 @@
  *		...
  *	if (wire.error != NULL) ... static words, at byte got.at
  */
-#ifndef PROTO_WIRE_H
-#define PROTO_WIRE_H
+#ifndef PROTO_WIRE_READER_H
+#define PROTO_WIRE_READER_H
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -29,16 +29,16 @@ enum { WIRE_NUMBER_MAX = 536870911 };
 struct wire {
 	const unsigned char *p, *start, *end;
 	const char *error; /* static words, NULL while all is well */
-	unsigned depth;    /* how many groups may be open in each other */
+	unsigned depth; /* how many groups may be open in each other */
 };
 
 /* One field as it stands on the wire. */
 struct wire_field {
 	uint32_t number;
 	enum wire_type type;
-	uint64_t v;       /* varint, fixed64, fixed32 */
+	uint64_t v; /* varint, fixed64, fixed32 */
 	struct str bytes; /* bytes; a group's content without its tags */
-	size_t at;        /* where its tag stands */
+	size_t at; /* where its tag stands */
 };
 
 /* Starts reading `bytes`, in which groups may nest `depth` deep. */

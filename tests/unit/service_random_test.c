@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/map.h"
+#include "tests/unit/service_fixture.h"
+
+/*
+ * A reader that follows the rules: parents before children, from the trim horizon, all pages. What it
+ * read is compared with the log of writes.
+ */
+struct reader {
+	struct fixture *f;
+	struct map shards; /* of struct seen, by id */
+	uint64_t *order; /* numbers of the writes in the order of reading */
+	size_t order_n, order_cap;
+	struct map writes; /* of (number + 1), by event id */
+};
+
+struct seen {
+	char id[40], parent[40], start[50], end[50];
+	bool done;
+};
+
+/* Copies a string of the object at `at`; empty when it is not there before `end`. */
+static void member(const char *at, const char *end, const char *name, char *out, size_t n)
+{
+	struct buf mark;
+	const char *found;
+	struct str text;
+
+	buf_init(&mark, 100);
+	buf_fmt(&mark, "\"%s\":\"", name);
+	found = memmem(at, (size_t)(end - at), mark.p, mark.n);
+	out[0] = 0;
+	if (found != NULL) {
+		text = str_make(found + mark.n, (size_t)(end - found) - mark.n);
+		text = str_head(text, str_find(text, '"'));
+		CHECK(text.n < n);
+		mem_copy(out, text.p, text.n < n ? text.n : n - 1);
+		out[text.n < n ? text.n : n - 1] = 0;
+	}
+	buf_release(&mark);
+}
+
+/* Notes the shards of one page of DescribeStream. */
+static void note_shards(struct reader *reader)
+{
+	struct str rest = buf_view(&reader->f->answer), mark = STR("{\"ShardId\":");
+	const char *at;
+
+	while ((at = memmem(rest.p, rest.n, mark.p, mark.n)) != NULL) {
+		const char *next, *end = rest.p + rest.n;
+		struct seen *seen = mem_alloc(sizeof(*seen));
+
+		rest = str_skip(rest, (size_t)(at - rest.p) + mark.n);
+		next = memmem(rest.p, rest.n, mark.p, mark.n);
+		if (next != NULL)
+			end = next;
+		member(at, end, "ShardId", seen->id, sizeof(seen->id));
+		member(at, end, "ParentShardId", seen->parent, sizeof(seen->parent));
+		member(at, end, "StartingSequenceNumber", seen->start, sizeof(seen->start));
+		member(at, end, "EndingSequenceNumber", seen->end, sizeof(seen->end));
+		if (map_get(&reader->shards, str_of(seen->id)) != NULL) {
+			mem_free(seen);
+			continue;
+		}
+		map_put(&reader->shards, str_of(seen->id), seen);
+	}
+}
+
+/* Lists all shards, page by page. */
+static void list_shards(struct reader *reader, const char *arn)
+{
+	char last[80] = "";
+
+	do {
+		if (last[0] == 0)
+			callf(reader->f, "DescribeStream", "{'StreamArn':'%s','Limit':7}", arn);
+		else
+			callf(reader->f, "DescribeStream",
+			      "{'StreamArn':'%s','Limit':7,'ExclusiveStartShardId':'%s'}", arn,
+			      last);
+		CHECK_INT(reader->f->status, 200);
+		note_shards(reader);
+		field(reader->f, "LastEvaluatedShardId", last, sizeof(last));
+	} while (last[0] != 0);
+}
+
+/* Notes the records of one page, which must be of this shard. */
+static void note_records(struct reader *reader, const struct seen *seen)
+{
+	struct str rest = buf_view(&reader->f->answer), mark = STR("\"eventID\":\"");
+	const char *at;
+
+	while ((at = memmem(rest.p, rest.n, mark.p, mark.n)) != NULL) {
+		const struct service_write *write;
+		uintptr_t n;
+
+		rest = str_skip(rest, (size_t)(at - rest.p) + mark.n);
+		n = (uintptr_t)map_get(&reader->writes, str_head(rest, 32));
+		if (!CHECK(n != 0))
+			return;
+		write = service_write(reader->f->service, n - 1);
+		CHECK_STR(write->shard_id, seen->id);
+		if (reader->order_n == reader->order_cap) {
+			reader->order_cap = reader->order_cap * 2 + 64;
+			reader->order = mem_resize_n(reader->order, reader->order_cap, 8);
+		}
+		reader->order[reader->order_n++] = n - 1;
+	}
+}
+
+/* Reads one shard to its end, or, if it is open, until nothing more comes. */
+static void read_shard(struct reader *reader, const char *arn, struct seen *seen)
+{
+	char it[1000];
+	unsigned empty = 0;
+
+	iterator(reader->f, arn, seen->id, "TRIM_HORIZON", NULL, it);
+	while (it[0] != 0 && empty < 40) {
+		size_t before = reader->order_n;
+
+		callf(reader->f, "GetRecords", "{'ShardIterator':'%s','Limit':%d}", it,
+		      1 + (int)(reader->order_n % 50));
+		if (!CHECK(reader->f->status == 200))
+			return;
+		note_records(reader, seen);
+		empty = reader->order_n == before ? empty + 1 : 0;
+		field(reader->f, "NextShardIterator", it, sizeof(it));
+	}
+	CHECK((it[0] == 0) == (seen->end[0] != 0));
+	seen->done = true;
+}
+
+/* Reads all shards, each after its parent. */
+static void read_all(struct reader *reader, const char *arn)
+{
+	struct seen *seen;
+	bool moved = true;
+
+	list_shards(reader, arn);
+	while (moved) {
+		moved = false;
+		for (size_t at = 0; (seen = map_next(&reader->shards, &at)) != NULL;) {
+			struct seen *parent = map_get(&reader->shards, str_of(seen->parent));
+
+			if (seen->done || (parent != NULL && !parent->done))
+				continue;
+			read_shard(reader, arn, seen);
+			moved = true;
+		}
+	}
+	for (size_t at = 0; (seen = map_next(&reader->shards, &at)) != NULL;)
+		CHECK(seen->done);
+}
+
+/* Compares two sequence numbers as integers. */
+static int seqno_order(struct str a, struct str b)
+{
+	return a.n != b.n ? (a.n < b.n ? -1 : 1) : str_cmp(a, b);
+}
+
+/* Checks that a child starts after its parent's end, and sorts behind it. */
+static void check_lineage(struct reader *reader)
+{
+	const struct seen *seen;
+
+	for (size_t at = 0; (seen = map_next(&reader->shards, &at)) != NULL;) {
+		const struct seen *parent = map_get(&reader->shards, str_of(seen->parent));
+
+		if (seen->end[0] != 0)
+			CHECK(seqno_order(str_of(seen->start), str_of(seen->end)) < 0);
+		if (parent == NULL)
+			continue;
+		CHECK(seqno_order(str_of(parent->end), str_of(seen->start)) < 0);
+		CHECK(strcmp(parent->id, seen->id) < 0);
+	}
+}
+
+/* Checks that every write that is not trimmed was read once, and each item's writes in order. */
+static void check_order(struct reader *reader)
+{
+	struct map last;
+	size_t kept = 0;
+
+	map_init(&last);
+	for (size_t i = 0; i < reader->order_n; i++) {
+		const struct service_write *write =
+			service_write(reader->f->service, reader->order[i]);
+		uintptr_t before = (uintptr_t)map_get(&last, write->keys);
+
+		CHECK(before < write->n + 1);
+		CHECK(!write->trimmed);
+		if (before > 0) {
+			const struct service_write *prior =
+				service_write(reader->f->service, before - 1);
+
+			CHECK(seqno_order(prior->seqno, write->seqno) < 0);
+			CHECK(str_eq(prior->new_image, write->old_image));
+		}
+		map_put(&last, write->keys, (void *)(uintptr_t)(write->n + 1));
+	}
+	for (uint64_t n = 0; service_write(reader->f->service, n) != NULL; n++)
+		kept += !service_write(reader->f->service, n)->trimmed;
+	CHECK_INT(reader->order_n, kept);
+	map_release(&last);
+}
+
+/* One random write, or something that happens to the shards. */
+static void random_step(struct fixture *f, struct rng *rng)
+{
+	int sk = (int)rng_below(rng, 60), v = (int)rng_below(rng, 4);
+	uint64_t dice = rng_below(rng, 1000);
+
+	f->now_ms += (int64_t)rng_below(rng, 2000);
+	if (dice < 10 && (f->now_ms - T0) / HOUR_MS % 8 == 0) {
+		CHECK(service_roll(f->service, STR("tab"), f->now_ms));
+	} else if (dice < 25 && f->now_ms - T0 < HOUR_MS) {
+		CHECK(service_split(f->service, STR("tab"), f->now_ms));
+	} else if (dice < 600) {
+		put(f, sk, v);
+	} else if (dice < 800) {
+		callf(f, "UpdateItem",
+		      "{'TableName':'tab','Key':{'pk':{'S':'p%d'},'sk':{'N':'%d'}},"
+		      "'UpdateExpression':'ADD v "
+		      ":v','ExpressionAttributeValues':{':v':{'N':'%d'}}}",
+		      sk, sk, v);
+		CHECK_INT(f->status, 200);
+	} else {
+		callf(f, "DeleteItem",
+		      "{'TableName':'tab','Key':{'pk':{'S':'p%d'},'sk':{'N':'%d'}}}", sk, sk);
+		CHECK_INT(f->status, 200);
+	}
+}
+
+/* Compares the items that are left with the last image of each in the log. */
+static void check_items(struct fixture *f)
+{
+	struct map last;
+	const struct service_write *write;
+	char number[50];
+	size_t n = 0;
+
+	map_init(&last);
+	for (uint64_t i = 0; (write = service_write(f->service, i)) != NULL; i++)
+		map_put(&last, write->keys, (void *)(uintptr_t)(i + 1));
+	callf(f, "Scan", "{'TableName':'tab'}");
+	for (size_t at = 0;;) {
+		uintptr_t i = (uintptr_t)map_next(&last, &at);
+		struct buf image;
+
+		if (i == 0)
+			break;
+		write = service_write(f->service, i - 1);
+		buf_init(&image, 1000);
+		buf_str(&image, write->new_image);
+		buf_c(&image, 0);
+		CHECK(has(buf_view(&f->answer), image.p));
+		n += write->new_image.n > 0;
+		buf_release(&image);
+	}
+	snprintf(number, sizeof(number), "'Count':%zu,'ScannedCount':%zu}", n, n);
+	expect(f, 200, number);
+	map_release(&last);
+}
+
+/* Writes, rolls and splits at random for so many steps, reads it all and compares. */
+static void random_run(uint64_t seed, int steps, const struct service_options *lies)
+{
+	struct fixture f;
+	struct reader reader = {.f = &f};
+	struct rng rng;
+	char arn[200], shard[80];
+	struct seen *seen;
+
+	setup(&f, seed, 1 + (unsigned)(seed % 3));
+	rng_init(&rng, seed * 77);
+	map_init(&reader.shards);
+	map_init(&reader.writes);
+	for (int i = 0; i < steps; i++)
+		random_step(&f, &rng);
+	find_shard(&f, arn, shard);
+	service_options(f.service)->empty_page = lies->empty_page;
+	service_options(f.service)->short_page = lies->short_page;
+	for (uint64_t n = 0; service_write(f.service, n) != NULL; n++)
+		map_put(&reader.writes, service_write(f.service, n)->event_id,
+			(void *)(uintptr_t)(n + 1));
+	read_all(&reader, arn);
+	check_lineage(&reader);
+	check_order(&reader);
+	check_items(&f);
+	for (size_t at = 0; (seen = map_next(&reader.shards, &at)) != NULL;)
+		mem_free(seen);
+	mem_free(reader.order);
+	map_release(&reader.shards);
+	map_release(&reader.writes);
+	teardown(&f);
+}
+
+static void all_writes_come_out_in_order(void)
+{
+	struct service_options lies;
+
+	service_defaults(&lies);
+	random_run(1, 6000, &lies);
+	random_run(2, 6000, &lies);
+	lies.empty_page = 20;
+	lies.short_page = 30;
+	random_run(3, 6000, &lies);
+	/* Longer than the retention: the first writes are gone. */
+	random_run(4, 100000, &lies);
+}
+
+int main(void)
+{
+	CHECK_RUN(all_writes_come_out_in_order);
+	return check_end();
+}
