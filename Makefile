@@ -71,8 +71,10 @@ MODEL_SRC := $(wildcard tests/model/*.c)
 FAKE_SRC := $(wildcard tests/fake/*.c)
 SIM_SRC := $(wildcard tests/sim/*.c)
 UNIT_SRC := $(wildcard tests/unit/*_test.c)
+PROPERTY_SRC := $(wildcard tests/property/*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
 BENCH_SRC := $(wildcard tests/bench/*_bench.c)
+TORTURE_SRC := $(wildcard tests/torture/*_torture.c)
 
 GEN_SRC := $(GEN)/google/protobuf/descriptor.pb-c.c $(GEN)/vinyldns_desc.c
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -82,9 +84,12 @@ MODEL_OBJ := $(call obj,$(MODEL_SRC))
 FAKE_OBJ := $(call obj,$(FAKE_SRC))
 SIM_OBJ := $(call obj,$(SIM_SRC))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
+FAKE_UNIT_BIN := $(filter $(B)/unit/fake_%,$(UNIT_BIN)) # of the fake: without the product
+PROPERTY_BIN := $(PROPERTY_SRC:tests/property/%.c=$(B)/property/%)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 REPLAY_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/replay/%)
 BENCH_BIN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%)
+TORTURE_BIN := $(TORTURE_SRC:tests/torture/%.c=$(B)/torture/%)
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1)")
@@ -101,13 +106,20 @@ endif
 
 $(B)/ddbtap: $(B)/obj/consumer/main.o $(LIB_OBJ) $(BASE_OBJ)
 $(B)/ddbfake: $(FAKE_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
+$(B)/ddbfake $(FAKE_UNIT_BIN): PKG_LIBS = $(shell pkg-config --libs libssl libcrypto libdeflate)
 $(B)/simulator: $(SIM_OBJ) $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
+# The fake's pure parts have unit tests too.
+$(B)/unit/fake_http_test: $(B)/obj/tests/fake/fake_http.o
+$(B)/unit/fake_auth_test: $(patsubst %,$(B)/obj/tests/fake/fake_%.o,auth http reply)
+$(PROPERTY_BIN): $(B)/property/%: $(B)/obj/tests/property/%.o $(LIB_OBJ) $(BASE_OBJ)
+$(TORTURE_BIN): $(B)/torture/%: $(B)/obj/tests/torture/%.o $(LIB_OBJ) $(BASE_OBJ)
 $(BENCH_BIN): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(FUZZ_BIN): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIB_OBJ) $(BASE_OBJ)
 $(REPLAY_BIN): $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(LIB_OBJ) $(BASE_OBJ)
 
-$(B)/ddbtap $(B)/ddbfake $(B)/simulator $(UNIT_BIN) $(BENCH_BIN) $(FUZZ_BIN) $(REPLAY_BIN):
+$(B)/ddbtap $(B)/ddbfake $(B)/simulator $(UNIT_BIN) $(PROPERTY_BIN) $(BENCH_BIN) $(TORTURE_BIN) $(FUZZ_BIN) \
+$(REPLAY_BIN):
 	$(call say,LD      $@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -143,10 +155,12 @@ $(GEN)/stamp: $(GEN)/google/protobuf/descriptor.pb-c.c $(GEN)/vinyldns_desc.c
 	@touch $@
 
 unit: $(UNIT_BIN)
+property: $(PROPERTY_BIN)
 simulator: $(B)/simulator
 fuzzers: $(FUZZ_BIN)
 replays: $(REPLAY_BIN)
 benches: $(BENCH_BIN)
+torture: $(TORTURE_BIN)
 
 deps:
 	$(Q)tools/deps.sh build
@@ -189,7 +203,12 @@ clean:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all unit simulator fuzzers replays benches deps dev-deps test check sim fuzz mutants bench demo \
+.PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check sim fuzz mutants bench demo \
 	lint format docs clean-room install uninstall clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
+
+# For tools/lint.sh: how to compile one file.
+print-flags: $(GEN)/stamp
+	@echo '$(BASE_FLAGS) $(PKG_CFLAGS)'
+.PHONY: print-flags

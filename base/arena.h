@@ -16,7 +16,7 @@ struct arena_chunk;
 
 struct arena {
 	struct arena_chunk *chunks; /* newest first */
-	size_t total_bytes;         /* of all chunks, for budgets */
+	size_t total_bytes; /* of all chunks, for budgets */
 };
 
 /* An empty arena; allocates nothing yet. */

@@ -1,33 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Functions that this tree does without, as compile errors. Included into every file by the
- * Makefile (-include), so nobody has to remember it.
+ * Makefile (-include), so nobody has to remember it. Instead of
  *
- * The unbounded string functions overflow, atoi and friends hide errors, strtok, gmtime, ctime and
- * strerror share static memory, assert() disappears under NDEBUG (base/mem.h has must()).
+ *	strcpy, strcat, strncpy, strncat	struct buf or mem_copy: these overflow, or do not terminate
+ *	sprintf, vsprintf			buf_fmt, buf_vfmt: these overflow
+ *	strtok					str_cut: it shares static memory
+ *	atoi, atol, atoll, strtol, strtoul	str_to_i64, str_to_u64: these hide errors
+ *	strtod, atof				numbers never pass through floating point
+ *	strerror				error_errno: it shares static memory
+ *
+ * assert() is not used either, as it disappears under NDEBUG (base/mem.h has must()); but generated
+ * code does use it.
  */
 #ifndef BASE_BANNED_H
 #define BASE_BANNED_H
 
+/* Their own declarations come first: after the pragma the bare name is an error. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BANNED(fn, instead) extern __typeof(fn) fn __attribute__((error(instead)))
+/* Fortified, clang's libc has these as macros too. */
+#undef sprintf
+#undef vsprintf
 
-BANNED(strcpy, "strcpy is banned: use struct buf or mem_copy");
-BANNED(strcat, "strcat is banned: use struct buf");
-BANNED(strncpy, "strncpy is banned: use struct buf or mem_copy");
-BANNED(strncat, "strncat is banned: use struct buf");
-BANNED(sprintf, "sprintf is banned: use buf_fmt");
-BANNED(vsprintf, "vsprintf is banned: use buf_vfmt");
-BANNED(strtok, "strtok is banned: use str_cut");
-BANNED(atoi, "atoi is banned: use str_to_i64");
-BANNED(atol, "atol is banned: use str_to_i64");
-BANNED(atoll, "atoll is banned: use str_to_i64");
-BANNED(strtol, "strtol is banned: use str_to_i64");
-BANNED(strtod, "strtod is banned: numbers never pass through floating point");
-BANNED(atof, "atof is banned: numbers never pass through floating point");
-BANNED(strerror, "strerror is banned: use error_errno");
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok
+#pragma GCC poison atoi atol atoll strtol strtoul strtod atof strerror
 
 #endif

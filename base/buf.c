@@ -114,7 +114,9 @@ void buf_vfmt(struct buf *buf, const char *fmt, va_list ap)
 	n = vsnprintf(NULL, 0, fmt, ap);
 	/* One byte more than is kept: vsnprintf terminates. */
 	to = n < 0 ? NULL : buf_reserve(buf, (size_t)n);
-	if (to != NULL) {
+	if (to == NULL) {
+		buf->failed = true;
+	} else {
 		vsnprintf(to, (size_t)n + 1, fmt, again);
 		buf->n += (size_t)n;
 	}

@@ -20,14 +20,15 @@ bool error_set(struct error *err, enum error_code code, const char *fmt, ...)
 bool error_prefix(struct error *err, const char *fmt, ...)
 {
 	struct error old = *err;
+	char prefix[sizeof(err->text)]; /* the arguments may lie in err->text */
 	va_list ap;
-	size_t n;
+	int n;
 
 	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	vsnprintf(prefix, sizeof(prefix), fmt, ap);
 	va_end(ap);
-	n = strlen(err->text);
-	snprintf(err->text + n, sizeof(err->text) - n, ": %s", old.text);
+	n = snprintf(err->text, sizeof(err->text), "%s: %s", prefix, old.text);
+	must(n >= 0); /* a longer sentence was cut */
 	return false;
 }
 

@@ -13,15 +13,15 @@
 
 enum error_code {
 	ERROR_NONE = 0,
-	ERROR_RETRY,     /* passing: the same again, later */
-	ERROR_AUTH,      /* credentials or permissions: a person has to act */
-	ERROR_CONFIG,    /* the configuration is wrong */
-	ERROR_USAGE,     /* the command line is wrong */
-	ERROR_DATA,      /* the input is malformed */
+	ERROR_RETRY, /* passing: the same again, later */
+	ERROR_AUTH, /* credentials or permissions: a person has to act */
+	ERROR_CONFIG, /* the configuration is wrong */
+	ERROR_USAGE, /* the command line is wrong */
+	ERROR_DATA, /* the input is malformed */
 	ERROR_NOT_FOUND, /* what was named does not exist */
-	ERROR_IO,        /* the system said no: file, network */
-	ERROR_FENCED,    /* another process took over: stop */
-	ERROR_BUG,       /* ours */
+	ERROR_IO, /* the system said no: file, network */
+	ERROR_FENCED, /* another process took over: stop */
+	ERROR_BUG, /* ours */
 };
 
 struct error {

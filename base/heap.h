@@ -11,7 +11,7 @@
 struct heap_node {
 	int64_t key;
 	uint64_t turn; /* breaks ties */
-	size_t place;  /* index in the heap + 1; 0: in no heap. Zero the node to make it so */
+	size_t place; /* index in the heap + 1; 0: in no heap. Zero the node to make it so */
 };
 
 struct heap {

@@ -10,6 +10,8 @@
 
 void json_init(struct json *json, struct str text)
 {
+	if (text.n == 0)
+		text = STR("");
 	*json = (struct json){.p = text.p, .start = text.p, .end = text.p + text.n};
 }
 
@@ -59,8 +61,8 @@ enum json_kind json_peek(struct json *json)
 bool json_enter(struct json *json, enum json_kind kind)
 {
 	if (json_peek(json) != kind) {
-		json_fail(json, kind == JSON_OBJECT ? "an object was expected"
-						    : "an array was expected");
+		json_fail(json,
+			  kind == JSON_OBJECT ? "an object was expected" : "an array was expected");
 		return false;
 	}
 	if (json->depth >= JSON_DEPTH_MAX) {
@@ -123,8 +125,8 @@ static const char *string_stop(struct json *json, const char *p)
 		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
 		__m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
 		__m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
-		__m128i control = _mm_cmpeq_epi8(_mm_max_epu8(v, _mm_set1_epi8(0x20)),
-						 _mm_set1_epi8(0x20));
+		__m128i control =
+			_mm_cmpeq_epi8(_mm_max_epu8(v, _mm_set1_epi8(0x20)), _mm_set1_epi8(0x20));
 		__m128i space = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x20));
 		int stop = _mm_movemask_epi8(
 			_mm_or_si128(_mm_or_si128(quote, slash), _mm_andnot_si128(space, control)));
@@ -398,6 +400,26 @@ bool json_key_is(struct str raw, const char *word)
 	same = json_unescape(&buf, raw) && str_eq(buf_view(&buf), plain);
 	buf_release(&buf);
 	return same;
+}
+
+struct str json_plain(struct str raw, struct arena *arena)
+{
+	struct str text;
+	struct buf plain;
+
+	if (str_find(raw, '\\') == raw.n)
+		return arena_str(arena, raw);
+	/* No escape is shorter than what it stands for. */
+	buf_init(&plain, raw.n);
+	must(json_unescape(&plain, raw));
+	text = arena_str(arena, buf_view(&plain));
+	buf_release(&plain);
+	return text;
+}
+
+struct str json_text(struct json *json, struct arena *arena)
+{
+	return json_plain(json_string(json), arena);
 }
 
 /* How many bytes at the start of `s` need no escape and are ASCII. */

@@ -22,6 +22,7 @@
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 
 enum { JSON_DEPTH_MAX = 200 };
@@ -41,9 +42,9 @@ struct json {
 	const char *p, *start, *end;
 	const char *error; /* static words, NULL while all is well */
 	unsigned depth;
-	bool first;   /* nothing was read of the innermost open object or array yet */
+	bool first; /* nothing was read of the innermost open object or array yet */
 	bool escaped; /* the string read last has a backslash in it */
-	bool high;    /* a byte above 0x7F was read in a string: UTF-8 is still to be checked */
+	bool high; /* a byte above 0x7F was read in a string: UTF-8 is still to be checked */
 };
 
 /* Starts reading `text`, which must stay as long as the slices are used. */
@@ -63,6 +64,9 @@ bool json_item(struct json *json);
 
 /* Consumes a string and returns what stands between the quotes, still escaped. */
 struct str json_string(struct json *json);
+
+/* The same, unescaped and copied into the arena. */
+struct str json_text(struct json *json, struct arena *arena);
 
 /* Consumes a number and returns its text. */
 struct str json_number(struct json *json);
@@ -90,6 +94,9 @@ bool json_key_is(struct str raw, const char *word);
  * part of it appended, when `raw` is not a well-formed JSON string body.
  */
 bool json_unescape(struct buf *buf, struct str raw);
+
+/* The unescaped form of a key or string that the reader returned, copied into the arena. */
+struct str json_plain(struct str raw, struct arena *arena);
 
 /* Appends `s` as a JSON string with quotes; invalid UTF-8 is replaced by U+FFFD. */
 void json_put(struct buf *buf, struct str s);

@@ -47,8 +47,8 @@ static inline void list_add(struct list *at, struct list *link)
 #define list_first(head, type, member) CONTAINER_OF((head)->next, type, member)
 
 /* Visits the members; the body may remove the current one, but no other. */
-#define list_each(it, head, spare)                                                                 \
-	for (struct list *it = (head)->next, *spare = it->next; it != (head);                      \
+#define list_each(it, head, spare)                                            \
+	for (struct list *it = (head)->next, *spare = it->next; it != (head); \
 	     it = spare, spare = it->next)
 
 #endif

@@ -18,7 +18,7 @@ struct map_entry {
 
 struct map {
 	struct map_entry *entries; /* dense, in insertion order */
-	uint32_t *slots;           /* index + 1 into entries, 0: empty */
+	uint32_t *slots; /* index + 1 into entries, 0: empty */
 	size_t n_entries, n_slots, n_live;
 };
 

@@ -18,9 +18,9 @@ struct str {
 /* The slice of a string literal. */
 #define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
 /* The same for static initializers. */
-#define STR_INIT(literal)                                                                          \
-	{                                                                                          \
-		"" literal, sizeof(literal) - 1                                                    \
+#define STR_INIT(literal)                       \
+	{                                       \
+		"" literal, sizeof(literal) - 1 \
 	}
 #define STR_NONE ((struct str){NULL, 0})
 

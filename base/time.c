@@ -145,12 +145,13 @@ static bool civil_to_ms(const struct civil *c, int64_t *wall_ms_out)
 
 	if (c->month < 1 || c->month > 12 || c->day < 1 || c->year < 1970)
 		return false;
-	ms = days_of(c->year, c->month, c->day) * DAY_MS + (int64_t)c->hour * HOUR_MS +
-	     (int64_t)c->minute * MINUTE_MS + (int64_t)c->second * SECOND_MS;
+	ms = days_of(c->year, c->month, c->day) * DAY_MS;
 	back = civil_of(ms);
 	if (back.day != c->day || back.month != c->month)
 		return false;
-	*wall_ms_out = ms;
+	/* A leap second, 23:59:60, becomes the first second of the next day. */
+	*wall_ms_out = ms + (int64_t)c->hour * HOUR_MS + (int64_t)c->minute * MINUTE_MS +
+		       (int64_t)c->second * SECOND_MS;
 	return true;
 }
 
@@ -158,7 +159,9 @@ bool time_parse_http(struct str text, int64_t *wall_ms_out)
 {
 	struct civil c = {0};
 
-	if (text.n != 29 || text.p[3] != ',' || !str_ends(text, STR(" GMT")))
+	if (text.n != 29 || text.p[3] != ',' || text.p[4] != ' ' || text.p[7] != ' ' ||
+	    text.p[11] != ' ' || text.p[16] != ' ' || text.p[19] != ':' || text.p[22] != ':' ||
+	    !str_ends(text, STR(" GMT")))
 		return false;
 	for (c.month = 1; c.month <= 12; c.month++) {
 		if (str_eq(str_make(text.p + 8, 3), str_make(&month_names[(c.month - 1) * 3], 3)))
@@ -181,6 +184,63 @@ bool time_parse_amz(struct str text, int64_t *wall_ms_out)
 	       civil_to_ms(&c, wall_ms_out);
 }
 
+/* Reads the zone that ends an RFC 3339 time: what it is ahead of UTC, in milliseconds. */
+static bool parse_zone(struct str zone, int64_t *ahead_ms_out)
+{
+	unsigned hours, minutes;
+
+	*ahead_ms_out = 0;
+	if (zone.n == 1)
+		return zone.p[0] == 'Z' || zone.p[0] == 'z';
+	if (zone.n != 6 || (zone.p[0] != '+' && zone.p[0] != '-') || zone.p[3] != ':' ||
+	    !digits_at(zone, 1, 2, 23, &hours) || !digits_at(zone, 4, 2, 59, &minutes))
+		return false;
+	*ahead_ms_out = (int64_t)hours * HOUR_MS + (int64_t)minutes * MINUTE_MS;
+	if (zone.p[0] == '-')
+		*ahead_ms_out = -*ahead_ms_out;
+	return true;
+}
+
+bool time_parse_rfc3339(struct str text, int64_t *wall_ms_out)
+{
+	struct civil c = {0};
+	struct str rest = str_skip(text, 19);
+	int64_t ms, ahead_ms, unit_ms = 100;
+
+	if (text.n < 20 || text.p[4] != '-' || text.p[7] != '-' ||
+	    (text.p[10] != 'T' && text.p[10] != 't' && text.p[10] != ' ') || text.p[13] != ':' ||
+	    text.p[16] != ':')
+		return false;
+	if (!digits_at(text, 0, 4, 9999, &c.year) || !digits_at(text, 5, 2, 12, &c.month) ||
+	    !digits_at(text, 8, 2, 31, &c.day) || !digits_at(text, 11, 2, 23, &c.hour) ||
+	    !digits_at(text, 14, 2, 59, &c.minute) || !digits_at(text, 17, 2, 60, &c.second) ||
+	    !civil_to_ms(&c, &ms))
+		return false;
+	if (rest.p[0] == '.') {
+		size_t n = 1;
+
+		for (; n < rest.n && rest.p[n] >= '0' && rest.p[n] <= '9'; n++, unit_ms /= 10)
+			ms += unit_ms * (rest.p[n] - '0');
+		if (n == 1)
+			return false;
+		rest = str_skip(rest, n);
+	}
+	if (!parse_zone(rest, &ahead_ms) || ms - ahead_ms < 0 || ms - ahead_ms > last_ms)
+		return false;
+	*wall_ms_out = ms - ahead_ms;
+	return true;
+}
+
+/* Whether `s` has digits only; it may be empty. */
+static bool all_digits(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	}
+	return true;
+}
+
 bool time_parse_epoch(struct str number, int64_t *wall_ms_out)
 {
 	size_t e = str_find(number, 'E') < number.n ? str_find(number, 'E') : str_find(number, 'e');
@@ -191,19 +251,17 @@ bool time_parse_epoch(struct str number, int64_t *wall_ms_out)
 
 	if (e < number.n && !str_to_i64(exponent, &shift))
 		return false;
-	if (n == 0 || n > 40 || shift < -40 || shift > 40)
+	if (whole.n == 0 || (mantissa.p != NULL && mantissa.n == 0) || !all_digits(whole) ||
+	    !all_digits(mantissa) || n > 40 || shift < -40 || shift > 40)
 		return false;
 	/* Digit i counts 10^(whole.n + shift - 1 - i) seconds: take what is at least a millisecond. */
 	for (int64_t i = 0; i < (int64_t)whole.n + shift + 3; i++) {
 		unsigned digit = 0;
 
-		if (i < (int64_t)n) {
-			char c = (size_t)i < whole.n ? whole.p[i] : mantissa.p[(size_t)i - whole.n];
-
-			if (c < '0' || c > '9')
-				return false;
-			digit = (unsigned)(c - '0');
-		}
+		if (i < (int64_t)whole.n)
+			digit = (unsigned)(whole.p[i] - '0');
+		else if (i < (int64_t)n)
+			digit = (unsigned)(mantissa.p[(size_t)i - whole.n] - '0');
 		ms = ms * 10 + digit;
 		if (ms > last_ms)
 			return false;

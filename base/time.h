@@ -29,6 +29,12 @@ bool time_parse_http(struct str text, int64_t *wall_ms_out);
 bool time_parse_amz(struct str text, int64_t *wall_ms_out);
 
 /*
+ * Parses "2026-01-02T03:04:05Z", also with a fraction of a second, of which milliseconds count, and
+ * with an offset such as "+01:00" for the Z; false when it is none or before 1970.
+ */
+bool time_parse_rfc3339(struct str text, int64_t *wall_ms_out);
+
+/*
  * Parses a time in seconds as JSON writes numbers ("1464804310", "1.46480431E9", "12.345") into
  * milliseconds, without floating point; false when it is none or out of the years 1970 to 9999.
  */

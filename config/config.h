@@ -8,6 +8,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "config/option.h"
@@ -25,11 +26,11 @@ enum config_undecodable { CONFIG_UNDECODABLE_SAFE, CONFIG_UNDECODABLE_RAW };
 
 struct config_table {
 	char *name;
-	const struct profile *profile;   /* NULL: plain */
+	const struct profile *profile; /* NULL: plain */
 	const struct profile_role *role; /* set exactly when profile is */
-	char *profile_name, *role_name;  /* as written */
-	int start;                       /* enum config_start */
-	int on_gap;                      /* enum config_gap */
+	char *profile_name, *role_name; /* as written */
+	int start; /* enum config_start */
+	int on_gap; /* enum config_gap */
 };
 
 struct config_sink {
@@ -38,20 +39,20 @@ struct config_sink {
 	void *options; /* the type's own struct */
 	struct texts tables; /* empty: all */
 	/* How events look. */
-	int numbers;     /* enum config_numbers */
-	int raw;         /* enum config_raw */
+	int numbers; /* enum config_numbers */
+	int raw; /* enum config_raw */
 	int undecodable; /* enum config_undecodable */
-	bool mask;       /* secrets are shown as *** */
+	bool mask; /* secrets are shown as *** */
 	bool summary;
 };
 
 struct config {
 	char *application;
-	char *region;           /* NULL: from the environment or the AWS profile */
-	char *endpoint;         /* NULL: AWS's own */
+	char *region; /* NULL: from the environment or the AWS profile */
+	char *endpoint; /* NULL: AWS's own */
 	char *endpoint_streams; /* NULL: as endpoint */
-	char *aws_profile;      /* NULL: AWS_PROFILE or "default" */
-	char *ca_file;          /* NULL: the system's */
+	char *aws_profile; /* NULL: AWS_PROFILE or "default" */
+	char *ca_file; /* NULL: the system's */
 	struct {
 		char *table; /* never NULL once loaded: ddbtap-<application> by default */
 		int64_t interval_ms;
@@ -74,14 +75,15 @@ struct config {
 	size_t n_tables;
 	struct config_sink *sinks;
 	size_t n_sinks;
+	struct arena arena; /* all of the above lives in it */
 };
 
 /*
  * Reads `text`, called `file` in messages. `types` are the sink types that exist. On errors returns NULL
- * and appends all of them, ready to print, to `complaints`. Freed with config_free.
+ * and appends all of them, ready to print, to `out`. Freed with config_free (NULL is fine).
  */
 struct config *config_parse(struct str file, struct str text, const struct sink_type *const *types,
-			    size_t n_types, struct buf *complaints);
+			    size_t n_types, struct buf *out);
 void config_free(struct config *config);
 
 /* The reference of all options, as Markdown, and the short list for --help, from the tables. */

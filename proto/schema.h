@@ -16,10 +16,10 @@ struct schema;
 struct message; /* one message type */
 
 enum overlay_kind {
-	OVERLAY_MASKED,  /* a secret: not shown unless asked for */
-	OVERLAY_HEX,     /* a bytes field, shown as lower-case hexadecimal digits instead of base64 */
+	OVERLAY_MASKED, /* a secret: not shown unless asked for */
+	OVERLAY_HEX, /* a bytes field, shown as lower-case hexadecimal digits instead of base64 */
 	OVERLAY_BY_TYPE, /* a bytes field that holds a message chosen by the text of a field elsewhere */
-	OVERLAY_EITHER,  /* a message field that older writers used for text: text, unless its bytes parse
+	OVERLAY_EITHER, /* a message field that older writers used for text: text, unless its bytes parse
 			    wholly as the message */
 };
 

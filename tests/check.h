@@ -73,9 +73,9 @@ static inline int check_end(void)
 	return check_failed_tests == 0 ? 0 : 1;
 }
 
-#define CHECK(cond) check_note((cond), #cond, __FILE__, __LINE__)
+#define CHECK(cond)	     check_note((cond), #cond, __FILE__, __LINE__)
 #define CHECK_STR(got, want) check_str((got), str_of(want), __FILE__, __LINE__)
-#define CHECK_INT(got, want)                                                                       \
+#define CHECK_INT(got, want) \
 	check_int((long long)(got), (long long)(want), #got, __FILE__, __LINE__)
 #define CHECK_RUN(test) check_run(#test, test)
 

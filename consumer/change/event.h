@@ -27,29 +27,29 @@ struct source {
 };
 
 enum gap_reason {
-	GAP_TRIMMED,      /* the position is older than the stream's retention: records were lost */
-	GAP_SHARD_LOST,   /* the shard vanished before it was read to its end */
-	GAP_STREAM_NEW,   /* the table's stream was replaced: writes between the two were not recorded */
+	GAP_TRIMMED, /* the position is older than the stream's retention: records were lost */
+	GAP_SHARD_LOST, /* the shard vanished before it was read to its end */
+	GAP_STREAM_NEW, /* the table's stream was replaced: writes between the two were not recorded */
 	GAP_START_UNSURE, /* the shard could not be opened at its first record */
 };
 
 struct gap {
 	enum gap_reason reason;
-	bool certain;          /* records are known to be missing, not only possibly */
+	bool certain; /* records are known to be missing, not only possibly */
 	struct position after; /* the last position before the gap that was consumed */
 };
 
 struct event {
 	enum event_op op;
-	bool ttl;              /* REMOVE by the service's time-to-live */
-	bool utf8_bad;         /* some string in it is not valid UTF-8 */
-	struct str id;         /* eventID: raw JSON string body, still escaped */
-	struct str seqno;      /* valid by seqno_valid; empty in a gap record */
-	int64_t time_ms;       /* ApproximateCreationDateTime, milliseconds since 1970 */
-	struct str keys;       /* raw JSON object {"name":{"S":"..."},...}, as it stands in the answer */
-	struct str new_image;  /* the same; n == 0: absent */
-	struct str old_image;  /* the same; n == 0: absent */
-	struct str view_type;  /* StreamViewType: raw JSON string body */
+	bool ttl; /* REMOVE by the service's time-to-live */
+	bool utf8_bad; /* some string in it is not valid UTF-8 */
+	struct str id; /* eventID: raw JSON string body, still escaped */
+	struct str seqno; /* valid by seqno_valid; empty in a gap record */
+	int64_t time_ms; /* ApproximateCreationDateTime, milliseconds since 1970 */
+	struct str keys; /* raw JSON object {"name":{"S":"..."},...}, as it stands in the answer */
+	struct str new_image; /* the same; n == 0: absent */
+	struct str old_image; /* the same; n == 0: absent */
+	struct str view_type; /* StreamViewType: raw JSON string body */
 	const struct gap *gap; /* only when op is EVENT_GAP */
 };
 

@@ -17,7 +17,8 @@ enum { SCAN_EVENTS_MAX = 10000 };
 struct page {
 	struct event *events; /* in the arena */
 	size_t n;
-	struct str next_iterator; /* raw JSON string body; n == 0: the shard is closed and this is its end */
+	struct str
+		next_iterator; /* raw JSON string body; n == 0: the shard is closed and this is its end */
 };
 
 /*

@@ -19,7 +19,7 @@ enum { SEQNO_MAX = 40 };
 enum position_kind {
 	POSITION_START, /* TRIM_HORIZON */
 	POSITION_AFTER, /* everything up to and including a sequence number is consumed */
-	POSITION_END,   /* SHARD_END */
+	POSITION_END, /* SHARD_END */
 };
 
 struct position {

@@ -12,7 +12,6 @@ void io_log(struct io *io, enum io_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vfmt(&line, fmt, ap);
 	va_end(ap);
-	io->ops->log(io, level,
-		     line.failed ? STR("log.line_too_long") : buf_view(&line));
+	io->ops->log(io, level, line.failed ? STR("log.line_too_long") : buf_view(&line));
 	buf_release(&line);
 }

@@ -24,11 +24,11 @@ struct io;
 enum io_service { IO_STREAMS, IO_TABLES };
 
 enum io_result {
-	IO_ANSWER,     /* the service answered; see status. The body may still be an error */
-	IO_TIMED_OUT,  /* no whole answer in time: the request may or may not have been carried out */
-	IO_BROKEN,     /* connection refused, reset, cut short, checksum wrong: as above */
-	IO_TOO_BIG,    /* the answer passed its cap, or `admit` refused it; what came was dropped */
-	IO_REFUSED,    /* not sent: no usable credentials, a name that does not resolve, a bad certificate.
+	IO_ANSWER, /* the service answered; see status. The body may still be an error */
+	IO_TIMED_OUT, /* no whole answer in time: the request may or may not have been carried out */
+	IO_BROKEN, /* connection refused, reset, cut short, checksum wrong: as above */
+	IO_TOO_BIG, /* the answer passed its cap, or `admit` refused it; what came was dropped */
+	IO_REFUSED, /* not sent: no usable credentials, a name that does not resolve, a bad certificate.
 			  `why` says what a person has to do; trying again is allowed, slowly */
 };
 
@@ -37,22 +37,23 @@ struct io_http {
 	/* Set by the caller. */
 	enum io_service service;
 	struct str target; /* X-Amz-Target, of static storage */
-	struct buf body;   /* JSON; the caller releases it after the completion */
+	struct buf body; /* JSON; the caller releases it after the completion */
 	int64_t timeout_ms;
-	size_t max_bytes;          /* cap on the answer's body */
-	int64_t sign_wall_ms;      /* the time to sign with: the wall clock plus known skew */
-	bool reserved;             /* may use the slots kept free for leases */
-	bool fresh_credentials;    /* read the credentials again before signing */
+	size_t max_bytes; /* cap on the answer's body */
+	int64_t sign_wall_ms; /* the time to sign with: the wall clock plus known skew */
+	bool reserved; /* may use the slots kept free for leases */
+	bool fresh_credentials; /* read the credentials again before signing */
 	void (*done)(struct io_http *http);
 	/* Optional: whether an answer of `n` bytes may be read; called once, from the loop, before that. */
 	bool (*admit)(struct io_http *http, size_t n);
 
 	/* Set by the implementation before `done`. */
 	enum io_result result;
-	int status;             /* HTTP status, when IO_ANSWER */
-	struct buf answer;      /* the body; the caller may take it (and buf_init the field), or releases it */
-	int64_t date_wall_ms;   /* the answer's Date header, 0 if there was none */
-	struct error why;       /* one sentence, when the result is not IO_ANSWER */
+	int status; /* HTTP status, when IO_ANSWER */
+	struct buf
+		answer; /* the body; the caller may take it (and buf_init the field), or releases it */
+	int64_t date_wall_ms; /* the answer's Date header, 0 if there was none */
+	struct error why; /* one sentence, when the result is not IO_ANSWER */
 
 	/* The implementation's own. */
 	struct list link;

@@ -24,20 +24,20 @@ struct option_spec;
 struct sink;
 
 enum delivery_result {
-	DELIVERY_OK,     /* all records are durable */
-	DELIVERY_RETRY,  /* passing trouble: the first `acked` are durable, try the rest again later */
+	DELIVERY_OK, /* all records are durable */
+	DELIVERY_RETRY, /* passing trouble: the first `acked` are durable, try the rest again later */
 	DELIVERY_REJECT, /* record number `acked` was refused for good; those before it are durable */
-	DELIVERY_FATAL,  /* the sink cannot go on until a person acts; the first `acked` are durable */
+	DELIVERY_FATAL, /* the sink cannot go on until a person acts; the first `acked` are durable */
 };
 
 /* A run of encoded records of one cursor. Read-only to the sink; lives until it is done. */
 struct delivery {
-	struct str bytes;            /* the records, one after the other */
-	const uint32_t *ends;        /* where each record ends, counted from `base` */
-	uint32_t base;               /* the offset of bytes.p in what `ends` counts */
-	size_t n;                    /* records, at least 1 */
+	struct str bytes; /* the records, one after the other */
+	const uint32_t *ends; /* where each record ends, counted from `base` */
+	uint32_t base; /* the offset of bytes.p in what `ends` counts */
+	size_t n; /* records, at least 1 */
 	const struct source *source; /* the shard they come from */
-	const void *cursor;          /* the same for all deliveries that must stay in order */
+	const void *cursor; /* the same for all deliveries that must stay in order */
 	/* The engine's; sinks call it through delivery_done. */
 	void (*done)(struct delivery *delivery, enum delivery_result result, size_t acked,
 		     const struct error *why);

@@ -80,7 +80,7 @@ bool expr_scope_values(struct expr_scope *scope, struct str json_text)
 		value->key = item_unescape(scope->arena, key);
 		if (!check_placeholder(scope, "ExpressionAttributeValues", value->key, ':'))
 			return false;
-		if (!value_read(scope->arena, &json, &value->value, &inner))
+		if (!item_value_read(scope->arena, &json, &value->value, &inner))
 			return failure_set(scope->failure, inner.kind,
 					   inner.kind == FAILURE_SERIALIZATION
 						   ? "%s"

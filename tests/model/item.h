@@ -58,7 +58,8 @@ bool value_is_set(const struct value *value);
 struct str item_unescape(struct arena *arena, struct str raw);
 
 /* Reads one attribute value, e.g. {"S":"x"}, with all of the service's checks. */
-bool value_read(struct arena *arena, struct json *json, struct value *out, struct failure *failure);
+bool item_value_read(struct arena *arena, struct json *json, struct value *out,
+		     struct failure *failure);
 
 /* Parses an item (an object of attribute values) that came with a request. */
 bool item_parse(struct arena *arena, struct str text, struct value *out, struct failure *failure);

@@ -253,7 +253,8 @@ static bool json_ok(const struct json *json, struct failure *failure)
 	       failure_set(failure, FAILURE_SERIALIZATION, "%s", json->error);
 }
 
-bool value_read(struct arena *arena, struct json *json, struct value *out, struct failure *failure)
+bool item_value_read(struct arena *arena, struct json *json, struct value *out,
+		     struct failure *failure)
 {
 	struct item_reader reader = {arena, json, failure, false};
 

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/section.h"
+
+#include "base/time.h"
+#include "config/config.h"
+#include "config/syntax.h"
+
+static const char *const level_words[] = {"debug", "info", "warn", "error", NULL};
+static const char *const start_words[] = {"trim_horizon", "latest", NULL};
+static const char *const gap_words[] = {"fail", "skip", NULL};
+static const char *const numbers_words[] = {"string", "json", NULL};
+static const char *const raw_words[] = {"undecodable", "always", NULL};
+static const char *const undecodable_words[] = {"safe", "raw", NULL};
+
+#define KIB ((int64_t)1 << 10)
+#define MIB ((int64_t)1 << 20)
+#define GIB ((int64_t)1 << 30)
+
+/* What every numeric option has: its field in struct config, its default, its range. */
+#define RANGE(field, standard, least, most)                                               \
+	.offset = offsetof(struct config, field), .fallback = (standard), .min = (least), \
+	.max = (most)
+
+static const struct option_spec top_options[] = {
+	{"application", OPTION_TEXT, offsetof(struct config, application), .required = true,
+	 .check = syntax_application,
+	 .help = "The name of this pipeline. It names the checkpoint table, so it must stay the "
+		 "same."},
+	{"region", OPTION_TEXT, offsetof(struct config, region), .check = syntax_region,
+	 .help = "The AWS region; by default that of the environment or of the AWS profile."},
+	{"endpoint", OPTION_TEXT, offsetof(struct config, endpoint), .check = syntax_endpoint,
+	 .help = "The URL of both APIs, for emulators and private endpoints; by default AWS's "
+		 "own."},
+	{"endpoint_streams", OPTION_TEXT, offsetof(struct config, endpoint_streams),
+	 .check = syntax_endpoint,
+	 .help = "The URL of the streams API, where it differs from endpoint."},
+	{"aws_profile", OPTION_TEXT, offsetof(struct config, aws_profile),
+	 .help = "The profile in the AWS configuration files; by default AWS_PROFILE or "
+		 "\"default\"."},
+	{"ca_file", OPTION_TEXT, offsetof(struct config, ca_file),
+	 .help = "A PEM file of certificate authorities; by default the system's."},
+};
+
+static const struct option_spec checkpoint_options[] = {
+	{"table", OPTION_TEXT, offsetof(struct config, checkpoint.table), .check = syntax_table,
+	 .help = "The DynamoDB table that keeps positions and leases; by default 'ddbtap-' and the "
+		 "application's name. It is created when missing."},
+	{"interval", OPTION_DURATION, RANGE(checkpoint.interval_ms, "1s", 100, 5 * MINUTE_MS),
+	 .help = "How often the position of a shard is written, at most."},
+};
+
+static const struct option_spec worker_options[] = {
+	{"id", OPTION_TEXT, offsetof(struct config, worker.id), .check = syntax_worker,
+	 .help = "A name for this process, unique among those of the application; by default made "
+		 "from the host's name."},
+	{"lease", OPTION_DURATION, RANGE(worker.lease_ms, "10s", 2 * SECOND_MS, 10 * MINUTE_MS),
+	 .help = "How long a worker must be silent before others take its shards."},
+	{"heartbeat", OPTION_DURATION, RANGE(worker.heartbeat_ms, "3s", 200, 5 * MINUTE_MS),
+	 .help = "How often a worker says that it is alive; less than half of lease."},
+};
+
+static const struct option_spec engine_options[] = {
+	{"budget", OPTION_BYTES, RANGE(engine.budget_bytes, "256MiB", 16 * MIB, 64 * GIB),
+	 .help = "The memory that changes on their way may take in all."},
+	{"window", OPTION_BYTES, RANGE(engine.window_bytes, "8MiB", 64 * KIB, 32 * GIB),
+	 .help = "How much one sink may have outstanding of one shard; at most half of budget."},
+	{"detach_after", OPTION_DURATION, RANGE(engine.detach_after_ms, "5s", 100, HOUR_MS),
+	 .help = "How long a sink may stand still before the others go on without it; it catches "
+		 "up "
+		 "later."},
+	{"poll_floor", OPTION_DURATION, RANGE(engine.poll_floor_ms, "250ms", 10, 10 * SECOND_MS),
+	 .help = "The shortest time between two reads of a shard that has nothing more to give; "
+		 "AWS "
+		 "allows five reads a second."},
+	{"max_latency", OPTION_DURATION, RANGE(engine.max_latency_ms, "1s", 10, MINUTE_MS),
+	 .help = "The longest time between two reads of an idle shard."},
+	{"discovery", OPTION_DURATION, RANGE(engine.discovery_ms, "60s", 100, HOUR_MS),
+	 .help = "How often streams and shards are listed anew."},
+	{"request_timeout", OPTION_DURATION,
+	 RANGE(engine.request_timeout_ms, "10s", 500, 2 * MINUTE_MS),
+	 .help = "How long an answer of AWS may take."},
+	{"drain_timeout", OPTION_DURATION, RANGE(engine.drain_timeout_ms, "10s", 0, 10 * MINUTE_MS),
+	 .help = "How long a stopping worker waits for its sinks; what is not acknowledged by then "
+		 "is "
+		 "read again at the next start."},
+};
+
+static const struct option_spec log_options[] = {
+	{"level", OPTION_WORD, offsetof(struct config, log.level), .fallback = "info",
+	 .words = level_words, .help = "The least important lines that are logged."},
+};
+
+const struct section config_sections[SECTIONS_N] = {
+	{NULL, "What this is, and where AWS is.", top_options, ARRAY_N(top_options)},
+	{"checkpoint", "Where positions are kept.", checkpoint_options,
+	 ARRAY_N(checkpoint_options)},
+	{"worker", "How the processes of one application share its shards.", worker_options,
+	 ARRAY_N(worker_options)},
+	{"engine", "Limits and rhythm; the defaults suit most.", engine_options,
+	 ARRAY_N(engine_options)},
+	{"log", "What is logged, on standard error.", log_options, ARRAY_N(log_options)},
+};
+
+static const struct option_spec table_options[] = {
+	{"name", OPTION_TEXT, offsetof(struct config_table, name), .required = true,
+	 .check = syntax_table, .help = "The DynamoDB table; its stream must be enabled."},
+	{"profile", OPTION_TEXT, offsetof(struct config_table, profile_name),
+	 .help = "Whose data the table holds, such as vinyldns; by default it is plain, and "
+		 "nothing "
+		 "is decoded or masked."},
+	{"role", OPTION_TEXT, offsetof(struct config_table, role_name),
+	 .help = "Which of the profile's tables it is."},
+	{"start", OPTION_WORD, offsetof(struct config_table, start), .fallback = "trim_horizon",
+	 .words = start_words,
+	 .help = "Where reading begins the first time: with the oldest change that the stream "
+		 "still "
+		 "has, or with the next one."},
+	{"on_gap", OPTION_WORD, offsetof(struct config_table, on_gap), .fallback = "skip",
+	 .words = gap_words,
+	 .help = "What happens after changes were lost before they could be read: reading stops, "
+		 "or goes "
+		 "on behind the gap. A gap record is delivered in any case."},
+};
+
+const struct section config_table_section = {"tables", "A list of tables to read, at least one.",
+					     table_options, ARRAY_N(table_options)};
+
+static const struct option_spec sink_options[] = {
+	{"tables", OPTION_TEXTS, offsetof(struct config_sink, tables),
+	 .help = "The tables whose changes this sink gets; by default all."},
+	{"numbers", OPTION_WORD, offsetof(struct config_sink, numbers), .fallback = "string",
+	 .words = numbers_words,
+	 .help = "How numbers are written: as text, which every reader keeps exact, or as JSON "
+		 "numbers."},
+	{"raw", OPTION_WORD, offsetof(struct config_sink, raw), .fallback = "undecodable",
+	 .words = raw_words,
+	 .help = "When the bytes of an encoded attribute are shown: only if they cannot be "
+		 "decoded, or "
+		 "always, unless they hold what is masked."},
+	{"undecodable", OPTION_WORD, offsetof(struct config_sink, undecodable), .fallback = "safe",
+	 .words = undecodable_words,
+	 .help = "What is shown of an attribute that cannot be decoded and may hold secrets: safe "
+		 "shows its length and hash, raw its bytes."},
+	{"mask", OPTION_BOOL, offsetof(struct config_sink, mask), .fallback = "true",
+	 .help = "Whether secrets are shown as ***."},
+	{"summary", OPTION_BOOL, offsetof(struct config_sink, summary), .fallback = "false",
+	 .help = "Whether each change also says in one sentence, for people, what happened."},
+};
+
+const struct section config_sink_section = {
+	"sinks", "Where changes go: a mapping from names of your choice, 1 to 16 of them.",
+	sink_options, ARRAY_N(sink_options)};

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests and answers of the DynamoDB table API, as far as the checkpoint table and the discovery of
+ * streams need them, and a reader of items. Items stay raw until they are read.
+ */
+#ifndef AWS_TABLES_H
+#define AWS_TABLES_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+
+/* X-Amz-Target values. */
+#define TABLES_DESCRIBE	   STR("DynamoDB_20120810.DescribeTable")
+#define TABLES_CREATE	   STR("DynamoDB_20120810.CreateTable")
+#define TABLES_DELETE	   STR("DynamoDB_20120810.DeleteTable")
+#define TABLES_LIST	   STR("DynamoDB_20120810.ListTables")
+#define TABLES_GET_ITEM	   STR("DynamoDB_20120810.GetItem")
+#define TABLES_PUT_ITEM	   STR("DynamoDB_20120810.PutItem")
+#define TABLES_UPDATE_ITEM STR("DynamoDB_20120810.UpdateItem")
+#define TABLES_DELETE_ITEM STR("DynamoDB_20120810.DeleteItem")
+#define TABLES_QUERY	   STR("DynamoDB_20120810.Query")
+#define TABLES_SCAN	   STR("DynamoDB_20120810.Scan")
+#define TABLES_BATCH_WRITE STR("DynamoDB_20120810.BatchWriteItem")
+#define TABLES_TRANSACT	   STR("DynamoDB_20120810.TransactWriteItems")
+
+enum table_status {
+	TABLE_UNKNOWN, /* a word that is not known here */
+	TABLE_CREATING,
+	TABLE_ACTIVE,
+	TABLE_UPDATING,
+	TABLE_DELETING,
+	TABLE_INACCESSIBLE, /* its key is gone or disabled (INACCESSIBLE_ENCRYPTION_CREDENTIALS) */
+	TABLE_ARCHIVED, /* ARCHIVING too */
+};
+
+/* How the replicas of a global table agree. */
+enum table_replication {
+	TABLE_LOCAL, /* not a global table */
+	TABLE_EVENTUAL, /* MREC: replication itself reads the stream */
+	TABLE_STRONG, /* MRSC */
+};
+
+struct table_description {
+	enum table_status status;
+	enum table_replication replication;
+	struct str arn; /* empty where the answer lacks it */
+	struct str hash_key, range_key; /* names of the key's attributes; empty: none */
+	struct str stream_arn; /* LatestStreamArn; empty: there never was one */
+	bool stream_enabled;
+	struct str view_type; /* of the stream; empty: none */
+};
+
+/* One page of a scan. */
+struct table_page {
+	struct str *items; /* raw JSON objects, slices of the body; the array lies in the arena */
+	size_t n_items;
+	struct str next_key; /* raw JSON object to go on with; empty: the last page */
+};
+
+/* What an attribute holds, of the kinds that rows of the checkpoint table have. */
+enum attribute_kind {
+	ATTRIBUTE_STRING,
+	ATTRIBUTE_NUMBER,
+	ATTRIBUTE_STRINGS, /* a set */
+	ATTRIBUTE_BOOL,
+	ATTRIBUTE_OTHER, /* its value was skipped */
+};
+
+struct attribute {
+	struct str name; /* unescaped */
+	enum attribute_kind kind;
+	struct str text; /* STRING: unescaped; NUMBER: as written */
+	bool yes; /* BOOL */
+	struct str *strings; /* STRINGS: unescaped */
+	size_t n_strings;
+};
+
+/* Walks over an item's attributes. */
+struct item {
+	struct json json;
+	struct arena *arena;
+};
+
+enum { TABLES_PAGE_ITEMS_MAX = 100000, TABLES_SET_MAX = 10000 };
+
+/* Appends a DescribeTable request (DeleteTable's has the same form). */
+void tables_describe_request(struct buf *buf, struct str table);
+
+/* Reads its answer, or CreateTable's; strings lie in the arena. ERROR_DATA when it is malformed. */
+bool tables_describe_read(struct arena *arena, struct str body, struct table_description *out,
+			  struct error *err);
+
+/* Appends a CreateTable request: on demand, with one string `hash_key`. */
+void tables_create_request(struct buf *buf, struct str table, struct str hash_key);
+
+/* Appends a consistent GetItem request for a table whose whole key is one string. */
+void tables_get_request(struct buf *buf, struct str table, struct str hash_key, struct str value);
+
+/* Reads its answer: the raw item, empty when there is none. */
+bool tables_get_read(struct str body, struct str *raw_item_out, struct error *err);
+
+/* Reads an answer to UpdateItem, PutItem or DeleteItem: raw Attributes, empty when there are none. */
+bool tables_write_read(struct str body, struct str *raw_item_out, struct error *err);
+
+/* The raw Item in the error body of a failed condition; empty when there is none, never an error. */
+struct str tables_condition_item(struct str body);
+
+/* Appends a consistent Scan request; `raw_start_key` may be empty, `limit` 0: the service's own. */
+void tables_scan_request(struct buf *buf, struct str table, struct str raw_start_key,
+			 unsigned limit);
+
+/* Reads its answer. */
+bool tables_scan_read(struct arena *arena, struct str body, struct table_page *out,
+		      struct error *err);
+
+/* Starts walking over a raw item; unescaped strings go into the arena. */
+void item_open(struct item *item, struct arena *arena, struct str raw_item);
+
+/* The next attribute; false at the end, and when the item is malformed. */
+bool item_next(struct item *item, struct attribute *out);
+
+/* Whether the walk came to the item's end without an error. */
+bool item_end(struct item *item);
+
+#endif

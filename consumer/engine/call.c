@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consumer/engine/call.h"
+
+#include "consumer/engine/state.h"
+
+/* Answers of the table API and listings; GetRecords sets its own cap. */
+enum { CALL_ANSWER_MAX = 16 << 20, CALL_BODY_MAX = 1 << 20 };
+
+/* A difference between the two clocks that is large enough to spoil signatures. */
+enum { CALL_SKEW_MIN_MS = 4 * MINUTE_MS };
+
+/* The Date header of an answer tells how far the clocks are apart. */
+static bool learn_skew(struct call *call)
+{
+	struct engine *engine = call->engine;
+	int64_t skew;
+
+	if (call->http.date_wall_ms == 0)
+		return false;
+	skew = call->http.date_wall_ms - io_wall_ms(engine->io);
+	if (skew - engine->skew_ms < CALL_SKEW_MIN_MS && engine->skew_ms - skew < CALL_SKEW_MIN_MS)
+		return false;
+	io_log(engine->io, IO_WARN, "clock.skew skew_ms=%lld advice=\"%s\"", (long long)skew,
+	       "this machine's clock is off; requests are signed with the service's time");
+	engine->skew_ms = skew;
+	return true;
+}
+
+/* Classifies an answer that has arrived. */
+static enum call_outcome judge_answer(struct call *call)
+{
+	struct engine *engine = call->engine;
+
+	api_error_read(call->http.status, buf_view(&call->http.answer), &call->error);
+	switch (call->error.kind) {
+	case API_OK:
+		engine->fresh_credentials = false;
+		retry_success(&engine->retry);
+		return CALL_OK;
+	case API_THROTTLED:
+		engine->stats.throttled++;
+		return CALL_THROTTLED;
+	case API_TRANSIENT:
+		return CALL_TRANSIENT;
+	case API_SIGNATURE:
+	case API_AUTH:
+		if (learn_skew(call))
+			return CALL_TRANSIENT;
+		/* Once with credentials read afresh, then it is for a person. */
+		if (!engine->fresh_credentials) {
+			engine->fresh_credentials = true;
+			return CALL_TRANSIENT;
+		}
+		return CALL_REFUSED;
+	case API_EXPIRED_ITERATOR:
+	case API_TRIMMED:
+	case API_NOT_FOUND:
+	case API_CONDITION_FAILED:
+	case API_IN_USE:
+	case API_VALIDATION:
+	case API_OTHER:
+		retry_success(&engine->retry);
+		return CALL_ERROR;
+	}
+	return CALL_TRANSIENT;
+}
+
+/* What came of the request. */
+static enum call_outcome judge(struct call *call)
+{
+	switch (call->http.result) {
+	case IO_ANSWER:
+		return judge_answer(call);
+	case IO_TIMED_OUT:
+	case IO_BROKEN:
+		return CALL_TRANSIENT;
+	case IO_TOO_BIG:
+		return CALL_TOO_BIG;
+	case IO_REFUSED:
+		return CALL_REFUSED;
+	}
+	return CALL_TRANSIENT;
+}
+
+/* Frees a call that is no longer under way. */
+static void call_free(struct call *call)
+{
+	list_remove(&call->link);
+	buf_release(&call->http.body);
+	buf_release(&call->http.answer);
+	mem_free(call);
+}
+
+/* The completion of every request. */
+static void call_done(struct io_http *http)
+{
+	struct call *call = CONTAINER_OF(http, struct call, http);
+
+	call->outcome = judge(call);
+	if (call->outcome != CALL_OK && call->outcome != CALL_ERROR)
+		call->engine->stats.retries++;
+	call->done(call);
+	call_free(call);
+}
+
+/* Asks the owner whether an answer may be read. */
+static bool call_admit(struct io_http *http, size_t n)
+{
+	struct call *call = CONTAINER_OF(http, struct call, http);
+
+	return call->admit == NULL || call->admit(call, n);
+}
+
+struct call *call_new(struct engine *engine, enum io_service service, struct str target,
+		      void (*done)(struct call *call), void *owner)
+{
+	struct call *call = mem_alloc(sizeof(*call));
+
+	call->engine = engine;
+	call->done = done;
+	call->owner = owner;
+	list_init(&call->link);
+	list_init(&call->http.link);
+	buf_init(&call->http.body, CALL_BODY_MAX);
+	call->http.service = service;
+	call->http.target = target;
+	call->http.timeout_ms = engine->options.request_timeout_ms;
+	call->http.max_bytes = CALL_ANSWER_MAX;
+	call->http.reserved = service == IO_TABLES;
+	call->http.done = call_done;
+	call->http.admit = call_admit;
+	return call;
+}
+
+int64_t call_service_wall_ms(const struct engine *engine)
+{
+	return io_wall_ms(engine->io) + engine->skew_ms;
+}
+
+void call_start(struct call *call)
+{
+	struct engine *engine = call->engine;
+
+	must(!call->http.body.failed);
+	call->http.sign_wall_ms = call_service_wall_ms(engine);
+	call->http.fresh_credentials = engine->fresh_credentials;
+	list_add(&engine->calls, &call->link);
+	io_http_send(engine->io, &call->http);
+}
+
+void call_cancel(struct call **call)
+{
+	if (*call == NULL)
+		return;
+	io_http_cancel((*call)->engine->io, &(*call)->http);
+	call_free(*call);
+	*call = NULL;
+}
+
+int64_t call_delay_ms(struct call *call, unsigned attempt)
+{
+	enum retry_class class = RETRY_SLOW;
+
+	if (call->outcome == CALL_THROTTLED)
+		class = RETRY_THROTTLED;
+	else if (call->outcome == CALL_TRANSIENT)
+		class = RETRY_TRANSIENT;
+	else if (call->outcome == CALL_TOO_BIG)
+		return 0;
+	return retry_delay_ms(&call->engine->retry, call->engine->io, class, attempt);
+}
+
+bool call_error(const struct call *call, struct error *err)
+{
+	struct str operation = call->http.target;
+
+	operation = str_skip(operation, str_find(operation, '.') + 1);
+	if (call->http.result == IO_ANSWER && call->error.kind != API_OK)
+		return api_error_set(&call->error, operation, err);
+	if (call->http.why.text[0] == '\0')
+		return error_set(err, ERROR_RETRY, "%.*s: no usable answer", STR_ARG(operation));
+	*err = call->http.why;
+	return error_prefix(err, "%.*s", STR_ARG(operation));
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request to the service, and what its answer means. A call never repeats itself: its owner decides
+ * by the outcome. What all calls share is kept here: clock skew, fresh credentials, counters.
+ *
+ * A call is allocated, filled in, started; it frees itself after `done` returned, or by call_cancel.
+ * Inside `done` the answer's body may be taken over.
+ */
+#ifndef ENGINE_CALL_H
+#define ENGINE_CALL_H
+
+#include "consumer/aws/apierror.h"
+#include "consumer/engine/retry.h"
+
+struct engine;
+
+enum call_outcome {
+	CALL_OK,
+	CALL_THROTTLED, /* again, after a pause */
+	CALL_TRANSIENT, /* again; a write may or may not have been carried out */
+	CALL_TOO_BIG, /* the answer was not read */
+	CALL_ERROR, /* the service said no: see `error.kind` */
+	CALL_REFUSED, /* not sent, or refused for its credentials: a person has to act */
+};
+
+struct call {
+	struct io_http http;
+	struct engine *engine;
+	struct list link; /* in engine->calls */
+	void (*done)(struct call *call);
+	bool (*admit)(struct call *call, size_t n); /* optional */
+	void *owner;
+	int64_t extra; /* the owner's own */
+	/* Valid in `done`: */
+	enum call_outcome outcome;
+	struct api_error error; /* when the service answered */
+};
+
+/* A call for `target`; its owner appends the request to call->http.body. */
+struct call *call_new(struct engine *engine, enum io_service service, struct str target,
+		      void (*done)(struct call *call), void *owner);
+
+/* Sends it. */
+void call_start(struct call *call);
+
+/* Forgets a call that was started; empties the caller's pointer, which may point to NULL. */
+void call_cancel(struct call **call);
+
+/* The wait that fits the outcome of try number `attempt`. */
+int64_t call_delay_ms(struct call *call, unsigned attempt);
+
+/* Sets `err` to what is to be done and a sentence that names the operation; returns false. */
+bool call_error(const struct call *call, struct error *err);
+
+/* The wall time by the service's clock: the machine's, corrected by the skew that answers showed. */
+int64_t call_service_wall_ms(const struct engine *engine);
+
+#endif

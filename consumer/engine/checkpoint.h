@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A shard's lease row: taking it, writing down the sinks' positions, giving it back, deleting it.
+ *
+ * Every write is conditional on our owner string and on the counter, and bumps the counter; one write
+ * per row is outstanding at a time. After a failed condition or an unknown outcome the row is read: if
+ * it still says that we are the owner, its counter and positions are adopted and we go on, otherwise
+ * the lease is lost and everything that is not in the row is forgotten.
+ */
+#ifndef ENGINE_CHECKPOINT_H
+#define ENGINE_CHECKPOINT_H
+
+#include "consumer/engine/state.h"
+
+/* Sets up, and ends, what belongs to a shard's row. */
+void checkpoint_init(struct shard *shard);
+void checkpoint_release(struct shard *shard);
+
+/* Takes over what a row says that was read from the table. */
+void checkpoint_adopt_row(struct shard *shard, const struct row *row);
+
+/* The shard is ready: takes its lease as soon as it is free. */
+void lease_want(struct shard *shard);
+
+/* Positions have moved: the row is written at the next interval, or at once when `urgent`. */
+void checkpoint_mark(struct shard *shard, bool urgent);
+
+/* Starts the interval. */
+void checkpoint_start(struct engine *engine);
+
+/* Deletes the row of a finished shard when nothing depends on it any more. */
+void checkpoint_consider_delete(struct shard *shard);
+
+/* Draining: writes the last positions and gives all leases back. */
+void checkpoint_release_all(struct engine *engine);
+
+/* Whether we hold no lease any more and no write is outstanding. */
+bool checkpoint_all_released(const struct engine *engine);
+
+void kept_row_free(struct kept_row *kept);
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consumer/engine/engine.h"
+
+#include "consumer/engine/checkpoint.h"
+#include "consumer/engine/cursor.h"
+#include "consumer/engine/discovery.h"
+#include "consumer/engine/status.h"
+#include "consumer/engine/tap.h"
+#include "consumer/engine/worker.h"
+
+enum { TICK_MS = 100, DRAIN_CHECK_MS = 20, STATUS_MS = MINUTE_MS };
+
+void engine_options_init(struct engine_options *options)
+{
+	*options = (struct engine_options){
+		.lease_ms = 10 * SECOND_MS,
+		.heartbeat_ms = 3 * SECOND_MS,
+		.checkpoint_ms = SECOND_MS,
+		.budget_bytes = 256 << 20,
+		.window_bytes = 8 << 20,
+		.detach_after_ms = 5 * SECOND_MS,
+		.poll_floor_ms = 250,
+		.max_latency_ms = SECOND_MS,
+		.discovery_ms = MINUTE_MS,
+		.request_timeout_ms = 10 * SECOND_MS,
+		.drain_timeout_ms = 10 * SECOND_MS,
+	};
+}
+
+/* Our strings: the worker's id, a fresh incarnation, and the owner that both make. */
+static void name_worker(struct engine *engine)
+{
+	struct buf text;
+
+	buf_init(&text, 1024);
+	engine->worker_id = mem_dup(engine->options.worker_id.p, engine->options.worker_id.n);
+	buf_fmt(&text, "%016llx%08llx", (unsigned long long)io_random(engine->io),
+		(unsigned long long)(io_random(engine->io) & 0xffffffffu));
+	engine->incarnation = buf_detach(&text);
+	buf_fmt(&text, "%s:%s", engine->worker_id, engine->incarnation);
+	engine->owner = buf_detach(&text);
+}
+
+/* Sets up the sinks and the tables, and which sink gets which table. */
+static void add_parts(struct engine *engine)
+{
+	const struct engine_options *options = &engine->options;
+
+	engine->taps = mem_alloc_n(options->n_sinks, sizeof(*engine->taps));
+	for (size_t i = 0; i < options->n_sinks; i++) {
+		engine->taps[i] = (struct tap){.engine = engine,
+					       .name = options->sinks[i].name,
+					       .sink = options->sinks[i].sink,
+					       .index = i};
+		list_init(&engine->taps[i].waiting);
+	}
+	engine->tables = mem_alloc_n(options->n_tables, sizeof(*engine->tables));
+	for (size_t i = 0; i < options->n_tables; i++) {
+		struct table *table = &engine->tables[i];
+
+		*table = (struct table){
+			.engine = engine, .options = &options->tables[i], .index = i};
+		list_init(&table->streams);
+		for (size_t k = 0; k < options->n_sinks; k++) {
+			if (options->tables[i].encoders[k] == NULL)
+				continue;
+			table->sinks.names[table->sinks.n] = options->sinks[k].name;
+			table->taps[table->sinks.n] = &engine->taps[k];
+			table->encoders[table->sinks.n++] = options->tables[i].encoders[k];
+		}
+	}
+}
+
+struct engine *engine_new(struct io *io, const struct engine_options *options)
+{
+	struct engine *engine = mem_alloc(sizeof(*engine));
+
+	must(options->n_sinks <= ENGINE_SINKS_MAX);
+	must(options->budget_bytes >= 2 * POLL_RESERVE_BYTES);
+	engine->io = io;
+	engine->options = *options;
+	retry_init(&engine->retry);
+	list_init(&engine->calls);
+	list_init(&engine->orphans);
+	list_init(&engine->dirty);
+	list_init(&engine->hungry);
+	map_init(&engine->peers);
+	map_init(&engine->rows);
+	name_worker(engine);
+	add_parts(engine);
+	return engine;
+}
+
+/* Ends everything that is under way. */
+static void halt(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->options.n_tables; i++)
+		discovery_stop(&engine->tables[i]);
+	worker_release(engine);
+	io_timer_cancel(engine->io, &engine->checkpoint_timer);
+	io_timer_cancel(engine->io, &engine->status_timer);
+	io_timer_cancel(engine->io, &engine->tick_timer);
+	io_timer_cancel(engine->io, &engine->drain_timer);
+	must(list_empty(&engine->calls));
+}
+
+/* The loop's turn after engine_stop: nothing of ours is on the stack any more. */
+static void stop_now(struct io_timer *timer)
+{
+	struct engine *engine = CONTAINER_OF(timer, struct engine, stop_timer);
+
+	halt(engine);
+	engine->worker = WORKER_STOPPED;
+	engine->options.stopped(engine->options.arg, &engine->stop_why);
+}
+
+void engine_stop(struct engine *engine, const struct error *why)
+{
+	if (engine->stopped)
+		return;
+	engine->stopped = true;
+	engine->stop_why = *why;
+	engine->stop_timer.fire = stop_now;
+	io_timer_set(engine->io, &engine->stop_timer, io_now_ms(engine->io));
+}
+
+/* Notices when everything is caught up. */
+static void tick(struct io_timer *timer)
+{
+	struct engine *engine = CONTAINER_OF(timer, struct engine, tick_timer);
+
+	engine->stats.caught_up = status_caught_up(engine);
+	if (engine->stats.caught_up && engine->options.until_caught_up)
+		engine_drain(engine);
+	io_timer_set(engine->io, timer, io_now_ms(engine->io) + TICK_MS);
+}
+
+/* Logs one line per table. */
+static void report(struct io_timer *timer)
+{
+	struct engine *engine = CONTAINER_OF(timer, struct engine, status_timer);
+
+	status_log(engine);
+	io_timer_set(engine->io, timer, io_now_ms(engine->io) + STATUS_MS);
+}
+
+void engine_start(struct engine *engine)
+{
+	int64_t now_ms = io_now_ms(engine->io);
+
+	must(!engine->started);
+	engine->started = true;
+	engine->status_ms = now_ms;
+	engine->tick_timer.fire = tick;
+	engine->status_timer.fire = report;
+	io_timer_set(engine->io, &engine->tick_timer, now_ms + TICK_MS);
+	io_timer_set(engine->io, &engine->status_timer, now_ms + STATUS_MS);
+	checkpoint_start(engine);
+	for (size_t i = 0; i < engine->options.n_tables; i++)
+		discovery_start(&engine->tables[i]);
+	worker_start(engine);
+}
+
+/* Whether a sink still holds a delivery. */
+static bool anything_outstanding(const struct engine *engine)
+{
+	for (size_t i = 0; i < engine->options.n_sinks; i++) {
+		if (engine->taps[i].flights_n > 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the end of a drain says: all is well, unless the gap policy stopped a table. */
+static struct error drain_verdict(const struct engine *engine)
+{
+	struct error why = {0};
+
+	for (size_t i = 0; i < engine->options.n_tables; i++) {
+		if (engine->tables[i].failed)
+			error_set(&why, ERROR_DATA,
+				  "table %.*s was stopped: changes were lost before they could be "
+				  "read, and on_gap is fail",
+				  STR_ARG(engine->tables[i].options->name));
+	}
+	return why;
+}
+
+/* Waits for the sinks, then gives the leases back; after drain_timeout it ends all the same. */
+static void drain_step(struct io_timer *timer)
+{
+	struct engine *engine = CONTAINER_OF(timer, struct engine, drain_timer);
+	int64_t now_ms = io_now_ms(engine->io);
+	bool late = now_ms >= engine->drain_due_ms;
+	struct error why = drain_verdict(engine);
+
+	if (!engine->drain_over && (late || !anything_outstanding(engine))) {
+		engine->drain_over = true;
+		engine->drain_due_ms = now_ms + engine->options.drain_timeout_ms;
+		if (engine->worker == WORKER_RUNNING) {
+			checkpoint_release_all(engine);
+			worker_consider_leaving(engine);
+		} else {
+			engine_stop(engine, &why);
+		}
+	} else if (engine->drain_over && late) {
+		io_log(engine->io, IO_WARN, "drain.incomplete advice=\"%s\"",
+		       "leases could not be given back in time: a successor waits for the lease "
+		       "time");
+		engine_stop(engine, &why);
+	}
+	io_timer_set(engine->io, timer, now_ms + DRAIN_CHECK_MS);
+}
+
+void engine_drain(struct engine *engine)
+{
+	if (engine->draining || engine->stopped)
+		return;
+	engine->draining = true;
+	engine->drain_due_ms = io_now_ms(engine->io) + engine->options.drain_timeout_ms;
+	engine->drain_timer.fire = drain_step;
+	io_log(engine->io, IO_INFO, "engine.draining");
+	io_timer_set(engine->io, &engine->drain_timer, io_now_ms(engine->io));
+}
+
+struct error engine_drained(const struct engine *engine)
+{
+	return drain_verdict(engine);
+}
+
+void engine_free(struct engine **engine)
+{
+	struct engine *e = *engine;
+
+	if (e == NULL)
+		return;
+	halt(e);
+	io_timer_cancel(e->io, &e->stop_timer);
+	list_each(it, &e->orphans, spare)
+	{
+		flight_free(CONTAINER_OF(it, struct flight, node));
+	}
+	must(e->stats.budget_used_bytes == 0);
+	mem_free(e->taps);
+	mem_free(e->tables);
+	mem_free(e->worker_id);
+	mem_free(e->incarnation);
+	mem_free(e->owner);
+	mem_free(e);
+	*engine = NULL;
+}
+
+void engine_stats(const struct engine *engine, struct engine_stats *out)
+{
+	*out = engine->stats;
+}
+
+size_t engine_transitions(const struct engine *engine, struct engine_transition *out, size_t max)
+{
+	return machine_list(&engine->steps, out, max);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine: one deterministic state machine that reads streams, hands changes to sinks in order,
+ * and checkpoints what the sinks have durably. No globals, no threads, no world but struct io: any
+ * number of engines can live in one process.
+ *
+ *	engine = engine_new(io, &options);	copies the options; asks for nothing yet
+ *	engine_start(engine);
+ *	... the loop runs ...
+ *	engine_drain(engine);			stop reading, finish, checkpoint, give leases back
+ *	... options.stopped is called, once, from the loop ...
+ *	... close the sinks ...
+ *	engine_free(&engine);			allowed at any moment, once the sinks are closed: what was
+ *						not acknowledged is read again by the next one
+ *
+ * The story of one change: discovery.c finds its shard; worker.c and checkpoint.c take the shard's
+ * lease row; reader.c fetches the page that it is in; batch.c scans and encodes the page; cursor.c hands
+ * it to a sink and learns that it is durable; checkpoint.c writes that down. DESIGN.md draws the states.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "consumer/engine/format.h"
+#include "consumer/engine/io.h"
+#include "consumer/engine/sink.h"
+
+enum { ENGINE_SINKS_MAX = 16 };
+
+struct engine;
+
+struct engine_table {
+	struct str name;
+	bool latest; /* without a checkpoint, start at the tip instead of the oldest record */
+	bool gap_fail; /* a gap stops its shard instead of being reported and passed */
+	/* One per sink, in their order; NULL: this sink does not get this table. */
+	const struct encoder *encoders[ENGINE_SINKS_MAX];
+};
+
+struct engine_sink {
+	struct str name; /* the sink's durable identity: [A-Za-z0-9_-]+ */
+	struct sink *sink; /* open; stays the caller's, who closes it before engine_free */
+};
+
+struct engine_options {
+	struct str region;
+	struct str checkpoint_table;
+	/* This worker: its id, and whether an operator vouches that the id is unique. */
+	struct str worker_id;
+	bool worker_id_vouched;
+	/* The machine's boot id and this process on it, and whether such a process is certainly dead. */
+	struct str boot, process;
+	bool (*process_is_dead)(struct str boot, struct str process);
+
+	int64_t lease_ms, heartbeat_ms, checkpoint_ms;
+	int64_t budget_bytes, window_bytes, detach_after_ms;
+	int64_t poll_floor_ms, max_latency_ms, discovery_ms;
+	int64_t request_timeout_ms, drain_timeout_ms;
+	bool until_caught_up; /* drain by itself once every sink has everything up to the tips */
+
+	const struct engine_table *tables;
+	size_t n_tables;
+	const struct engine_sink *sinks;
+	size_t n_sinks;
+
+	/*
+	 * The engine has stopped: drained (why->code ERROR_NONE), or unable to go on. Called from the
+	 * loop; the engine may be freed afterwards, but not inside.
+	 */
+	void (*stopped)(void *arg, const struct error *why);
+	void *arg;
+};
+
+/* The options that have defaults, as the reference has them. */
+void engine_options_init(struct engine_options *options);
+
+struct engine *engine_new(struct io *io, const struct engine_options *options);
+void engine_start(struct engine *engine);
+void engine_drain(struct engine *engine);
+
+/* Frees the engine and everything in flight; empties the caller's pointer, which may point to NULL. */
+void engine_free(struct engine **engine);
+
+/* What an observer may ask at any time between calls. */
+struct engine_stats {
+	uint64_t records_read, records_delivered, bytes_read, polls, polls_empty;
+	uint64_t gaps, retries, throttled, checkpoint_writes, detaches, rejoins;
+	int64_t budget_used_bytes, budget_peak_bytes;
+	int64_t window_peak_bytes; /* the fullest window of any cursor so far, over-commit included */
+	unsigned readers_peak; /* the most readers one shard has had at once */
+	unsigned shards_known, shards_owned;
+	bool caught_up; /* every sink has everything up to the tips that were last seen */
+};
+void engine_stats(const struct engine *engine, struct engine_stats *out);
+
+/* What an observer may ask about one table. */
+struct engine_table_stats {
+	uint64_t records; /* read since the start */
+	int64_t lag_ms; /* by wall clock: how old the oldest change may be that a sink lacks */
+	int64_t headroom_ms; /* until the oldest such change passes the stream's retention */
+	const char *state; /* "starting", "current", "behind", "blocked" or "failed" */
+};
+void engine_table_stats(struct engine *engine, size_t table, struct engine_table_stats *out);
+
+/* One legal step of one of the engine's state machines, and how often it was taken. */
+struct engine_transition {
+	const char *machine, *from, *to;
+	uint64_t n;
+};
+
+/* Fills in up to `max` of them, always in the same order; returns how many there are. */
+size_t engine_transitions(const struct engine *engine, struct engine_transition *out, size_t max);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One poll: GetRecords, what its answer means, and when the next one is due.
+ *
+ * Polling adapts: at once while pages are full, at the floor while records flow, and with growing waits
+ * up to max_latency while a shard is idle. Trouble never looks like the end of a shard.
+ */
+#ifndef ENGINE_PAGE_H
+#define ENGINE_PAGE_H
+
+#include "consumer/engine/state.h"
+
+/* Sends GetRecords; the reader is idle, has an iterator and its share of the budget. */
+void page_ask(struct reader *reader);
+
+/* A request of the reader's failed: backs off, and asks for a listing when the shard is unknown. */
+void page_trouble(struct reader *reader, struct call *call);
+
+/* An answer made no sense: backs off, loudly. */
+void page_malformed(struct reader *reader, const struct error *why);
+
+/* reader.c's side. */
+struct engine *reader_engine(const struct reader *reader);
+void reader_set_state(struct reader *reader, enum reader_state state);
+void reader_wait(struct reader *reader, int64_t delay_ms);
+struct cursor *reader_cursor(const struct reader *reader, size_t *i);
+
+/* Hands a gap record to the reader's group; false when the policy stopped the shard instead. */
+bool reader_gap(struct reader *reader, enum gap_reason reason, bool certain, bool to_end);
+
+#endif

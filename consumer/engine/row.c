@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consumer/engine/row.h"
+
+#include "base/json.h"
+#include "consumer/aws/tables.h"
+
+static const struct str sink_prefix = STR_INIT("sink.");
+
+/* The slot of the sink that an attribute belongs to, or NULL. */
+static struct position *sink_slot(const struct row_sinks *sinks, struct str attribute,
+				  struct row *row)
+{
+	if (!str_starts(attribute, sink_prefix))
+		return NULL;
+	for (size_t i = 0; i < sinks->n; i++) {
+		if (str_eq(str_skip(attribute, sink_prefix.n), sinks->names[i]))
+			return &row->sinks[i];
+	}
+	return NULL;
+}
+
+/* Takes in one attribute with a string value; false when it cannot be what it says. */
+static bool read_text(const struct row_sinks *sinks, const struct attribute *a, struct row *row)
+{
+	struct position *sink = sink_slot(sinks, a->name, row);
+
+	if (sink != NULL)
+		return position_parse(a->text, sink);
+	if (str_eq(a->name, STR("checkpoint")))
+		return position_parse(a->text, &row->checkpoint);
+	if (str_eq(a->name, STR("leaseOwner")))
+		row->owner = a->text;
+	else if (str_eq(a->name, STR("incarnation")))
+		row->incarnation = a->text;
+	else if (str_eq(a->name, STR("boot")))
+		row->boot = a->text;
+	else if (str_eq(a->name, STR("process")))
+		row->process = a->text;
+	else if (str_eq(a->name, ROW_KEY))
+		row->key = a->text;
+	else if (str_eq(a->name, STR("startAt")) && str_eq(a->text, STR("LATEST")))
+		row->start_wall_ms = ROW_START_LATEST;
+	else if (str_eq(a->name, STR("startAt")) && str_eq(a->text, STR("TRIM_HORIZON")))
+		row->start_wall_ms = ROW_START_HORIZON;
+	else if (str_eq(a->name, STR("startAt")))
+		return str_to_i64(a->text, &row->start_wall_ms);
+	return true;
+}
+
+/* Takes in one attribute with a number. */
+static bool read_number(const struct attribute *a, struct row *row)
+{
+	if (str_eq(a->name, STR("leaseCounter")) || str_eq(a->name, STR("counter")))
+		return str_to_i64(a->text, &row->counter);
+	if (str_eq(a->name, STR("schema")))
+		return str_to_i64(a->text, &row->schema);
+	return true;
+}
+
+/* What kind of row a key names. */
+static enum row_kind kind_of(struct row *row)
+{
+	size_t slashes = 0;
+
+	if (str_eq(row->key, ROW_SCHEMA_KEY))
+		return ROW_SCHEMA;
+	if (str_starts(row->key, ROW_WORKER_PREFIX)) {
+		row->worker_id = str_skip(row->key, ROW_WORKER_PREFIX.n);
+		return ROW_WORKER;
+	}
+	for (size_t i = 0; i < row->key.n; i++)
+		slashes += row->key.p[i] == '/';
+	return slashes == 4 ? ROW_LEASE : ROW_OTHER;
+}
+
+bool row_read(struct arena *arena, struct str raw_item, const struct row_sinks *sinks,
+	      struct row *out, struct error *err)
+{
+	struct item item;
+	struct attribute a;
+	bool ok = true;
+
+	*out = (struct row){.start_wall_ms = ROW_START_ALL};
+	item_open(&item, arena, raw_item);
+	while (item_next(&item, &a)) {
+		if (a.kind == ATTRIBUTE_STRING)
+			ok = ok && read_text(sinks, &a, out);
+		else if (a.kind == ATTRIBUTE_NUMBER)
+			ok = ok && read_number(&a, out);
+		else if (a.kind == ATTRIBUTE_BOOL && str_eq(a.name, STR("fenced")))
+			out->fenced = a.yes;
+		else if (a.kind == ATTRIBUTE_STRINGS && str_eq(a.name, STR("parentShardId")) &&
+			 a.n_strings > 0)
+			out->parent = a.strings[0];
+	}
+	if (!item_end(&item) || !ok || out->key.n == 0)
+		return error_set(err, ERROR_DATA,
+				 "row \"%.*s\" of the checkpoint table is malformed",
+				 STR_ARG(out->key));
+	out->kind = kind_of(out);
+	for (size_t i = 0; i < sinks->n; i++) {
+		if (position_cmp(&out->sinks[i], &out->checkpoint) < 0)
+			out->sinks[i] = out->checkpoint;
+	}
+	return true;
+}
+
+/* Appends `"name":{"S":"text"}` with a comma before it where one is due. */
+static void put_s(struct buf *buf, struct str name, struct str text)
+{
+	json_comma(buf);
+	json_put(buf, name);
+	buf_str(buf, STR(":{\"S\":"));
+	json_put(buf, text);
+	buf_c(buf, '}');
+}
+
+/* The same with a number. */
+static void put_n(struct buf *buf, struct str name, int64_t v)
+{
+	json_comma(buf);
+	json_put(buf, name);
+	buf_str(buf, STR(":{\"N\":\""));
+	buf_i64(buf, v);
+	buf_str(buf, STR("\"}"));
+}
+
+/* Appends `{"TableName":...` and, for requests that name a row, its key. */
+static void open_request(struct buf *buf, struct str table, struct str key)
+{
+	buf_str(buf, STR("{\"TableName\":"));
+	json_put(buf, table);
+	if (key.n == 0)
+		return;
+	buf_str(buf, STR(",\"Key\":{"));
+	put_s(buf, ROW_KEY, key);
+	buf_c(buf, '}');
+}
+
+/* Appends a member whose value is a string of ours that needs no escaping. */
+static void member(struct buf *buf, const char *name, const char *value)
+{
+	buf_fmt(buf, ",\"%s\":\"%s\"", name, value);
+}
+
+/* Appends the text of startAt, if there is one to be written. */
+static void put_start(struct buf *buf, struct str name, int64_t start_wall_ms)
+{
+	struct buf text;
+
+	if (start_wall_ms == ROW_START_ALL)
+		return;
+	buf_init(&text, 32);
+	if (start_wall_ms == ROW_START_LATEST)
+		buf_str(&text, STR("LATEST"));
+	else if (start_wall_ms == ROW_START_HORIZON)
+		buf_str(&text, STR("TRIM_HORIZON"));
+	else
+		buf_i64(&text, start_wall_ms);
+	put_s(buf, name, buf_view(&text));
+	buf_release(&text);
+}
+
+void row_create(struct buf *buf, const struct row_write *write)
+{
+	open_request(buf, write->table, STR_NONE);
+	buf_str(buf, STR(",\"Item\":{"));
+	put_s(buf, ROW_KEY, write->key);
+	put_s(buf, STR("leaseOwner"), write->owner);
+	put_n(buf, STR("leaseCounter"), 1);
+	put_s(buf, STR("checkpoint"), STR("TRIM_HORIZON"));
+	put_n(buf, STR("checkpointSubSequenceNumber"), 0);
+	put_n(buf, STR("ownerSwitchesSinceCheckpoint"), 0);
+	put_start(buf, STR("startAt"), write->start_wall_ms);
+	if (write->parent.n > 0) {
+		buf_str(buf, STR(",\"parentShardId\":{\"SS\":["));
+		json_put(buf, write->parent);
+		buf_str(buf, STR("]}"));
+	}
+	buf_c(buf, '}');
+	member(buf, "ConditionExpression", "attribute_not_exists(leaseKey)");
+	buf_c(buf, '}');
+}
+
+void row_take(struct buf *buf, const struct row_write *write)
+{
+	open_request(buf, write->table, write->key);
+	member(buf, "UpdateExpression",
+	       "SET leaseOwner = :me, leaseCounter = :next ADD ownerSwitchesSinceCheckpoint :one");
+	member(buf, "ConditionExpression",
+	       write->old_owner.n > 0
+		       ? "leaseOwner = :old AND leaseCounter = :counter"
+		       : "attribute_not_exists(leaseOwner) AND leaseCounter = :counter");
+	member(buf, "ReturnValues", "ALL_NEW");
+	buf_str(buf, STR(",\"ExpressionAttributeValues\":{"));
+	put_s(buf, STR(":me"), write->owner);
+	if (write->old_owner.n > 0)
+		put_s(buf, STR(":old"), write->old_owner);
+	put_n(buf, STR(":counter"), write->counter);
+	put_n(buf, STR(":next"), write->counter + 1);
+	put_n(buf, STR(":one"), 1);
+	buf_str(buf, STR("}}"));
+}
+
+/* The least of the sinks' positions. */
+static struct position least(const struct position *positions, size_t n)
+{
+	struct position min = position_end();
+
+	for (size_t i = 0; i < n; i++) {
+		if (position_cmp(&positions[i], &min) < 0)
+			min = positions[i];
+	}
+	return min;
+}
+
+/* Appends the UpdateItem of both checkpoint and release. */
+static void write_positions(struct buf *buf, const struct row_write *write,
+			    const struct row_sinks *sinks, bool release)
+{
+	struct position min = least(write->sinks, sinks->n);
+	size_t n_removed = 0;
+
+	open_request(buf, write->table, write->key);
+	buf_str(buf, STR(",\"UpdateExpression\":\"SET checkpoint = :k, leaseCounter = :next, "
+			 "ownerSwitchesSinceCheckpoint = :zero"));
+	if (write->start_wall_ms != ROW_START_ALL)
+		buf_str(buf, STR(", startAt = :start"));
+	for (size_t i = 0; i < sinks->n; i++) {
+		if (position_cmp(&write->sinks[i], &min) > 0)
+			buf_fmt(buf, ", #s%zu = :s%zu", i, i);
+	}
+	for (size_t i = 0; i < sinks->n; i++) {
+		if (position_cmp(&write->sinks[i], &min) <= 0)
+			buf_fmt(buf, "%s#s%zu", n_removed++ == 0 ? " REMOVE " : ", ", i);
+	}
+	if (release)
+		buf_str(buf, n_removed == 0 ? STR(" REMOVE leaseOwner") : STR(", leaseOwner"));
+	buf_c(buf, '"');
+	member(buf, "ConditionExpression", "leaseOwner = :me AND leaseCounter = :counter");
+	buf_str(buf, STR(",\"ExpressionAttributeNames\":{"));
+	for (size_t i = 0; i < sinks->n; i++)
+		buf_fmt(buf, "%s\"#s%zu\":\"sink.%.*s\"", i == 0 ? "" : ",", i,
+			STR_ARG(sinks->names[i]));
+	buf_str(buf, STR("},\"ExpressionAttributeValues\":{"));
+	put_s(buf, STR(":me"), write->owner);
+	put_n(buf, STR(":counter"), write->counter);
+	put_n(buf, STR(":next"), write->counter + 1);
+	put_n(buf, STR(":zero"), 0);
+	put_s(buf, STR(":k"), position_text(&min));
+	put_start(buf, STR(":start"), write->start_wall_ms);
+	for (size_t i = 0; i < sinks->n; i++) {
+		char name[24];
+
+		if (position_cmp(&write->sinks[i], &min) <= 0)
+			continue;
+		snprintf(name, sizeof(name), ":s%zu", i);
+		put_s(buf, str_of(name), position_text(&write->sinks[i]));
+	}
+	buf_str(buf, STR("}}"));
+}
+
+void row_checkpoint(struct buf *buf, const struct row_write *write, const struct row_sinks *sinks)
+{
+	write_positions(buf, write, sinks, false);
+}
+
+void row_release(struct buf *buf, const struct row_write *write, const struct row_sinks *sinks)
+{
+	write_positions(buf, write, sinks, true);
+}
+
+void row_delete(struct buf *buf, const struct row_write *write)
+{
+	open_request(buf, write->table, write->key);
+	member(buf, "ConditionExpression",
+	       write->owner.n > 0 ? "leaseOwner = :me AND leaseCounter = :counter"
+				  : "attribute_not_exists(leaseOwner) AND leaseCounter = :counter");
+	buf_str(buf, STR(",\"ExpressionAttributeValues\":{"));
+	if (write->owner.n > 0)
+		put_s(buf, STR(":me"), write->owner);
+	put_n(buf, STR(":counter"), write->counter);
+	buf_str(buf, STR("}}"));
+}
+
+/* Appends `"leaseKey":{"S":"ddbtap/worker/<id>"}`. */
+static void put_worker_key(struct buf *buf, const struct row_worker *worker)
+{
+	struct buf key;
+
+	buf_init(&key, 1024);
+	buf_str(&key, ROW_WORKER_PREFIX);
+	buf_str(&key, worker->worker_id);
+	put_s(buf, ROW_KEY, buf_view(&key));
+	buf_release(&key);
+}
+
+/* Appends `{"TableName":..., "Key":{the worker's row}`. */
+static void open_worker(struct buf *buf, const struct row_worker *worker)
+{
+	open_request(buf, worker->table, STR_NONE);
+	buf_str(buf, STR(",\"Key\":{"));
+	put_worker_key(buf, worker);
+	buf_c(buf, '}');
+}
+
+void row_worker_put(struct buf *buf, const struct row_worker *worker)
+{
+	open_request(buf, worker->table, STR_NONE);
+	buf_str(buf, STR(",\"Item\":{"));
+	put_worker_key(buf, worker);
+	put_s(buf, STR("incarnation"), worker->incarnation);
+	put_s(buf, STR("boot"), worker->boot);
+	put_s(buf, STR("process"), worker->process);
+	put_n(buf, STR("counter"), worker->counter + 1);
+	buf_c(buf, '}');
+	if (worker->counter < 0) {
+		member(buf, "ConditionExpression", "attribute_not_exists(leaseKey)");
+	} else {
+		/* `counter` is a reserved word of expressions. */
+		member(buf, "ConditionExpression", "#c = :counter");
+		buf_str(buf, STR(",\"ExpressionAttributeNames\":{\"#c\":\"counter\"}"));
+		buf_str(buf, STR(",\"ExpressionAttributeValues\":{"));
+		put_n(buf, STR(":counter"), worker->counter);
+		buf_c(buf, '}');
+	}
+	buf_c(buf, '}');
+}
+
+void row_worker_beat(struct buf *buf, const struct row_worker *worker)
+{
+	open_worker(buf, worker);
+	member(buf, "UpdateExpression", "ADD #c :one");
+	member(buf, "ConditionExpression", "incarnation = :me AND attribute_not_exists(fenced)");
+	buf_str(buf, STR(",\"ExpressionAttributeNames\":{\"#c\":\"counter\"}"));
+	buf_str(buf, STR(",\"ExpressionAttributeValues\":{"));
+	put_s(buf, STR(":me"), worker->incarnation);
+	put_n(buf, STR(":one"), 1);
+	buf_str(buf, STR("}}"));
+}
+
+void row_worker_fence(struct buf *buf, const struct row_worker *worker)
+{
+	open_worker(buf, worker);
+	member(buf, "UpdateExpression", "SET fenced = :yes, #c = :next");
+	member(buf, "ConditionExpression", "#c = :counter");
+	buf_str(buf, STR(",\"ExpressionAttributeNames\":{\"#c\":\"counter\"}"));
+	buf_str(buf, STR(",\"ExpressionAttributeValues\":{\":yes\":{\"BOOL\":true}"));
+	put_n(buf, STR(":counter"), worker->counter);
+	put_n(buf, STR(":next"), worker->counter + 1);
+	buf_str(buf, STR("}}"));
+}
+
+void row_worker_delete(struct buf *buf, const struct row_worker *worker)
+{
+	open_worker(buf, worker);
+	member(buf, "ConditionExpression", "incarnation = :me");
+	buf_str(buf, STR(",\"ExpressionAttributeValues\":{"));
+	put_s(buf, STR(":me"), worker->incarnation);
+	buf_str(buf, STR("}}"));
+}
+
+void row_schema_put(struct buf *buf, struct str table)
+{
+	open_request(buf, table, STR_NONE);
+	buf_str(buf, STR(",\"Item\":{\"leaseKey\":{\"S\":\"ddbtap/schema\"}"));
+	put_n(buf, STR("schema"), ROW_SCHEMA_VERSION);
+	buf_c(buf, '}');
+	member(buf, "ConditionExpression", "attribute_not_exists(leaseKey)");
+	buf_c(buf, '}');
+}

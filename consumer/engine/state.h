@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the engine's files share: the objects and who points to whom. For consumer/engine/ alone.
+ *
+ *	engine -> tables -> streams -> shards -> cursors (one per sink of the table)
+ *	                                      -> readers (the lead, and at most one catch-up)
+ *	reader -> batch -> links, one per cursor that was handed it -> flights, one per delivery
+ *
+ * Everything is touched by the loop's thread only. Each header below says what its file does with
+ * these; states change only through the x_set_state functions.
+ */
+#ifndef ENGINE_STATE_H
+#define ENGINE_STATE_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/time.h"
+#include "consumer/engine/call.h"
+#include "consumer/engine/machine.h"
+#include "consumer/engine/row.h"
+
+enum {
+	RETENTION_MS = DAY_MS, /* what a stream keeps */
+	/* A finished row stays for so long: a write that was delayed on its way must still find it. */
+	ROW_LINGER_MS = 10 * MINUTE_MS,
+	POLL_RESERVE_BYTES = 2 << 20,
+	ANSWER_MAX_BYTES = 16 << 20, /* of one page of records */
+	DELIVERY_MAX_BYTES = 1 << 20, /* a larger delivery holds one record */
+	DELIVERY_MAX_RECORDS = 1000,
+	SINK_FLIGHT_MAX_BYTES = 16 << 20, /* handed to one sink and not yet ended */
+	SHARD_ID_MAX = 65,
+	NAME_MAX_BYTES = 255,
+};
+
+enum group { GROUP_NONE, GROUP_LEAD, GROUP_CATCHUP };
+
+struct cursor;
+struct reader;
+struct shard;
+struct stream;
+
+/* A sink, as the engine keeps it. */
+struct tap {
+	struct engine *engine;
+	struct str name;
+	struct sink *sink;
+	size_t index;
+	struct list waiting; /* cursors that may submit once others' deliveries have ended */
+	int64_t flight_bytes; /* submitted and not yet ended */
+	unsigned flights_n;
+	int64_t held_bytes; /* of batches that its cursors have not finished */
+	bool troubled; /* its last delivery did not end well */
+};
+
+struct table {
+	struct engine *engine;
+	const struct engine_table *options;
+	size_t index;
+	struct row_sinks sinks; /* the taps that get this table */
+	struct tap *taps[ENGINE_SINKS_MAX]; /* the same, by cursor index */
+	const struct encoder *encoders[ENGINE_SINKS_MAX]; /* the same */
+	struct list streams; /* struct stream, by label */
+	struct call *call; /* DescribeTable */
+	struct io_timer timer; /* the next one */
+	unsigned attempts;
+	char *stream_arn; /* of the present stream; NULL: not known yet */
+	bool known; /* described at least once */
+	bool single_reader; /* the service allows one reader per shard (a global table, MREC) */
+	bool failed; /* some shard was stopped by the gap policy */
+	uint64_t records, records_reported;
+};
+
+/* A row of the checkpoint table whose shard is not known yet. */
+struct kept_row {
+	char *key, *raw;
+};
+
+/* One stream of a table: the present one, or an older one that is not read to its end yet. */
+struct stream {
+	struct table *table;
+	struct list link; /* in table->streams */
+	char *arn, *key_prefix; /* key_prefix: "<account>/<region>/<table>/<label>/" */
+	struct str label; /* within arn */
+	struct map shards; /* by id */
+	struct list orphans; /* shards whose parent is not known */
+	/* Listing: see discovery.c. */
+	struct call *call;
+	struct io_timer timer;
+	char *next_shard; /* where the next page goes on; NULL: at the start */
+	unsigned attempts, followups;
+	bool rush; /* a shard ended: list again soon */
+	bool listed; /* one whole listing is done */
+	bool disabled, gone;
+	bool first_start; /* nothing of this stream was ever checkpointed */
+	uint64_t listings; /* whole ones, so far */
+	int64_t listing_began_ms, listed_ms;
+	bool gap_due; /* it replaced another stream: its first shard says so */
+};
+
+/* One shard and its lease row. */
+struct shard {
+	struct stream *stream;
+	char id[SHARD_ID_MAX + 1], parent_id[SHARD_ID_MAX + 1];
+	struct source source; /* for sinks and formats */
+	unsigned char state, lease; /* enum shard_state, lease_state */
+	bool open; /* the listing shows no end */
+	bool listed; /* seen in a listing */
+	bool adopted_done; /* finished before this start: its row is gone, or it is not wanted */
+	bool parent_gone; /* the parent is neither listed nor known */
+	bool refused; /* the service says that it does not exist; the next listing decides */
+	bool tip_seen; /* an empty page was read at its tip */
+	bool latest; /* begins at the tip: see ROW_START_LATEST */
+	bool fresh_root; /* its row is new and no parent is known: its beginning may be trimmed already */
+	unsigned char parent_misses, misses;
+	uint64_t seen_in; /* the number of the listing it was seen in last */
+	int64_t missed_ms, parent_missed_ms; /* when the last miss was counted */
+	char *first_seqno; /* NULL: not told */
+	struct shard *parent; /* NULL: none known */
+	struct list children;
+	struct list
+		child_link; /* in parent->children; in stream->orphans while the parent is unknown */
+	/* The row. */
+	int64_t done_ms; /* when it became done, in this life of the process */
+	bool has_row, ours;
+	char *owner; /* when it is another's; NULL: nobody's or ours */
+	int64_t counter;
+	int64_t start_wall_ms; /* as in struct row */
+	struct call *row_call;
+	struct position *writing; /* what the outstanding write says, per cursor */
+	int64_t writing_start_wall_ms;
+	struct io_timer row_timer;
+	unsigned row_attempts;
+	bool dirty, urgent, row_timer_set, start_dirty;
+	struct list dirty_link;
+
+	struct reader *lead, *catchup;
+	size_t n_cursors;
+	struct cursor *cursors; /* one per sink of the table */
+};
+
+/* One sink's progress in one shard. */
+struct cursor {
+	struct shard *shard;
+	struct tap *tap;
+	unsigned char state, group; /* enum cursor_state, enum group */
+	bool willing; /* detached, and its sink may accept again */
+	bool ended; /* the reader has handed it the shard's last record */
+	unsigned char gap_wanted; /* 1 + the reason of a gap record that goes out first; 0: none */
+	unsigned attempts;
+	unsigned flights_n;
+	struct position frontier; /* acknowledged, without a hole */
+	struct position durable; /* the row says so */
+	struct list links; /* struct link, in stream order */
+	struct list flights; /* struct flight, in stream order */
+	struct list waiting_link; /* in tap->waiting */
+	int64_t window_bytes;
+	int64_t full_since_ms; /* 0: not full */
+	int64_t current_wall_ms; /* the sink has everything up to this time */
+	struct io_timer timer; /* retry */
+};
+
+/* Fetches one shard for the cursors of one group. */
+struct reader {
+	struct shard *shard;
+	unsigned char state, group; /* enum reader_state, enum group */
+	struct position at; /* handed over up to here */
+	struct position mark; /* catch-up: where the lead was when this pass began */
+	char *iterator; /* raw JSON; NULL: none */
+	int64_t iterator_ms; /* when it was issued */
+	struct call *call;
+	struct io_timer timer;
+	struct list budget_link; /* in engine->hungry */
+	int64_t reserved_bytes;
+	int64_t idle_ms; /* the wait after the next empty page */
+	int64_t asked_wall_ms;
+	unsigned attempts, limit;
+	bool use_horizon; /* its position cannot be addressed: the next iterator is at the trim horizon */
+};
+
+/* One page, until the last cursor is through with it. */
+struct batch {
+	struct engine *engine;
+	struct shard *shard;
+	struct arena arena;
+	struct buf body;
+	struct event *events;
+	size_t n;
+	int64_t reserved_bytes, bytes;
+	unsigned refs;
+	struct encoding *encodings;
+	struct gap gap; /* when its one event is a gap record */
+	bool to_end; /* a gap record after which the shard is finished */
+};
+
+/* A batch, encoded for the sinks that share an encoder. */
+struct encoding {
+	struct encoding *next;
+	const struct encoder *encoder;
+	struct buf bytes;
+	uint32_t *ends;
+};
+
+/* A batch in a cursor's queue. */
+struct link {
+	struct list node; /* in cursor->links */
+	struct batch *batch;
+	size_t next; /* the next event to submit */
+	size_t acked; /* all before this one are acknowledged */
+};
+
+/* A delivery under way. */
+struct flight {
+	struct delivery delivery;
+	struct cursor *cursor; /* NULL: forgotten; only the sink still knows it */
+	struct tap *tap;
+	struct link *link;
+	struct batch *batch;
+	struct list node; /* in cursor->flights, or engine->orphans */
+	size_t first; /* event */
+	bool done;
+	enum delivery_result result;
+	size_t acked;
+	struct error why;
+};
+
+/* Another worker, as its heartbeat row shows it. */
+struct peer {
+	char *id, *incarnation;
+	int64_t counter;
+	int64_t changed_ms; /* when the counter was last seen to change, by our clock */
+	bool fenced;
+	struct call *call; /* fencing it */
+};
+
+enum worker_state {
+	WORKER_TABLE, /* looks for the checkpoint table */
+	WORKER_CREATING, /* waits for it to become active */
+	WORKER_SCHEMA, /* checks the schema row */
+	WORKER_HEARTBEAT, /* wants its heartbeat row */
+	WORKER_SCAN, /* reads all rows */
+	WORKER_RUNNING,
+	WORKER_LEAVING, /* deletes its heartbeat row */
+	WORKER_STOPPED,
+};
+
+struct engine {
+	struct io *io;
+	struct engine_options options;
+	struct engine_stats stats;
+	struct machine_counts steps;
+	struct retry retry;
+	struct list calls; /* all that are under way */
+	struct list orphans; /* struct flight: held by sinks, forgotten by their cursors */
+	int64_t skew_ms;
+	bool fresh_credentials;
+
+	struct tap *taps;
+	struct table *tables;
+
+	/* worker.c */
+	enum worker_state worker;
+	char *worker_id, *incarnation, *owner; /* owner: "<id>:<incarnation>" */
+	int64_t beat_counter, beat_ms; /* beat_ms: of the last success */
+	bool paused; /* the lease may have run out: deliver nothing */
+	struct call *worker_call, *beat_call, *scan_call;
+	struct io_timer worker_timer, beat_timer, scan_timer;
+	unsigned worker_attempts;
+	bool scanned;
+	int64_t rival_ms; /* since when another incarnation of our id is watched */
+	struct map peers; /* struct peer by id */
+	struct map rows; /* struct kept_row by key */
+	char *scan_next; /* where the scan goes on; NULL: at the start */
+
+	/* checkpoint.c */
+	struct list dirty; /* shards whose row wants a write */
+	struct io_timer checkpoint_timer;
+
+	/* reader.c */
+	struct list hungry; /* readers that wait for budget */
+
+	/* engine.c */
+	struct io_timer status_timer, drain_timer, tick_timer;
+	int64_t status_ms;
+	int64_t drain_due_ms;
+	bool started, draining, drain_over, stopped;
+	struct io_timer stop_timer;
+	struct error stop_why;
+};
+
+/* What the end of a drain says. */
+struct error engine_drained(const struct engine *engine);
+
+/* Ends the engine because of `why`: everything stops, and options.stopped is called. */
+void engine_stop(struct engine *engine, const struct error *why);
+
+#endif

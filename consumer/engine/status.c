@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consumer/engine/status.h"
+
+#include "consumer/engine/cursor.h"
+#include "consumer/engine/discovery.h"
+#include "consumer/engine/lineage.h"
+
+enum { BEHIND_MIN_MS = 10 * SECOND_MS };
+
+/* Whether all sinks of an owned shard have everything up to its tip. */
+static bool shard_at_tip(const struct shard *shard)
+{
+	if (!shard->tip_seen || shard->lead == NULL || shard->lead->state == READER_ENDED ||
+	    shard->start_dirty)
+		return false;
+	for (size_t i = 0; i < shard->n_cursors; i++) {
+		const struct cursor *cu = &shard->cursors[i];
+
+		if (cu->group != GROUP_LEAD || !cursor_quiet(cu))
+			return false;
+	}
+	return true;
+}
+
+/* Whether nothing is left to do for the shard, as far as can be seen. */
+static bool shard_current(const struct shard *shard)
+{
+	switch ((enum shard_state)shard->state) {
+	case SHARD_DONE:
+	case SHARD_LOST:
+		return true;
+	case SHARD_OWNED:
+		return shard_at_tip(shard);
+	case SHARD_DISCOVERED:
+	case SHARD_BLOCKED:
+	case SHARD_READY:
+	case SHARD_DRAINED:
+		return false;
+	}
+	return false;
+}
+
+bool status_caught_up(const struct engine *engine)
+{
+	if (!engine->scanned || !list_empty(&engine->dirty))
+		return false;
+	for (size_t t = 0; t < engine->options.n_tables; t++) {
+		const struct table *table = &engine->tables[t];
+
+		if (!table->known)
+			return false;
+		list_each(it, &table->streams, spare)
+		{
+			struct stream *stream = CONTAINER_OF(it, struct stream, link);
+			const struct shard *shard;
+			size_t at = 0;
+
+			if (discovery_pending(stream) || lineage_undecided(stream))
+				return false;
+			while ((shard = map_next(&stream->shards, &at)) != NULL) {
+				if (!shard_current(shard))
+					return false;
+			}
+		}
+	}
+	return true;
+}
+
+/* The time up to which the cursor's sink has everything. */
+static int64_t cursor_current_wall_ms(const struct cursor *cu)
+{
+	const struct link *link;
+
+	if (list_empty(&cu->links))
+		return cu->current_wall_ms;
+	link = CONTAINER_OF(cu->links.next, struct link, node);
+	if (link->acked >= link->batch->n || link->batch->events[link->acked].time_ms == 0)
+		return cu->current_wall_ms;
+	return link->batch->events[link->acked].time_ms;
+}
+
+/* Takes one shard into account. */
+static void add_shard(const struct shard *shard, int64_t *oldest_wall_ms, bool *owned)
+{
+	*owned = *owned || shard->state == SHARD_OWNED;
+	for (size_t i = 0; i < shard->n_cursors; i++) {
+		const struct cursor *cu = &shard->cursors[i];
+		int64_t wall_ms;
+
+		if (cu->state == CURSOR_WAITING_PARENTS || cu->state == CURSOR_DONE)
+			continue;
+		wall_ms = cursor_current_wall_ms(cu);
+		if (wall_ms < *oldest_wall_ms)
+			*oldest_wall_ms = wall_ms;
+	}
+}
+
+/* The word for a table's state. */
+static const char *table_state(const struct table *table, bool owned, int64_t lag_ms)
+{
+	int64_t behind_ms = 10 * table->engine->options.max_latency_ms;
+
+	if (table->failed)
+		return "failed";
+	if (!owned)
+		return "starting";
+	for (size_t i = 0; i < table->sinks.n; i++) {
+		if (table->taps[i]->troubled)
+			return "blocked";
+	}
+	if (behind_ms < BEHIND_MIN_MS)
+		behind_ms = BEHIND_MIN_MS;
+	return lag_ms > behind_ms ? "behind" : "current";
+}
+
+void engine_table_stats(struct engine *engine, size_t index, struct engine_table_stats *out)
+{
+	struct table *table = &engine->tables[index];
+	int64_t now_wall_ms = call_service_wall_ms(engine), oldest_wall_ms = now_wall_ms;
+	bool owned = false;
+
+	list_each(it, &table->streams, spare)
+	{
+		struct stream *stream = CONTAINER_OF(it, struct stream, link);
+		const struct shard *shard;
+		size_t at = 0;
+
+		while ((shard = map_next(&stream->shards, &at)) != NULL)
+			add_shard(shard, &oldest_wall_ms, &owned);
+	}
+	out->records = table->records;
+	out->lag_ms = now_wall_ms - oldest_wall_ms;
+	out->headroom_ms = RETENTION_MS - out->lag_ms;
+	out->state = table_state(table, owned, out->lag_ms);
+}
+
+void status_log(struct engine *engine)
+{
+	int64_t now_ms = io_now_ms(engine->io), passed_ms = now_ms - engine->status_ms;
+
+	for (size_t i = 0; i < engine->options.n_tables; i++) {
+		struct table *table = &engine->tables[i];
+		struct engine_table_stats stats;
+		uint64_t fresh;
+
+		engine_table_stats(engine, i, &stats);
+		fresh = stats.records - table->records_reported;
+		table->records_reported = stats.records;
+		io_log(engine->io, IO_INFO,
+		       "table.status table=%.*s state=%s records=%llu records_per_s=%llu "
+		       "lag_s=%lld "
+		       "headroom_s=%lld",
+		       STR_ARG(table->options->name), stats.state,
+		       (unsigned long long)stats.records,
+		       (unsigned long long)(passed_ms > 0 ? fresh * 1000 / (uint64_t)passed_ms : 0),
+		       (long long)(stats.lag_ms / SECOND_MS),
+		       (long long)(stats.headroom_ms / SECOND_MS));
+	}
+	engine->status_ms = now_ms;
+}

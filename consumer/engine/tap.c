@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consumer/engine/tap.h"
+
+#include "consumer/engine/batch.h"
+#include "consumer/engine/cursor.h"
+
+bool tap_room(const struct tap *tap)
+{
+	return tap->flight_bytes < SINK_FLIGHT_MAX_BYTES;
+}
+
+bool tap_hoards(const struct tap *tap)
+{
+	const struct engine *engine = tap->engine;
+	int64_t share = engine->options.budget_bytes / (int64_t)(engine->options.n_sinks + 1) / 2;
+
+	/* Halved: a page's encoded form counts as much as the page. */
+	return tap->held_bytes >= share;
+}
+
+void tap_well(struct tap *tap)
+{
+	if (!tap->troubled)
+		return;
+	tap->troubled = false;
+	io_log(tap->engine->io, IO_INFO, "sink.recovered sink=%.*s", STR_ARG(tap->name));
+}
+
+void tap_trouble(struct tap *tap, const struct flight *flight, int64_t delay_ms)
+{
+	static const char *const words[] = {
+		[DELIVERY_OK] = "ok",
+		[DELIVERY_RETRY] = "retry",
+		[DELIVERY_REJECT] = "reject",
+		[DELIVERY_FATAL] = "fatal",
+	};
+	const struct source *source = flight->delivery.source;
+
+	tap->troubled = true;
+	io_log(tap->engine->io, flight->result == DELIVERY_RETRY ? IO_WARN : IO_ERROR,
+	       "sink.trouble sink=%.*s result=%s table=%.*s shard=%.*s record=%.*s retry_ms=%lld "
+	       "error=\"%s\"",
+	       STR_ARG(tap->name), words[flight->result], STR_ARG(source->table),
+	       STR_ARG(source->shard_id),
+	       STR_ARG(flight->batch->events[flight->first + flight->acked].seqno),
+	       (long long)delay_ms, flight->why.text);
+}
+
+void tap_wake(struct tap *tap)
+{
+	while (!list_empty(&tap->waiting) && tap_room(tap)) {
+		struct cursor *cu = list_first(&tap->waiting, struct cursor, waiting_link);
+
+		list_remove(&cu->waiting_link);
+		cursor_pump(cu);
+	}
+}
+
+/* The sink has ended a delivery. */
+static void flight_ended(struct delivery *delivery, enum delivery_result result, size_t acked,
+			 const struct error *why)
+{
+	struct flight *flight = CONTAINER_OF(delivery, struct flight, delivery);
+	struct tap *tap = flight->tap;
+
+	must(!flight->done);
+	must(result == DELIVERY_OK || acked < delivery->n);
+	flight->done = true;
+	flight->result = result;
+	flight->acked = result == DELIVERY_OK ? delivery->n : acked;
+	if (why != NULL)
+		flight->why = *why;
+	tap->flight_bytes -= (int64_t)delivery->bytes.n;
+	tap->flights_n--;
+	if (flight->cursor != NULL)
+		cursor_flight_done(flight->cursor);
+	else
+		flight_free(flight);
+	tap_wake(tap);
+}
+
+/* How many events from `first` on make a delivery of bounded size. */
+static size_t count_events(const struct batch *batch, const struct encoding *encoding, size_t first)
+{
+	uint32_t base = first == 0 ? 0 : encoding->ends[first - 1];
+	size_t n = 1;
+
+	while (first + n < batch->n && n < DELIVERY_MAX_RECORDS &&
+	       encoding->ends[first + n] - base <= DELIVERY_MAX_BYTES)
+		n++;
+	return n;
+}
+
+void flight_start(struct cursor *cu, struct link *link)
+{
+	struct flight *flight = mem_alloc(sizeof(*flight));
+	struct batch *batch = link->batch;
+	const struct encoder *encoder = cu->shard->stream->table->encoders[cu - cu->shard->cursors];
+	const struct encoding *encoding = batch_encoding(batch, encoder);
+	size_t first = link->next, n = count_events(batch, encoding, first);
+	uint32_t base = first == 0 ? 0 : encoding->ends[first - 1];
+
+	flight->cursor = cu;
+	flight->tap = cu->tap;
+	flight->link = link;
+	flight->batch = batch;
+	flight->first = first;
+	batch_ref(batch);
+	flight->delivery = (struct delivery){
+		.bytes = str_make(encoding->bytes.p + base, encoding->ends[first + n - 1] - base),
+		.ends = &encoding->ends[first],
+		.base = base,
+		.n = n,
+		.source = &cu->shard->source,
+		.cursor = cu,
+		.done = flight_ended,
+	};
+	list_init(&flight->delivery.link);
+	list_init(&flight->node);
+	list_add(&cu->flights, &flight->node);
+	link->next += n;
+	cu->flights_n++;
+	cu->tap->flight_bytes += (int64_t)flight->delivery.bytes.n;
+	cu->tap->flights_n++;
+	cu->tap->sink->type->submit(cu->tap->sink, &flight->delivery);
+}
+
+void flight_free(struct flight *flight)
+{
+	list_remove(&flight->node);
+	batch_unref(flight->batch);
+	mem_free(flight);
+}
+
+void flight_orphan(struct flight *flight)
+{
+	flight->cursor = NULL;
+	flight->link = NULL;
+	list_remove(&flight->node);
+	list_add(&flight->tap->engine->orphans, &flight->node);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A sink as the engine sees it, and the deliveries that are on their way to it.
+ *
+ * What one sink holds is bounded: bytes handed over and not yet ended, and bytes of pages that wait for
+ * it. A sink that is slow or dead fills its bounds, its cursors detach, and nobody else notices.
+ */
+#ifndef ENGINE_TAP_H
+#define ENGINE_TAP_H
+
+#include "consumer/engine/state.h"
+
+/* Deliveries of one cursor that may be outstanding. */
+enum { CURSOR_FLIGHTS_MAX = 4 };
+
+/* Whether the sink may be handed more. */
+bool tap_room(const struct tap *tap);
+
+/* Whether pages that wait for this sink take more than its share of the budget. */
+bool tap_hoards(const struct tap *tap);
+
+/* A delivery ended well (badly; it is tried again after `delay_ms`): logged when that is news. */
+void tap_well(struct tap *tap);
+void tap_trouble(struct tap *tap, const struct flight *flight, int64_t delay_ms);
+
+/* Lets cursors submit that waited for room. */
+void tap_wake(struct tap *tap);
+
+/* Submits the next delivery of the link's events. */
+void flight_start(struct cursor *cu, struct link *link);
+
+/* Frees a delivery that has ended. */
+void flight_free(struct flight *flight);
+
+/* The cursor forgets a delivery that the sink still holds. */
+void flight_orphan(struct flight *flight);
+
+/* One of the cursor's deliveries has ended; implemented in cursor.c. */
+void cursor_flight_done(struct cursor *cu);
+
+#endif

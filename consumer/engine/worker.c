@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consumer/engine/worker.h"
+
+#include "consumer/aws/tables.h"
+#include "consumer/engine/checkpoint.h"
+#include "consumer/engine/cursor.h"
+#include "consumer/engine/discovery.h"
+#include "consumer/engine/lineage.h"
+#include "consumer/engine/peers.h"
+
+enum {
+	STARTUP_ATTEMPTS = 6, /* then an unreachable service stops the start */
+	CREATING_POLL_MS = 500,
+};
+
+static void worker_step(struct io_timer *timer);
+
+/* The worker's next step is due after `delay_ms`. */
+static void step_after(struct engine *engine, int64_t delay_ms)
+{
+	io_timer_set(engine->io, &engine->worker_timer, io_now_ms(engine->io) + delay_ms);
+}
+
+/* Goes to the next state of the start. */
+static void worker_go(struct engine *engine, enum worker_state state)
+{
+	engine->worker = state;
+	engine->worker_attempts = 0;
+	step_after(engine, 0);
+}
+
+/* A request of the start failed: again later, or the start ends here. */
+static void start_trouble(struct engine *engine, struct call *call)
+{
+	struct error why = {0};
+	int64_t delay_ms;
+
+	call_error(call, &why);
+	if (call->outcome == CALL_REFUSED || call->outcome == CALL_ERROR ||
+	    ++engine->worker_attempts >= STARTUP_ATTEMPTS) {
+		error_prefix(&why, "checkpoint table %.*s",
+			     STR_ARG(engine->options.checkpoint_table));
+		engine_stop(engine, &why);
+		return;
+	}
+	delay_ms = call_delay_ms(call, engine->worker_attempts);
+	io_log(engine->io, IO_WARN, "start.waits retry_ms=%lld error=\"%s\"", (long long)delay_ms,
+	       why.text);
+	step_after(engine, delay_ms);
+}
+
+/* DescribeTable of the checkpoint table has been answered. */
+static void described(struct call *call)
+{
+	struct engine *engine = call->owner;
+	struct table_description description;
+	struct error why = {0};
+	struct arena arena;
+
+	engine->worker_call = NULL;
+	if (call->outcome == CALL_ERROR && call->error.kind == API_NOT_FOUND) {
+		worker_go(engine, WORKER_CREATING);
+		return;
+	}
+	if (call->outcome != CALL_OK) {
+		start_trouble(engine, call);
+		return;
+	}
+	arena_init(&arena);
+	if (!tables_describe_read(&arena, buf_view(&call->http.answer), &description, &why))
+		engine_stop(engine, &why);
+	else if (description.status != TABLE_ACTIVE && description.status != TABLE_UPDATING)
+		step_after(engine, CREATING_POLL_MS);
+	else if (!str_eq(description.hash_key, ROW_KEY) || description.range_key.n > 0) {
+		error_set(&why, ERROR_CONFIG,
+			  "table %.*s is not a checkpoint table: its key is not leaseKey; "
+			  "set checkpoint.table to another name",
+			  STR_ARG(engine->options.checkpoint_table));
+		engine_stop(engine, &why);
+	} else {
+		worker_go(engine, WORKER_SCHEMA);
+	}
+	arena_release(&arena);
+}
+
+/* CreateTable has been answered. */
+static void created(struct call *call)
+{
+	struct engine *engine = call->owner;
+
+	engine->worker_call = NULL;
+	if (call->outcome != CALL_OK &&
+	    !(call->outcome == CALL_ERROR && call->error.kind == API_IN_USE)) {
+		start_trouble(engine, call);
+		return;
+	}
+	io_log(engine->io, IO_INFO, "checkpoint.table_created table=%.*s",
+	       STR_ARG(engine->options.checkpoint_table));
+	engine->worker = WORKER_TABLE;
+	step_after(engine, CREATING_POLL_MS);
+}
+
+/* Reads the one row that a GetItem answered; false when there is none, or the engine had to stop. */
+static bool got_row(struct call *call, struct arena *arena, struct row *row)
+{
+	static const struct row_sinks none = {.n = 0};
+	struct error why = {0};
+	struct str raw;
+
+	if (!tables_get_read(buf_view(&call->http.answer), &raw, &why) ||
+	    (raw.n > 0 && !row_read(arena, raw, &none, row, &why))) {
+		engine_stop(call->engine, &why);
+		return false;
+	}
+	return raw.n > 0;
+}
+
+/* The schema row has been written, by us or by somebody at the same moment. */
+static void schema_put(struct call *call)
+{
+	struct engine *engine = call->owner;
+
+	engine->worker_call = NULL;
+	if (call->outcome == CALL_OK ||
+	    (call->outcome == CALL_ERROR && call->error.kind == API_CONDITION_FAILED))
+		worker_go(engine, WORKER_SCHEMA);
+	else
+		start_trouble(engine, call);
+}
+
+/* The schema row has been read. */
+static void schema_read(struct call *call)
+{
+	struct engine *engine = call->owner;
+	struct error why;
+	struct arena arena;
+	struct row row;
+
+	engine->worker_call = NULL;
+	if (call->outcome != CALL_OK) {
+		start_trouble(engine, call);
+		return;
+	}
+	arena_init(&arena);
+	if (!got_row(call, &arena, &row)) {
+		if (!engine->stopped) {
+			engine->worker_call =
+				call_new(engine, IO_TABLES, TABLES_PUT_ITEM, schema_put, engine);
+			row_schema_put(&engine->worker_call->http.body,
+				       engine->options.checkpoint_table);
+			call_start(engine->worker_call);
+		}
+	} else if (row.schema > ROW_SCHEMA_VERSION) {
+		error_set(&why, ERROR_CONFIG,
+			  "checkpoint table %.*s was written by a newer version of ddbtap (schema "
+			  "%lld, this one knows %d); upgrade this worker",
+			  STR_ARG(engine->options.checkpoint_table), (long long)row.schema,
+			  ROW_SCHEMA_VERSION);
+		engine_stop(engine, &why);
+	} else {
+		worker_go(engine, WORKER_HEARTBEAT);
+	}
+	arena_release(&arena);
+}
+
+/* Our own heartbeat row, as requests need it. */
+static struct row_worker own_row(const struct engine *engine, int64_t counter)
+{
+	return (struct row_worker){
+		.table = engine->options.checkpoint_table,
+		.worker_id = str_of(engine->worker_id),
+		.incarnation = str_of(engine->incarnation),
+		.boot = engine->options.boot,
+		.process = engine->options.process,
+		.counter = counter,
+	};
+}
+
+/* Our heartbeat row has been put. */
+static void heartbeat_put(struct call *call)
+{
+	struct engine *engine = call->owner;
+
+	engine->worker_call = NULL;
+	if (call->outcome == CALL_OK)
+		worker_go(engine, WORKER_SCAN);
+	else if (call->outcome == CALL_ERROR && call->error.kind == API_CONDITION_FAILED)
+		step_after(engine, 0); /* it has changed: look again */
+	else
+		start_trouble(engine, call);
+}
+
+/*
+ * Whether the process that a heartbeat row of our own id names may be replaced now: it is us, an operator
+ * vouches for the id, it is certainly dead, or its counter has stood still for the lease time.
+ */
+static bool may_replace(struct engine *engine, const struct row *row)
+{
+	int64_t now_ms = io_now_ms(engine->io);
+
+	if (engine->options.worker_id_vouched || row->fenced ||
+	    str_eq(row->incarnation, str_of(engine->incarnation)) ||
+	    engine->options.process_is_dead(row->boot, row->process))
+		return true;
+	if (engine->rival_ms != 0 && engine->beat_counter == row->counter)
+		return now_ms - engine->rival_ms > engine->options.lease_ms;
+	if (engine->rival_ms == 0)
+		io_log(engine->io, IO_WARN, "start.waits worker=%s advice=\"%s\"",
+		       engine->worker_id,
+		       "another process may be running under this worker id: waiting for the lease "
+		       "time; set worker.id to take over at once");
+	engine->rival_ms = now_ms;
+	engine->beat_counter = row->counter;
+	return false;
+}
+
+/* The heartbeat row of our id has been read. */
+static void heartbeat_read(struct call *call)
+{
+	struct engine *engine = call->owner;
+	struct row_worker worker;
+	struct arena arena;
+	struct row row;
+	bool found;
+
+	engine->worker_call = NULL;
+	if (call->outcome != CALL_OK) {
+		start_trouble(engine, call);
+		return;
+	}
+	arena_init(&arena);
+	found = got_row(call, &arena, &row);
+	if (!engine->stopped && found && !may_replace(engine, &row)) {
+		step_after(engine, engine->options.heartbeat_ms / 4 + 1);
+	} else if (!engine->stopped) {
+		worker = own_row(engine, found ? row.counter : -1);
+		engine->worker_call =
+			call_new(engine, IO_TABLES, TABLES_PUT_ITEM, heartbeat_put, engine);
+		row_worker_put(&engine->worker_call->http.body, &worker);
+		call_start(engine->worker_call);
+	}
+	arena_release(&arena);
+}
+
+/* All rows have been read for the first time: the leases are next. */
+void worker_scanned(struct engine *engine)
+{
+	if (engine->scanned)
+		return;
+	engine->scanned = true;
+	engine->worker = WORKER_RUNNING;
+	io_log(engine->io, IO_INFO, "worker.running worker=%s incarnation=%s", engine->worker_id,
+	       engine->incarnation);
+	for (size_t i = 0; i < engine->options.n_tables; i++)
+		discovery_rows_known(&engine->tables[i]);
+}
+
+/* A heartbeat got through again, and nobody had judged us dead: deliveries go on. */
+static void resume(struct engine *engine)
+{
+	engine->paused = false;
+	io_log(engine->io, IO_INFO, "worker.resumed worker=%s", engine->worker_id);
+	for (size_t t = 0; t < engine->options.n_tables; t++) {
+		list_each(it, &engine->tables[t].streams, spare)
+		{
+			struct stream *stream = CONTAINER_OF(it, struct stream, link);
+			struct shard *shard;
+			size_t at = 0;
+
+			while ((shard = map_next(&stream->shards, &at)) != NULL) {
+				for (size_t i = 0; i < shard->n_cursors; i++)
+					cursor_pump(&shard->cursors[i]);
+				lineage_consider(shard);
+			}
+		}
+	}
+}
+
+bool worker_may_deliver(struct engine *engine)
+{
+	return !engine->paused && !engine->draining &&
+	       io_now_ms(engine->io) - engine->beat_ms <= engine->options.lease_ms;
+}
+
+/* A heartbeat has been answered. */
+static void beaten(struct call *call)
+{
+	struct engine *engine = call->owner;
+	struct error why = {0};
+	bool stood_still;
+
+	engine->beat_call = NULL;
+	if (call->outcome == CALL_OK) {
+		stood_still = engine->paused ||
+			      io_now_ms(engine->io) - engine->beat_ms > engine->options.lease_ms;
+		engine->beat_ms = call->extra;
+		if (stood_still)
+			resume(engine);
+	} else if (call->outcome == CALL_ERROR && call->error.kind == API_CONDITION_FAILED) {
+		error_set(&why, ERROR_FENCED,
+			  "another process took over as worker %s, or judged this one dead; "
+			  "this one stops",
+			  engine->worker_id);
+		engine_stop(engine, &why);
+	} else {
+		call_error(call, &why);
+		io_log(engine->io, IO_WARN, "heartbeat.failed worker=%s error=\"%s\"",
+		       engine->worker_id, why.text);
+	}
+}
+
+/* Sends the next heartbeat; and stops delivering when the last one that succeeded is too long ago. */
+static void beat(struct io_timer *timer)
+{
+	struct engine *engine = CONTAINER_OF(timer, struct engine, beat_timer);
+	int64_t now_ms = io_now_ms(engine->io);
+	struct row_worker worker = own_row(engine, 0);
+
+	io_timer_set(engine->io, timer, now_ms + engine->options.heartbeat_ms);
+	if (now_ms - engine->beat_ms > engine->options.lease_ms && !engine->paused) {
+		engine->paused = true;
+		io_log(engine->io, IO_ERROR, "worker.paused worker=%s advice=\"%s\"",
+		       engine->worker_id,
+		       "no heartbeat got through for the lease time: nothing is delivered until "
+		       "one does");
+	}
+	if (engine->beat_call != NULL)
+		return;
+	engine->beat_call = call_new(engine, IO_TABLES, TABLES_UPDATE_ITEM, beaten, engine);
+	engine->beat_call->extra = now_ms;
+	row_worker_beat(&engine->beat_call->http.body, &worker);
+	call_start(engine->beat_call);
+}
+
+/* Our heartbeat row has been deleted, or stays for others to judge. */
+static void left(struct call *call)
+{
+	struct engine *engine = call->owner;
+	struct error verdict = engine_drained(engine);
+
+	engine->worker_call = NULL;
+	engine_stop(engine, &verdict);
+}
+
+void worker_consider_leaving(struct engine *engine)
+{
+	struct row_worker worker = own_row(engine, 0);
+
+	if (!engine->drain_over || engine->worker != WORKER_RUNNING ||
+	    !checkpoint_all_released(engine))
+		return;
+	engine->worker = WORKER_LEAVING;
+	engine->worker_call = call_new(engine, IO_TABLES, TABLES_DELETE_ITEM, left, engine);
+	row_worker_delete(&engine->worker_call->http.body, &worker);
+	call_start(engine->worker_call);
+}
+
+/* Sends the request of the present state of the start. */
+static void worker_step(struct io_timer *timer)
+{
+	struct engine *engine = CONTAINER_OF(timer, struct engine, worker_timer);
+	struct str table = engine->options.checkpoint_table;
+	struct buf key;
+
+	buf_init(&key, 1024);
+	switch (engine->worker) {
+	case WORKER_TABLE:
+		engine->worker_call =
+			call_new(engine, IO_TABLES, TABLES_DESCRIBE, described, engine);
+		tables_describe_request(&engine->worker_call->http.body, table);
+		break;
+	case WORKER_CREATING:
+		engine->worker_call = call_new(engine, IO_TABLES, TABLES_CREATE, created, engine);
+		tables_create_request(&engine->worker_call->http.body, table, ROW_KEY);
+		break;
+	case WORKER_SCHEMA:
+		engine->worker_call =
+			call_new(engine, IO_TABLES, TABLES_GET_ITEM, schema_read, engine);
+		tables_get_request(&engine->worker_call->http.body, table, ROW_KEY, ROW_SCHEMA_KEY);
+		break;
+	case WORKER_HEARTBEAT:
+		buf_str(&key, ROW_WORKER_PREFIX);
+		buf_str(&key, str_of(engine->worker_id));
+		engine->worker_call =
+			call_new(engine, IO_TABLES, TABLES_GET_ITEM, heartbeat_read, engine);
+		tables_get_request(&engine->worker_call->http.body, table, ROW_KEY, buf_view(&key));
+		break;
+	case WORKER_SCAN:
+		engine->beat_ms = io_now_ms(engine->io);
+		engine->beat_timer.fire = beat;
+		io_timer_set(engine->io, &engine->beat_timer,
+			     engine->beat_ms + engine->options.heartbeat_ms);
+		peers_start(engine);
+		break;
+	case WORKER_RUNNING:
+	case WORKER_LEAVING:
+	case WORKER_STOPPED:
+		break;
+	}
+	if (engine->worker_call != NULL)
+		call_start(engine->worker_call);
+	buf_release(&key);
+}
+
+void worker_start(struct engine *engine)
+{
+	engine->worker_timer.fire = worker_step;
+	worker_go(engine, WORKER_TABLE);
+}
+
+void worker_release(struct engine *engine)
+{
+	call_cancel(&engine->worker_call);
+	call_cancel(&engine->beat_call);
+	io_timer_cancel(engine->io, &engine->worker_timer);
+	io_timer_cancel(engine->io, &engine->beat_timer);
+	peers_release(engine);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consumer/host/why.h"
+
+#include <openssl/x509_vfy.h>
+
+/* What libcurl's codes mean here. */
+static const struct cause {
+	CURLcode code;
+	enum io_result result;
+	const char *words; /* completes "HOST:PORT: ..." */
+} causes[] = {
+	{CURLE_COULDNT_RESOLVE_HOST, IO_REFUSED,
+	 "the name does not resolve; check the region, the endpoint and this machine's DNS"},
+	{CURLE_COULDNT_RESOLVE_PROXY, IO_REFUSED,
+	 "the proxy's name does not resolve; check HTTPS_PROXY and HTTP_PROXY"},
+	{CURLE_SSL_CACERT_BADFILE, IO_REFUSED, "the file that `ca_file` names cannot be used"},
+	{CURLE_SSL_CONNECT_ERROR, IO_BROKEN,
+	 "the TLS handshake failed; does it speak TLS on this port, and no older than 1.2?"},
+	{CURLE_GOT_NOTHING, IO_BROKEN, "the connection was closed without an answer"},
+	{CURLE_PARTIAL_FILE, IO_BROKEN, "the connection was closed in the middle of an answer"},
+	{CURLE_SEND_ERROR, IO_BROKEN, "the connection was cut while the request was sent"},
+	{CURLE_RECV_ERROR, IO_BROKEN, "the connection was cut before the answer was whole"},
+	{CURLE_UNSUPPORTED_PROTOCOL, IO_BROKEN, "what answers there does not speak HTTP"},
+	{CURLE_WEIRD_SERVER_REPLY, IO_BROKEN, "what answers there does not speak HTTP"},
+};
+
+/* What is wrong with the certificate, and what to do about it. */
+static void explain_certificate(const struct slot *slot, struct error *why)
+{
+	const char *name = slot->target->name;
+	long verdict = 0;
+
+	curl_easy_getinfo(slot->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	switch (verdict) {
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+		error_set(why, ERROR_CONFIG,
+			  "%s: its certificate is of an authority that is not in %s; name the file "
+			  "with the right one as `ca_file`",
+			  name, slot->target->ca_file);
+		return;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		error_set(why, ERROR_CONFIG,
+			  "%s: its certificate has expired; renew it there, or set this machine's "
+			  "clock",
+			  name);
+		return;
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		error_set(why, ERROR_CONFIG,
+			  "%s: its certificate is not valid yet; set this machine's clock", name);
+		return;
+	default:
+		break;
+	}
+	/* The name is compared by libcurl, whose own words are good; the rest is OpenSSL's. */
+	error_set(why, ERROR_CONFIG,
+		  "%s: its certificate was not accepted (%s); the endpoint's host name must be one "
+		  "that "
+		  "the certificate is for",
+		  name, slot->error);
+}
+
+/* A transfer ran out of time: before the connection stood, or after. */
+static void explain_timeout(const struct slot *slot, struct error *why)
+{
+	curl_off_t connected_us = 0, took_us = 0, received = 0;
+
+	curl_easy_getinfo(slot->easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+	curl_easy_getinfo(slot->easy, CURLINFO_TOTAL_TIME_T, &took_us);
+	curl_easy_getinfo(slot->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+	if (connected_us == 0)
+		error_set(why, ERROR_RETRY,
+			  "%s: no connection within %lld ms; is it reachable from here (routes, "
+			  "security groups, firewalls)?",
+			  slot->target->name, (long long)took_us / 1000);
+	else
+		error_set(why, ERROR_RETRY,
+			  "%s: no whole answer within %lld ms (%lld bytes of its body came)",
+			  slot->target->name, (long long)took_us / 1000, (long long)received);
+}
+
+/* Nobody took the connection. */
+static void explain_connect(const struct slot *slot, struct error *why)
+{
+	long number = 0;
+
+	curl_easy_getinfo(slot->easy, CURLINFO_OS_ERRNO, &number);
+	error_set(why, ERROR_RETRY, "%s: no connection: %s; does the service run there?",
+		  slot->target->name, number == 0 ? slot->error : error_errno((int)number));
+}
+
+enum io_result why_failed(const struct slot *slot, CURLcode code, struct error *why)
+{
+	if (code == CURLE_OPERATION_TIMEDOUT) {
+		explain_timeout(slot, why);
+		return IO_TIMED_OUT;
+	}
+	if (code == CURLE_PEER_FAILED_VERIFICATION) {
+		explain_certificate(slot, why);
+		return IO_REFUSED;
+	}
+	if (code == CURLE_COULDNT_CONNECT) {
+		explain_connect(slot, why);
+		return IO_BROKEN;
+	}
+	for (size_t i = 0; i < ARRAY_N(causes); i++) {
+		if (causes[i].code != code)
+			continue;
+		error_set(why, causes[i].result == IO_REFUSED ? ERROR_CONFIG : ERROR_RETRY,
+			  "%s: %s (%s)", slot->target->name, causes[i].words,
+			  slot->error[0] == '\0' ? curl_easy_strerror(code) : slot->error);
+		return causes[i].result;
+	}
+	error_set(why, ERROR_RETRY, "%s: %s", slot->target->name,
+		  slot->error[0] == '\0' ? curl_easy_strerror(code) : slot->error);
+	return IO_BROKEN;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ddbtap check`: whether a configuration can be used, and what it would do. */
+#include "base/err.h"
+#include "consumer/engine/sink.h"
+#include "consumer/verbs/arguments.h"
+#include "consumer/verbs/load.h"
+
+enum { SUMMARY_MAX = 8 << 20 };
+
+/* Appends what is read. */
+static void put_tables(const struct config *config, struct buf *out)
+{
+	buf_str(out, STR("tables\n"));
+	for (size_t i = 0; i < config->n_tables; i++) {
+		const struct config_table *table = &config->tables[i];
+
+		buf_fmt(out, "  %s: ", table->name);
+		if (table->profile == NULL)
+			buf_str(out, STR("plain"));
+		else
+			buf_fmt(out, "%s %s", table->profile->name, table->role->name);
+		buf_str(out, table->start == CONFIG_LATEST ? STR(", from now on")
+							   : STR(", from the oldest change"));
+		buf_str(out,
+			table->on_gap == CONFIG_GAP_FAIL ? STR(", stops at a gap\n") : STR("\n"));
+	}
+}
+
+/* Appends where it goes. */
+static void put_sinks(const struct config *config, struct buf *out)
+{
+	buf_str(out, STR("sinks\n"));
+	for (size_t i = 0; i < config->n_sinks; i++) {
+		const struct config_sink *sink = &config->sinks[i];
+
+		buf_fmt(out, "  %s: %s, ", sink->name, sink->type->name);
+		if (sink->tables.n == 0)
+			buf_str(out, STR("all tables"));
+		for (size_t j = 0; j < sink->tables.n; j++)
+			buf_fmt(out, "%s%s", j == 0 ? "" : " ", sink->tables.list[j]);
+		buf_str(out, sink->mask ? STR("\n") : STR(", secrets in clear\n"));
+	}
+}
+
+/* Appends what would run. */
+static void put_summary(const struct config *config, struct buf *out)
+{
+	buf_fmt(out, "application %s, checkpoints in table %s\n", config->application,
+		config->checkpoint.table);
+	if (config->region != NULL)
+		buf_fmt(out, "region %s\n", config->region);
+	if (config->endpoint != NULL)
+		buf_fmt(out, "endpoint %s\n", config->endpoint);
+	if (config->endpoint_streams != NULL)
+		buf_fmt(out, "endpoint of streams %s\n", config->endpoint_streams);
+	put_tables(config, out);
+	put_sinks(config, out);
+}
+
+/* The verb. */
+static int run(int argc, char **argv, const struct program *program)
+{
+	struct config *config;
+	struct buf out;
+	int status;
+
+	if (!arguments_read(&verb_check, &argc, argv, NULL, 0))
+		return error_exit_status(ERROR_USAGE);
+	if (argc != 2)
+		return verb_usage_error(&verb_check, "check takes one configuration file");
+	config = load_config(program, argv[1]);
+	if (config == NULL)
+		return error_exit_status(ERROR_CONFIG);
+	buf_init(&out, SUMMARY_MAX);
+	put_summary(config, &out);
+	status = verb_write(buf_view(&out));
+	buf_release(&out);
+	config_free(config);
+	return status;
+}
+
+const struct verb verb_check = {
+	.name = "check",
+	.help = "checks a configuration without starting anything",
+	.usage = "usage: ddbtap check CONFIG\n"
+		 "\n"
+		 "Reads the configuration file CONFIG ('-': standard input) and prints what would "
+		 "run, or\n"
+		 "everything that is wrong with it, each with its place. Looks at nothing else: no "
+		 "network,\n"
+		 "no environment, no other file.\n"
+		 "\n"
+		 "Exit status: 0 it can be used, 78 it cannot.\n",
+	.run = run,
+};

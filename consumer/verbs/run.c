@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ddbtap run`: reads the streams, feeds the sinks, until it is told to stop. */
+#include <signal.h>
+
+#include "base/arena.h"
+#include "consumer/engine/engine.h"
+#include "consumer/host/loop.h"
+#include "consumer/host/process.h"
+#include "consumer/verbs/arguments.h"
+#include "consumer/verbs/load.h"
+#include "sinks/formats/native.h"
+
+enum { URL_MAX = 1024 };
+
+/* Everything that one run is made of, so that it can be taken apart again. */
+struct running {
+	struct config *config;
+	struct keys *keys;
+	struct buf streams_url, tables_url;
+	const char *region;
+	struct loop *loop;
+	struct schema *schema;
+	struct process_identity identity;
+	struct sink_env envs[ENGINE_SINKS_MAX];
+	struct engine_sink sinks[ENGINE_SINKS_MAX];
+	struct engine_table *tables;
+	struct engine *engine;
+	int signals; /* how many asked us to stop */
+	int signo; /* the one that would not wait */
+	bool until_caught_up;
+	struct error why;
+};
+
+/* Appends the URL of one service's endpoint, terminated. */
+static bool resolve_url(const struct aws_settings *settings, enum aws_service service,
+			struct str region, struct buf *url, struct error *err)
+{
+	struct endpoint endpoint;
+
+	if (!aws_settings_endpoint(settings, service, region, &endpoint, err))
+		return false;
+	buf_init(url, URL_MAX);
+	endpoint_add_url(url, &endpoint);
+	buf_c(url, '\0');
+	return true;
+}
+
+/* Finds region, endpoints and where credentials come from, and makes the loop. */
+static bool open_world(struct running *run, struct error *err)
+{
+	const struct config *config = run->config;
+	struct keys_options wanted = {
+		.profile = config->aws_profile,
+		.region = config->region,
+		.streams_url = config->endpoint_streams != NULL ? config->endpoint_streams
+								: config->endpoint,
+		.tables_url = config->endpoint,
+	};
+	const struct aws_settings *settings;
+	struct loop_options options;
+
+	run->keys = keys_new(&wanted);
+	settings = keys_settings(run->keys, err);
+	if (settings == NULL)
+		return false;
+	run->region = settings->region;
+	if (run->region == NULL)
+		return error_set(err, ERROR_CONFIG,
+				 "no region: set region in the configuration, or AWS_REGION");
+	if (!resolve_url(settings, AWS_STREAMS, str_of(run->region), &run->streams_url, err) ||
+	    !resolve_url(settings, AWS_TABLES, str_of(run->region), &run->tables_url, err))
+		return false;
+	options = (struct loop_options){
+		.endpoint_streams = run->streams_url.p,
+		.endpoint_tables = run->tables_url.p,
+		.region = run->region,
+		.ca_file = config->ca_file != NULL ? config->ca_file : settings->ca_bundle,
+		.keys = run->keys,
+		.log_level = config->log.level,
+	};
+	run->loop = loop_new(&options, err);
+	return run->loop != NULL;
+}
+
+/* Opens the sinks. */
+static bool open_sinks(struct running *run, struct error *err)
+{
+	for (size_t i = 0; i < run->config->n_sinks; i++) {
+		const struct config_sink *sink = &run->config->sinks[i];
+
+		run->envs[i] = (struct sink_env){loop_io(run->loop), str_of(sink->name)};
+		run->sinks[i].name = str_of(sink->name);
+		run->sinks[i].sink = sink->type->open(&run->envs[i], sink->options, err);
+		if (run->sinks[i].sink == NULL)
+			return error_prefix(err, "sink %s", sink->name);
+	}
+	return true;
+}
+
+/* Whether a sink gets a table. */
+static bool takes(const struct config_sink *sink, const char *table)
+{
+	for (size_t i = 0; i < sink->tables.n; i++) {
+		if (str_eq(str_of(sink->tables.list[i]), str_of(table)))
+			return true;
+	}
+	return sink->tables.n == 0;
+}
+
+/* Whether two sinks want events in the same form, and so can share the output. */
+static bool same_form(const struct config_sink *a, const struct config_sink *b)
+{
+	return a->numbers == b->numbers && a->raw == b->raw && a->undecodable == b->undecodable &&
+	       a->mask == b->mask && a->summary == b->summary;
+}
+
+/* The encoder of a table's events for sink `i`: an earlier sink's if it wants the same, else a new one. */
+static const struct encoder *encoder_for(struct running *run, size_t table, size_t i,
+					 struct error *err)
+{
+	const struct config_sink *sink = &run->config->sinks[i];
+	struct native_options options = {
+		.numbers_json = sink->numbers == CONFIG_NUMBERS_JSON,
+		.raw_always = sink->raw == CONFIG_RAW_ALWAYS,
+		.mask = sink->mask,
+		.summary = sink->summary,
+		.undecodable_raw = sink->undecodable == CONFIG_UNDECODABLE_RAW,
+	};
+
+	for (size_t k = 0; k < i; k++) {
+		if (run->tables[table].encoders[k] != NULL &&
+		    same_form(&run->config->sinks[k], sink))
+			return run->tables[table].encoders[k];
+	}
+	return native_new(&options, run->config->tables[table].role, run->schema, err);
+}
+
+/* Binds tables, formats and sinks together. */
+static bool bind_tables(struct running *run, struct error *err)
+{
+	const struct config *config = run->config;
+
+	run->schema = schema_vinyldns(err);
+	if (run->schema == NULL)
+		return false;
+	run->tables = mem_alloc_n(config->n_tables, sizeof(*run->tables));
+	for (size_t t = 0; t < config->n_tables; t++) {
+		const struct config_table *table = &config->tables[t];
+
+		run->tables[t].name = str_of(table->name);
+		run->tables[t].latest = table->start == CONFIG_LATEST;
+		run->tables[t].gap_fail = table->on_gap == CONFIG_GAP_FAIL;
+		for (size_t i = 0; i < config->n_sinks; i++) {
+			if (!takes(&config->sinks[i], table->name))
+				continue;
+			run->tables[t].encoders[i] = encoder_for(run, t, i, err);
+			if (run->tables[t].encoders[i] == NULL)
+				return error_prefix(err, "table %s", table->name);
+		}
+	}
+	return true;
+}
+
+/* The engine has stopped: so does the loop. */
+static void stopped(void *arg, const struct error *why)
+{
+	struct running *run = arg;
+
+	run->why = *why;
+	loop_stop(run->loop);
+}
+
+/* The first signal asks for an orderly end, the second does not wait for it. */
+static void on_signal(void *arg, int signo)
+{
+	struct running *run = arg;
+
+	if (signo == SIGHUP)
+		return;
+	if (++run->signals == 1) {
+		engine_drain(run->engine);
+		return;
+	}
+	run->signo = signo;
+	loop_stop(run->loop);
+}
+
+/* Makes and starts the engine. */
+static void start_engine(struct running *run)
+{
+	const struct config *config = run->config;
+	struct engine_options options;
+
+	process_identify(&run->identity);
+	engine_options_init(&options);
+	options.region = str_of(run->region);
+	options.checkpoint_table = str_of(config->checkpoint.table);
+	options.worker_id =
+		str_of(config->worker.id != NULL ? config->worker.id : run->identity.worker_id);
+	options.worker_id_vouched = config->worker.id != NULL;
+	options.boot = str_of(run->identity.boot);
+	options.process = str_of(run->identity.process);
+	options.process_is_dead = process_is_dead;
+	options.lease_ms = config->worker.lease_ms;
+	options.heartbeat_ms = config->worker.heartbeat_ms;
+	options.checkpoint_ms = config->checkpoint.interval_ms;
+	options.budget_bytes = config->engine.budget_bytes;
+	options.window_bytes = config->engine.window_bytes;
+	options.detach_after_ms = config->engine.detach_after_ms;
+	options.poll_floor_ms = config->engine.poll_floor_ms;
+	options.max_latency_ms = config->engine.max_latency_ms;
+	options.discovery_ms = config->engine.discovery_ms;
+	options.request_timeout_ms = config->engine.request_timeout_ms;
+	options.drain_timeout_ms = config->engine.drain_timeout_ms;
+	options.until_caught_up = run->until_caught_up;
+	options.tables = run->tables;
+	options.n_tables = config->n_tables;
+	options.sinks = run->sinks;
+	options.n_sinks = config->n_sinks;
+	options.stopped = stopped;
+	options.arg = run;
+	run->engine = engine_new(loop_io(run->loop), &options);
+	loop_on_signal(run->loop, on_signal, run);
+	engine_start(run->engine);
+}
+
+/* Takes the run apart, as far as it was put together. */
+static void release(struct running *run)
+{
+	for (size_t i = 0; i < run->config->n_sinks; i++) {
+		if (run->sinks[i].sink != NULL)
+			run->sinks[i].sink->type->close(run->sinks[i].sink);
+	}
+	engine_free(&run->engine);
+	for (size_t t = 0; run->tables != NULL && t < run->config->n_tables; t++) {
+		const struct encoder **encoders = run->tables[t].encoders;
+
+		for (size_t i = 0; i < run->config->n_sinks; i++) {
+			const struct encoder *encoder = encoders[i];
+
+			for (size_t k = i; k < run->config->n_sinks; k++) {
+				if (encoders[k] == encoder)
+					encoders[k] = NULL;
+			}
+			if (encoder != NULL)
+				native_free((struct encoder *)(uintptr_t)encoder);
+		}
+	}
+	mem_free(run->tables);
+	schema_free(run->schema);
+	loop_free(run->loop);
+	keys_free(run->keys);
+	buf_release(&run->streams_url);
+	buf_release(&run->tables_url);
+	config_free(run->config);
+}
+
+/* The verb. */
+static int run(int argc, char **argv, const struct program *program)
+{
+	struct running running = {0};
+	const struct argument arguments[] = {
+		{"until-caught-up", .flag = &running.until_caught_up},
+	};
+	int status;
+
+	if (!arguments_read(&verb_run, &argc, argv, arguments, ARRAY_N(arguments)))
+		return error_exit_status(ERROR_USAGE);
+	if (argc != 2)
+		return verb_usage_error(&verb_run, "run takes one configuration file");
+	running.config = load_config(program, argv[1]);
+	if (running.config == NULL)
+		return error_exit_status(ERROR_CONFIG);
+	if (open_world(&running, &running.why) && open_sinks(&running, &running.why) &&
+	    bind_tables(&running, &running.why)) {
+		start_engine(&running);
+		loop_run(running.loop);
+	}
+	status = running.signo != 0 ? 128 + running.signo : error_exit_status(running.why.code);
+	if (running.why.code != ERROR_NONE)
+		verb_error(status, "%s", running.why.text);
+	release(&running);
+	return status;
+}
+
+const struct verb verb_run = {
+	.name = "run",
+	.help = "reads the tables' streams and feeds the sinks",
+	.usage = "usage: ddbtap run CONFIG [--until-caught-up]\n"
+		 "\n"
+		 "Reads the streams of the tables that the configuration file CONFIG names, decodes "
+		 "each change\n"
+		 "and delivers it to the sinks, in order, until SIGTERM or SIGINT. Then it finishes "
+		 "what is under\n"
+		 "way, writes its checkpoints, gives its leases back and ends; a second signal does "
+		 "not wait.\n"
+		 "After a kill -9 the next run goes on where the checkpoints are.\n"
+		 "\n"
+		 "  --until-caught-up   end by itself once every sink has everything up to the tips\n"
+		 "\n"
+		 "Exit status: 0 ended as asked, 65 a gap stopped a table, 69 a table does not "
+		 "exist, 74 a file\n"
+		 "or connection failed, 75 another worker took over or the service is out of reach, "
+		 "77 credentials\n"
+		 "or permissions, 78 the configuration.\n",
+	.run = run,
+};

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The native event format: one JSON object per line, as native.md describes and native.schema.json
+ * defines it. Members come in a fixed order, and the same event always gives the same bytes.
+ */
+#ifndef FORMATS_NATIVE_H
+#define FORMATS_NATIVE_H
+
+#include "consumer/engine/format.h"
+#include "proto/profile.h"
+
+struct native_options {
+	bool numbers_json; /* numbers as JSON numbers, else as strings */
+	bool raw_always; /* the bytes of decoded messages too, unless they hold what is masked */
+	bool mask; /* hide secrets */
+	bool summary; /* one sentence for people */
+	bool undecodable_raw; /* undecodable bytes, although their message has secrets */
+};
+
+/*
+ * Makes an encoder for one table. `role` says what its attributes hold; NULL: nothing is known, and
+ * `schema` may be NULL too. Both must outlive the encoder. NULL with ERROR_CONFIG when the schema
+ * lacks a message of the role. Freed with native_free; may be used by one thread at a time.
+ */
+struct encoder *native_new(const struct native_options *options, const struct profile_role *role,
+			   const struct schema *schema, struct error *err);
+void native_free(struct encoder *encoder);
+
+#endif

@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs the test suites, prints the seconds of each, and ends with "N passed, N failed".
+#   tests/run.sh fast    unit tests and scenarios
+#   tests/run.sh all     everything that a release needs
+# A suite is a command that prints "ok NAME" and "not ok NAME" lines. One that ends badly without saying
+# which test failed, or that says nothing at all, counts as a failure: nothing is skipped in silence.
+set -u
+cd "$(dirname "$0")/.." || exit 70
+what=${1:-all}
+logs=build/test-logs
+py=/usr/bin/python3
+rm -rf "$logs"
+mkdir -p "$logs"
+passed=0 failed=0
+
+# suite NAME COMMAND...: runs one suite and counts its lines.
+suite() {
+	local name=$1 log="$logs/$1.log" start=$SECONDS rc ok bad
+	shift
+	"$@" >"$log" 2>&1
+	rc=$?
+	ok=$(grep -c '^ok ' "$log")
+	bad=$(grep -c '^not ok ' "$log")
+	if [ "$bad" -eq 0 ] && { [ "$rc" -ne 0 ] || [ "$ok" -eq 0 ]; }; then
+		bad=1
+		echo "not ok $name: exit status $rc after $ok tests" >>"$log"
+	fi
+	passed=$((passed + ok)) failed=$((failed + bad))
+	printf '%-24s %4d passed %3d failed %5d s\n' "$name" "$ok" "$bad" $((SECONDS - start))
+	if [ "$bad" -gt 0 ]; then
+		grep '^not ok ' "$log" | head -20
+		echo "--- the end of $log"
+		tail -n 40 "$log"
+		echo "---"
+	fi
+}
+
+# build LABEL MAKE-ARGUMENTS...: builds quietly; a failure is a failed test.
+build() {
+	local label=$1 log="$logs/build-$1.log" start=$SECONDS
+	shift
+	if make -j2 DEV=1 "$@" >"$log" 2>&1; then
+		printf '%-24s %28d s\n' "build $label" $((SECONDS - start))
+	else
+		failed=$((failed + 1))
+		echo "not ok build $label"
+		grep -E 'error|Error' "$log" | head -20
+	fi
+}
+
+# all_of PATTERN ARGUMENTS...: runs every program that matches, one after the other.
+all_of() {
+	local pattern=$1 rc=0 program
+	shift
+	for program in $pattern; do
+		"$program" "$@" || { rc=1; echo "# $program ended with status $?"; }
+	done
+	return $rc
+}
+
+unit() { all_of 'build/asan/unit/*_test'; }
+scenarios() { build/release/simulator scenario tests/scenarios/*.scn; }
+
+# Two halves of the seeds, one per core.
+simulation() {
+	local half=$((${SEEDS:-2000} / 2)) rc=0 a b
+	build/release/simulator random --first 1 --seeds $half >"$logs/sim-a" 2>&1 & a=$!
+	build/release/simulator random --first $((half + 1)) --seeds $half >"$logs/sim-b" 2>&1 & b=$!
+	wait $a || rc=1
+	wait $b || rc=1
+	cat "$logs/sim-a" "$logs/sim-b"
+	return $rc
+}
+
+build asan MODE=asan unit
+build release all simulator property
+suite unit unit
+suite scenarios scenarios
+if [ "$what" = all ]; then
+	suite property tests/property/run.sh
+	suite selftest build/release/simulator selftest
+	suite simulator simulation
+	suite ddbfake $py tests/e2e/ddbfake.py ./ddbfake
+	for e2e in config reads_all bad_input kills emulators demo; do
+		[ -e tests/e2e/$e2e.sh ] && suite "$e2e" tests/e2e/$e2e.sh
+		[ -e tests/e2e/$e2e.py ] && suite "$e2e" $py tests/e2e/$e2e.py
+	done
+	suite torture tests/torture/run.sh
+	suite threads tests/torture/threads.sh
+	suite fuzz tests/fuzz/run.sh "${T:-20}"
+fi
+echo
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/cluster.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/sim/oracle.h"
+
+enum { REQUEST_MAX = 1 << 20, STEPS_MAX = 20 * 1000 * 1000, STREAM_NOTICED_MS = 90 * 1000 };
+
+void cluster_init(struct cluster *cluster, uint64_t seed, struct world_trace *trace)
+{
+	*cluster = (struct cluster){.isolation = true};
+	world_init(&cluster->world, seed, trace);
+	ledger_init(&cluster->ledger, &cluster->world);
+	rowwatch_init(&cluster->rows, &cluster->ledger, CLUSTER_CHECKPOINTS);
+	engine_options_init(&cluster->options);
+	pollwatch_init(&cluster->polls, &cluster->ledger, cluster->options.poll_floor_ms);
+	map_init(&cluster->counts);
+	oracle_start(cluster);
+}
+
+/* Adds the service's own counts to the coverage. */
+static void cover_service(struct coverage *coverage, const struct service *service)
+{
+	size_t i = 0;
+
+	for (const struct service_hit *hit = service_hits(service); hit->name != NULL; hit++, i++) {
+		must(i < ARRAY_N(coverage->service));
+		coverage->service_names[i] = hit->name;
+		coverage->service[i] += hit->n;
+	}
+	coverage->n_service = i;
+}
+
+/* Adds the world's counts to the coverage. */
+static void cover_world(struct cluster *cluster)
+{
+	struct coverage *coverage = cluster->coverage;
+
+	if (coverage == NULL)
+		return;
+	for (enum net_fault fault = NET_NONE; fault < NET_N; fault++)
+		coverage->faults[fault] += cluster->world.hits[fault];
+	for (size_t i = 0; i < cluster->n_targets; i++) {
+		for (enum target_mode mode = TARGET_FAST; mode < TARGET_MODES; mode++)
+			coverage->modes[mode] += cluster->targets[i].hits[mode];
+	}
+	coverage->skew += cluster->world.hits_skew;
+	coverage->credentials += cluster->world.hits_credentials;
+	coverage->pause += cluster->world.hits_pause;
+	cover_service(coverage, cluster->world.service);
+}
+
+/* Adds an engine's counts to the coverage, before it is freed. */
+static void cover_engine(struct cluster *cluster, const struct engine *engine)
+{
+	struct coverage *coverage = cluster->coverage;
+	struct engine_transition steps[CLUSTER_STEPS_MAX];
+	struct engine_stats stats;
+	size_t n;
+
+	if (coverage == NULL)
+		return;
+	n = engine_transitions(engine, steps, CLUSTER_STEPS_MAX);
+	must(n <= CLUSTER_STEPS_MAX && (coverage->n_steps == 0 || coverage->n_steps == n));
+	for (size_t i = 0; i < n; i++) {
+		steps[i].n += coverage->n_steps != 0 ? coverage->steps[i].n : 0;
+		coverage->steps[i] = steps[i];
+	}
+	coverage->n_steps = n;
+	engine_stats(engine, &stats);
+	coverage->gap += stats.gaps;
+	coverage->detach += stats.detaches;
+	coverage->rejoin += stats.rejoins;
+}
+
+/* Frees a worker's engine, sinks and process, in that order. */
+static void cluster_clear(struct worker *worker)
+{
+	struct cluster *cluster = worker->cluster;
+
+	if (worker->engine == NULL)
+		return;
+	oracle_check_engine(cluster, worker);
+	cover_engine(cluster, worker->engine);
+	world_unset(&cluster->world, &worker->reap);
+	engine_free(&worker->engine);
+	must(worker->engine == NULL);
+	for (size_t i = 0; i < cluster->n_targets; i++)
+		worker->sinks[i]->type->close(worker->sinks[i]);
+	oracle_check_freed(cluster, worker->proc);
+	proc_free(&worker->proc);
+}
+
+void cluster_release(struct cluster *cluster)
+{
+	struct log_count *counter;
+	size_t at = 0;
+
+	for (size_t i = 0; i < cluster->n_workers; i++)
+		cluster_clear(&cluster->workers[i]);
+	cover_world(cluster);
+	world_unset(&cluster->world, &cluster->sample);
+	pollwatch_release(&cluster->polls);
+	rowwatch_release(&cluster->rows);
+	while ((counter = map_next(&cluster->counts, &at)) != NULL)
+		mem_free(counter);
+	map_release(&cluster->counts);
+	world_release(&cluster->world);
+	ledger_release(&cluster->ledger);
+}
+
+struct target *cluster_sink(struct cluster *cluster, const char *name)
+{
+	struct target *target = &cluster->targets[cluster->n_targets];
+
+	must(cluster->n_targets < LEDGER_SINKS);
+	ledger_add_sink(&cluster->ledger);
+	target_init(target, &cluster->ledger, cluster->n_targets, name);
+	cluster->rows.sinks[cluster->n_targets++] = target->name;
+	return target;
+}
+
+/* Carries out one request of the operator or a writer; it must succeed. */
+static void admin(struct cluster *cluster, struct str target, struct buf *body)
+{
+	struct buf answer;
+	int status;
+
+	must(!body->failed);
+	buf_init(&answer, REQUEST_MAX);
+	status = service_call(cluster->world.service, target, buf_view(body),
+			      world_wall_ms(&cluster->world), &answer);
+	if (status != 200)
+		world_fail(&cluster->world, "simulator", "%.*s %.*s: %.*s", STR_ARG(target),
+			   STR_ARG(buf_view(body)), STR_ARG(buf_view(&answer)));
+	buf_release(&answer);
+	buf_release(body);
+}
+
+struct ledger_table *cluster_table(struct cluster *cluster, const char *name, unsigned shards)
+{
+	size_t i = cluster->n_tables;
+	struct engine_table *engine_table = &cluster->engine_tables[i];
+	struct service_options *service = service_options(cluster->world.service);
+	int64_t create_ms = service->create_ms;
+	struct buf body;
+
+	must(i < CLUSTER_TABLES);
+	cluster->tables[i] = ledger_table(&cluster->ledger, name);
+	engine_table->name = str_of(cluster->tables[i]->name);
+	cluster->n_tables++;
+	if (shards == 0)
+		return cluster->tables[i];
+	/* This table is active at once; the engines' own table is not. */
+	service->shards_per_table = shards;
+	service->create_ms = 0;
+	buf_init(&body, REQUEST_MAX);
+	buf_fmt(&body,
+		"{\"TableName\":\"%s\",\"BillingMode\":\"PAY_PER_REQUEST\","
+		"\"AttributeDefinitions\":[{\"AttributeName\":\"pk\",\"AttributeType\":\"S\"}],"
+		"\"KeySchema\":[{\"AttributeName\":\"pk\",\"KeyType\":\"HASH\"}],"
+		"\"StreamSpecification\":{\"StreamEnabled\":true,"
+		"\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"}}",
+		name);
+	admin(cluster, STR("DynamoDB_20120810.CreateTable"), &body);
+	service->create_ms = create_ms;
+	cluster->ledger.stale = true;
+	return cluster->tables[i];
+}
+
+struct target *cluster_find_sink(struct cluster *cluster, struct str name)
+{
+	for (size_t i = 0; i < cluster->n_targets; i++) {
+		if (str_eq(name, str_of(cluster->targets[i].name)))
+			return &cluster->targets[i];
+	}
+	return NULL;
+}
+
+size_t cluster_find_table(const struct cluster *cluster, struct str name)
+{
+	size_t i = 0;
+
+	while (i < cluster->n_tables && !str_eq(name, str_of(cluster->tables[i]->name)))
+		i++;
+	return i;
+}
+
+struct worker *cluster_worker(struct cluster *cluster, const char *id)
+{
+	struct worker *worker;
+
+	for (size_t i = 0; i < cluster->n_workers; i++) {
+		if (str_eq(str_of(id), str_of(cluster->workers[i].id)))
+			return &cluster->workers[i];
+	}
+	must(cluster->n_workers < CLUSTER_WORKERS);
+	worker = &cluster->workers[cluster->n_workers++];
+	worker->cluster = cluster;
+	worker->vouched = true;
+	snprintf(worker->id, sizeof(worker->id), "%s", id);
+	return worker;
+}
+
+void cluster_put(struct cluster *cluster, const char *table, const char *key, size_t bytes)
+{
+	struct buf body;
+
+	buf_init(&body, REQUEST_MAX);
+	buf_fmt(&body,
+		"{\"TableName\":\"%s\",\"Item\":{\"pk\":{\"S\":\"%s\"},\"n\":{\"N\":\"%zu\"}",
+		table, key, cluster->ledger.n_writes + 1);
+	if (bytes != 0) {
+		buf_str(&body, STR(",\"pad\":{\"S\":\""));
+		while (bytes-- > 0)
+			buf_c(&body, 'x');
+		buf_str(&body, STR("\"}"));
+	}
+	buf_str(&body, STR("}}"));
+	admin(cluster, STR("DynamoDB_20120810.PutItem"), &body);
+}
+
+void cluster_delete(struct cluster *cluster, const char *table, const char *key)
+{
+	struct buf body;
+
+	buf_init(&body, REQUEST_MAX);
+	buf_fmt(&body, "{\"TableName\":\"%s\",\"Key\":{\"pk\":{\"S\":\"%s\"}}}", table, key);
+	admin(cluster, STR("DynamoDB_20120810.DeleteItem"), &body);
+}
+
+void cluster_stream(struct cluster *cluster, const char *table, bool on)
+{
+	struct buf body;
+
+	buf_init(&body, REQUEST_MAX);
+	buf_fmt(&body, "{\"TableName\":\"%s\",\"StreamSpecification\":{\"StreamEnabled\":%s}}",
+		table, on ? "true,\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"" : "false");
+	admin(cluster, STR("DynamoDB_20120810.UpdateTable"), &body);
+	cluster->ledger.stale = true;
+	cluster_slow(cluster, STREAM_NOTICED_MS);
+}
+
+void cluster_drop_table(struct cluster *cluster, const char *table)
+{
+	struct buf body;
+
+	buf_init(&body, REQUEST_MAX);
+	buf_fmt(&body, "{\"TableName\":\"%s\"}", table);
+	admin(cluster, STR("DynamoDB_20120810.DeleteTable"), &body);
+}
+
+/* Frees an engine that stopped, from the loop. */
+static void reap(struct world_event *event)
+{
+	struct worker *worker = CONTAINER_OF(event, struct worker, reap);
+
+	cluster_clear(worker);
+}
+
+/* struct engine_options: the engine has stopped. */
+static void stopped(void *arg, const struct error *why)
+{
+	struct worker *worker = arg;
+	struct world *world = &worker->cluster->world;
+
+	world_note(world, worker->id, "stopped: %s",
+		   why->code == ERROR_NONE ? "drained" : why->text);
+	worker->end = END_STOPPED;
+	worker->why = *why;
+	worker->reap.run = reap;
+	world_set(world, &worker->reap, world->now_ms);
+}
+
+/* Predecessors of this process are certainly dead. */
+static bool always_dead(struct str boot, struct str process)
+{
+	(void)boot;
+	(void)process;
+	return true;
+}
+
+void cluster_start(struct worker *worker)
+{
+	struct cluster *cluster = worker->cluster;
+	struct engine_options options = cluster->options;
+	struct engine_sink sinks[LEDGER_SINKS];
+	char process[32];
+
+	must(worker->engine == NULL);
+	worker->proc = proc_new(&cluster->world, worker->id);
+	must(worker->proc->life < LEDGER_LIVES - 1);
+	snprintf(process, sizeof(process), "%u", 1000 + worker->proc->life);
+	for (size_t i = 0; i < cluster->n_targets; i++) {
+		worker->sinks[i] = target_open(&cluster->targets[i], worker->proc);
+		sinks[i] = (struct engine_sink){.name = str_of(cluster->targets[i].name),
+						.sink = worker->sinks[i]};
+	}
+	for (size_t i = 0; i < cluster->n_tables; i++) {
+		cluster->engine_tables[i].latest = cluster->tables[i]->latest;
+		cluster->engine_tables[i].gap_fail = cluster->tables[i]->gap_fail;
+		for (size_t k = 0; k < cluster->n_targets; k++)
+			cluster->engine_tables[i].encoders[k] =
+				cluster->tables[i]->sinks[k] ? target_encoder() : NULL;
+	}
+	options.region = STR("us-east-1");
+	options.checkpoint_table = STR(CLUSTER_CHECKPOINTS);
+	options.worker_id = str_of(worker->id);
+	options.worker_id_vouched = worker->vouched;
+	options.boot = STR("boot");
+	options.process = str_of(process);
+	options.process_is_dead = always_dead;
+	options.tables = cluster->engine_tables;
+	options.n_tables = cluster->n_tables;
+	options.sinks = sinks;
+	options.n_sinks = cluster->n_targets;
+	options.stopped = stopped;
+	options.arg = worker;
+	cluster->polls.floor_ms = options.poll_floor_ms;
+	world_note(&cluster->world, worker->id, "starts as incarnation %u", worker->proc->life);
+	worker->end = END_NONE;
+	worker->started_ms = cluster->world.now_ms;
+	worker->engine = engine_new(&worker->proc->io, &options);
+	engine_start(worker->engine);
+}
+
+void cluster_crash(struct worker *worker)
+{
+	if (worker->engine == NULL)
+		return;
+	world_note(&worker->cluster->world, worker->id, "is killed");
+	if (worker->cluster->coverage != NULL)
+		worker->cluster->coverage->crash++;
+	for (size_t i = 0; i < worker->cluster->n_targets; i++)
+		target_crash(worker->sinks[i]);
+	worker->end = END_CRASHED;
+	cluster_clear(worker);
+}
+
+void cluster_drain(struct worker *worker)
+{
+	if (worker->engine == NULL)
+		return;
+	world_note(&worker->cluster->world, worker->id, "is asked to drain");
+	if (worker->cluster->coverage != NULL)
+		worker->cluster->coverage->drain++;
+	engine_drain(worker->engine);
+}
+
+void cluster_pause(struct worker *worker)
+{
+	if (worker->engine == NULL || worker->proc->paused)
+		return;
+	world_note(&worker->cluster->world, worker->id, "is paused");
+	proc_pause(worker->proc);
+}
+
+void cluster_resume(struct worker *worker)
+{
+	if (worker->engine == NULL || !worker->proc->paused)
+		return;
+	world_note(&worker->cluster->world, worker->id, "goes on");
+	proc_resume(worker->proc);
+}
+
+bool cluster_run(struct cluster *cluster, int64_t ms)
+{
+	int64_t until_ms = cluster->world.now_ms + ms;
+
+	while (world_step(&cluster->world, until_ms)) {
+		if (cluster->world.trace->step > STEPS_MAX)
+			world_fail(&cluster->world, "liveness", "%d steps and no end", STEPS_MAX);
+	}
+	return !cluster->world.failed;
+}
+
+void cluster_disturbed(struct cluster *cluster)
+{
+	cluster->quiet_since_ms = INT64_MAX;
+}
+
+void cluster_quiet(struct cluster *cluster)
+{
+	cluster->quiet_since_ms = cluster->world.now_ms;
+}
+
+void cluster_slow(struct cluster *cluster, int64_t ms)
+{
+	if (cluster->slow_until_ms < cluster->world.now_ms + ms)
+		cluster->slow_until_ms = cluster->world.now_ms + ms;
+}
+
+uint64_t cluster_count(const struct cluster *cluster, struct str word)
+{
+	const struct log_count *counter = map_get(&cluster->counts, word);
+
+	return counter == NULL ? 0 : counter->n;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole deployment in the simulated world: tables with writers, sinks' targets, workers with their
+ * engines, and the oracle that watches them. What a scenario or a random run does, it does through
+ * here.
+ */
+#ifndef SIM_CLUSTER_H
+#define SIM_CLUSTER_H
+
+#include "consumer/engine/engine.h"
+#include "tests/sim/pollwatch.h"
+#include "tests/sim/rowwatch.h"
+#include "tests/sim/sinks.h"
+
+enum { CLUSTER_TABLES = 4, CLUSTER_WORKERS = 4, CLUSTER_STEPS_MAX = 128, CLUSTER_RULES = 32 };
+
+#define CLUSTER_CHECKPOINTS "ddbtap-checkpoints"
+
+/* How a worker's last life ended. */
+enum worker_end { END_NONE, END_CRASHED, END_STOPPED };
+
+struct worker {
+	struct cluster *cluster;
+	char id[16];
+	bool vouched;
+	enum worker_end end;
+	struct error why; /* when it stopped by itself */
+	struct proc *proc;
+	struct engine *engine;
+	struct sink *sinks[LEDGER_SINKS];
+	struct world_event reap; /* frees an engine that stopped */
+	int64_t started_ms;
+};
+
+/* How often each step of the engine's machines, and each fault, was taken: over many runs. */
+struct coverage {
+	struct engine_transition steps[CLUSTER_STEPS_MAX];
+	size_t n_steps;
+	uint64_t faults[NET_N], modes[TARGET_MODES];
+	uint64_t skew, credentials, pause, crash, drain, gap, detach, rejoin, late_writes;
+	uint64_t service[64];
+	const char *service_names[64];
+	size_t n_service;
+};
+
+/* A log line that a scenario waits for. */
+struct log_count {
+	char word[64];
+	uint64_t n;
+};
+
+struct cluster {
+	struct world world;
+	struct ledger ledger;
+	struct rowwatch rows;
+	struct pollwatch polls;
+	struct engine_options options; /* of every engine; ids and sinks are filled in at the start */
+	struct ledger_table *tables[CLUSTER_TABLES];
+	struct engine_table engine_tables[CLUSTER_TABLES];
+	size_t n_tables;
+	struct target targets[LEDGER_SINKS];
+	size_t n_targets;
+	struct worker workers[CLUSTER_WORKERS];
+	size_t n_workers;
+	struct coverage *coverage; /* may be NULL */
+	/* The oracle's: see oracle.c. */
+	struct world_event sample;
+	int64_t quiet_since_ms; /* since when nothing but sinks misbehaves; INT64_MAX: it does now */
+	int64_t slow_until_ms; /* until when the engine may need time to find out what happened */
+	bool isolation; /* stall-isolation is checked */
+	uint64_t requests;
+	struct map counts; /* operation or log event -> struct log_count */
+};
+
+/* An empty deployment; sinks and tables are added before the first worker starts. */
+void cluster_init(struct cluster *cluster, uint64_t seed, struct world_trace *trace);
+
+/* Ends all workers without a word and frees everything; adds to the coverage. */
+void cluster_release(struct cluster *cluster);
+
+/* Adds a sink's target; a consumed table with its stream (`shards` open shards). */
+struct target *cluster_sink(struct cluster *cluster, const char *name);
+struct ledger_table *cluster_table(struct cluster *cluster, const char *name, unsigned shards);
+
+/* The target, table (its index) or worker of that name; NULL or the number of tables: none. */
+struct target *cluster_find_sink(struct cluster *cluster, struct str name);
+size_t cluster_find_table(const struct cluster *cluster, struct str name);
+struct worker *cluster_worker(struct cluster *cluster, const char *id);
+
+/* Writes a new value to (or deletes) the item `key`; `bytes` of padding go with it. */
+void cluster_put(struct cluster *cluster, const char *table, const char *key, size_t bytes);
+void cluster_delete(struct cluster *cluster, const char *table, const char *key);
+
+/* Switches a table's stream off or on; on again makes a new stream. */
+void cluster_stream(struct cluster *cluster, const char *table, bool on);
+
+/* Deletes or creates the table itself. */
+void cluster_drop_table(struct cluster *cluster, const char *table);
+
+/* Starts a worker that does not run; ends one as kill -9 does; asks one to drain. */
+void cluster_start(struct worker *worker);
+void cluster_crash(struct worker *worker);
+void cluster_drain(struct worker *worker);
+void cluster_pause(struct worker *worker);
+void cluster_resume(struct worker *worker);
+
+/* Runs for so long; false when an invariant broke. */
+bool cluster_run(struct cluster *cluster, int64_t ms);
+
+/* Something but a sink begins (or ceases) to misbehave: for stall-isolation. */
+void cluster_disturbed(struct cluster *cluster);
+void cluster_quiet(struct cluster *cluster);
+
+/* What just happened takes the engine up to so long to notice: for stall-isolation. */
+void cluster_slow(struct cluster *cluster, int64_t ms);
+
+/* How often an operation was sent, or a log event was logged. */
+uint64_t cluster_count(const struct cluster *cluster, struct str word);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is true: every write that reached a stream (from the model's own log), the lineage of the
+ * shards, and what each sink has durably. Checks, as records reach the sinks:
+ *
+ *	record-intact		what arrives is what was written
+ *	key-order		per sink and key: first deliveries in stream order without a hole; a
+ *				replay is a replay of everything after it
+ *	child-after-parent	nothing of a child before all of its parents
+ *
+ * A write counts as taken by a sink when the sink has it durably, when it is excused (trimmed, and
+ * the sink was given a gap record for the shard or its kin), or when it was never owed: older than
+ * the place where the first worker started.
+ */
+#ifndef SIM_LEDGER_H
+#define SIM_LEDGER_H
+
+#include "tests/sim/world.h"
+
+enum { LEDGER_SINKS = 4, LEDGER_LIVES = 96 };
+
+/* What one sink has of one shard. */
+struct ledger_taken {
+	unsigned char *has; /* per write of the shard */
+	size_t n_has;
+	size_t front; /* writes from the first on that count as taken */
+	int64_t gap_wall_ms; /* when the sink last got a gap record for the shard, 0: never */
+	unsigned gaps;
+};
+
+struct ledger_shard {
+	char id[80];
+	struct ledger_table *table;
+	struct str arn; /* of the stream; owned */
+	char parent_id[80];
+	struct ledger_shard *parent; /* NULL: none, or never listed */
+	bool closed;
+	int64_t start_wall_ms; /* when its first row was written, 0: not yet */
+	uint32_t *writes; /* numbers of the model's log */
+	size_t n_writes;
+	struct ledger_taken taken[LEDGER_SINKS];
+	unsigned takes[LEDGER_LIVES]; /* how often each incarnation took the lease */
+	char end_seqno[48]; /* when closed */
+};
+
+/* Where one incarnation is in one key, for one sink. */
+struct ledger_place {
+	const void *cursor;
+	const struct ledger_shard *shard;
+	unsigned era;
+	size_t index;
+};
+
+struct ledger_key {
+	struct str text; /* table and keys; owned */
+	uint32_t *writes;
+	size_t n_writes;
+	size_t high[LEDGER_SINKS]; /* 1 + the highest index delivered */
+	struct ledger_place last[LEDGER_SINKS][LEDGER_LIVES];
+};
+
+struct ledger_table {
+	char name[64];
+	bool latest;
+	bool gap_fail;
+	bool sinks[LEDGER_SINKS]; /* which get this table */
+	uint64_t n_writes;
+	const struct ledger_shard *first; /* the first whose row was written; NULL: none yet */
+};
+
+/* One write of the model's log, and where it belongs. */
+struct ledger_write {
+	const struct service_write *w;
+	struct ledger_shard *shard;
+	struct ledger_key *key;
+	size_t in_shard, in_key;
+	int64_t trimmed_wall_ms; /* when it was first seen to be trimmed, 0: not */
+};
+
+struct ledger {
+	struct world *world;
+	size_t n_sinks;
+	struct map tables, shards, keys, ids;
+	struct ledger_write *writes;
+	size_t n_writes;
+	bool stale; /* the lineage may have changed */
+	uint64_t accepted[LEDGER_SINKS], doubled[LEDGER_SINKS];
+};
+
+/* One record as a sink got it. */
+struct ledger_record {
+	struct str op, id, seqno, shard, table, arn, keys, new_image, old_image;
+	struct str reason, after; /* of a gap record */
+};
+
+/* An empty ledger that listens to the world's service. */
+void ledger_init(struct ledger *ledger, struct world *world);
+void ledger_release(struct ledger *ledger);
+
+/* One more sink; every table goes to it, unless table->sinks is changed. */
+void ledger_add_sink(struct ledger *ledger);
+
+/* Makes a table known; its name is copied. */
+struct ledger_table *ledger_table(struct ledger *ledger, const char *name);
+
+/* The shard of that id, or NULL. */
+struct ledger_shard *ledger_shard(struct ledger *ledger, struct str id);
+
+/* The same, made when it is new. */
+struct ledger_shard *ledger_shard_made(struct ledger *ledger, struct str id, struct str arn,
+				       struct ledger_table *table);
+
+/* Asks the service for all streams and shards, without lies, and notes lineage and ends. */
+void ledger_refresh(struct ledger *ledger);
+
+/* Notes which writes are trimmed by now. */
+void ledger_note_trims(struct ledger *ledger);
+
+/* Sink number `sink` has this record durably, from that incarnation and cursor. */
+void ledger_accept(struct ledger *ledger, size_t sink, unsigned life, const void *cursor,
+		   const struct ledger_record *record);
+
+/* How many of the shard's writes count as taken by the sink, from the first on. */
+size_t ledger_front(struct ledger *ledger, struct ledger_shard *shard, size_t sink);
+
+/* How many of the shard's writes are at or before the sequence number. */
+size_t ledger_until(const struct ledger *ledger, const struct ledger_shard *shard,
+		    struct str seqno);
+
+/* Whether the sink has the write, or it counts as taken. */
+bool ledger_has(const struct ledger *ledger, const struct ledger_write *write, size_t sink);
+bool ledger_taken(const struct ledger *ledger, const struct ledger_write *write, size_t sink);
+
+/*
+ * The invariant that broke when this write is missing: `name`, but gap-reported when the service has
+ * not got it any more either, and nobody said so.
+ */
+const char *ledger_blame(const struct ledger_write *write, const char *name);
+
+/* Whether the write was never owed: before the place where the first worker started. */
+bool ledger_unowed(const struct ledger *ledger, const struct ledger_write *write);
+
+#endif

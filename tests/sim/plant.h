@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Planted misbehaviour, to show that the oracle sees it: the checks are checked. Each plant names the
+ * invariant that has to notice it. Used by `simulator selftest` and `--plant`, never otherwise.
+ */
+#ifndef SIM_PLANT_H
+#define SIM_PLANT_H
+
+/* PLANT(identifier, word, invariant, what is done) */
+#define PLANTS                                                                                     \
+	PLANT(LOST, "lost", "checkpoint-behind-ack", "a sink acknowledges a record and drops it")  \
+	PLANT(DOUBLED, "doubled", "key-order", "a sink gets an old record once more, alone")       \
+	PLANT(SWAPPED, "swapped", "key-order", "two records of a key change places")               \
+	PLANT(ALTERED, "altered", "record-intact", "one byte of a record is changed")              \
+	PLANT(EARLY, "early-checkpoint", "checkpoint-behind-ack", "acknowledged, durable later")   \
+	PLANT(ORPHAN, "orphan", "child-after-parent", "a child's first record comes too early")    \
+	PLANT(ZOMBIE, "zombie", "fenced-owner", "a dead worker's checkpoint passes its condition") \
+	PLANT(GREEDY, "greedy", "budget", "the engine says that it used more than it may")         \
+	PLANT(WIDE, "wide", "window", "the engine says that a window was overfull")                \
+	PLANT(HASTY, "hasty", "poll-rate", "an idle shard is polled twice at once")                \
+	PLANT(CROWD, "crowd", "two-readers", "a third reader polls the shard")                     \
+	PLANT(SILENT, "silent", "gap-reported", "gap records are acknowledged and dropped")        \
+	PLANT(STALL, "stall", "stall-isolation", "a sink that counts as healthy takes nothing")    \
+	PLANT(FORGET, "forget", "liveness", "the last record of all is never taken")               \
+	PLANT(LEAK, "leak", "memory", "a request is not given back")
+
+enum plant {
+	PLANT_NONE,
+#define PLANT(id, word, invariant, what) PLANT_##id,
+	PLANTS
+#undef PLANT
+		PLANT_N,
+};
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Watches GetRecords. A chain is what one reader does: an iterator, and those that follow from it.
+ * Checks:
+ *
+ *	poll-rate	one chain polls not faster than the floor, unless the page before was full, the
+ *			poll before failed, or the shard is closed
+ *	two-readers	an incarnation never has more than two GetRecords of a shard under way
+ */
+#ifndef SIM_POLLWATCH_H
+#define SIM_POLLWATCH_H
+
+#include "tests/sim/ledger.h"
+
+struct pollwatch {
+	struct ledger *ledger;
+	int64_t floor_ms;
+	struct map iterators; /* text -> struct poll_iterator */
+	struct map calls; /* request id -> struct poll_call */
+	struct poll_chain *chains;
+	uint64_t polls;
+};
+
+void pollwatch_init(struct pollwatch *watch, struct ledger *ledger, int64_t floor_ms);
+void pollwatch_release(struct pollwatch *watch);
+
+/* A request was sent, carried out, or came to its end. */
+void pollwatch_sent(struct pollwatch *watch, const struct world_call *call);
+void pollwatch_served(struct pollwatch *watch, const struct world_call *call);
+void pollwatch_ended(struct pollwatch *watch, const struct world_call *call, bool ok);
+
+#endif

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/randomrun.h"
+
+#include <stdio.h>
+
+#include "tests/sim/oracle.h"
+
+enum {
+	SLICES_MIN = 60, /* a slice is one thing that happens, and some time */
+	SLICES_MAX = 160,
+	SLICE_MAX_MS = 700,
+	KEYS = 6,
+	SETTLE_MS = 240 * 1000,
+	SHARD_GONE_MS = 60 * 1000, /* three listings, ten seconds apart, have to lack it */
+};
+
+/* One seed's run. */
+struct run {
+	struct cluster cluster;
+	struct rng *rng;
+	int64_t fault_until_ms; /* when the present fault mix ends */
+	int64_t lie_until_ms;
+	int64_t credentials_ms; /* when credentials are renewed, 0: they are fine */
+	bool trims, recreates, rough; /* what this run has in it */
+	bool stream_off;
+};
+
+/* A number in [from, to]. */
+static int64_t between(struct run *run, int64_t from, int64_t to)
+{
+	return world_between(&run->cluster.world, from, to);
+}
+
+/* Chooses the options of all engines. */
+static void choose_options(struct run *run)
+{
+	struct engine_options *options = &run->cluster.options;
+	struct service_options *service = service_options(run->cluster.world.service);
+
+	options->lease_ms = between(run, 3, 8) * 1000;
+	options->heartbeat_ms = options->lease_ms / 4;
+	options->checkpoint_ms = between(run, 1, 10) * 100;
+	options->budget_bytes = between(run, 8, 40) << 20;
+	options->window_bytes = rng_chance(run->rng, 60) ? between(run, 1, 16) << 10 : 1 << 20;
+	options->detach_after_ms = between(run, 5, 50) * 100;
+	options->poll_floor_ms = 250;
+	options->max_latency_ms = between(run, 1, 4) * 500;
+	options->discovery_ms = between(run, 2, 10) * 1000;
+	options->request_timeout_ms = between(run, 1, 4) * 1000;
+	options->drain_timeout_ms = between(run, 2, 10) * 1000;
+	service->shard_life_ms = 0;
+	if (rng_chance(run->rng, 30))
+		service->empty_page = (unsigned)between(run, 1, 50);
+	if (rng_chance(run->rng, 30))
+		service->short_page = (unsigned)between(run, 1, 80);
+	if (rng_chance(run->rng, 20))
+		run->cluster.world.latency_max_ms = between(run, 50, 300);
+	if (rng_chance(run->rng, 10))
+		run->cluster.world.bloat_bytes = (size_t)between(run, 10, 200) << 10;
+}
+
+/* Chooses sinks, tables and workers. */
+static void choose_deployment(struct run *run)
+{
+	static const char *const sinks[] = {"alpha", "beta", "gamma"};
+	static const char *const tables[] = {"users", "orders", "zones"};
+	static const char *const workers[] = {"w1", "w2", "w3"};
+	size_t n_sinks = (size_t)between(run, 1, 3), n_tables = 1, n_workers = 1;
+
+	n_tables += rng_chance(run->rng, 30) + rng_chance(run->rng, 10);
+	n_workers += rng_chance(run->rng, 50) + rng_chance(run->rng, 15);
+	for (size_t i = 0; i < n_sinks; i++)
+		cluster_sink(&run->cluster, sinks[i]);
+	for (size_t i = 0; i < n_tables; i++) {
+		struct ledger_table *table =
+			cluster_table(&run->cluster, tables[i], (unsigned)between(run, 1, 2));
+
+		table->latest = rng_chance(run->rng, 20);
+		table->sinks[0] = n_sinks == 1 || !rng_chance(run->rng, 15);
+	}
+	for (size_t i = 0; i < n_workers; i++) {
+		struct worker *worker = cluster_worker(&run->cluster, workers[i]);
+
+		worker->vouched = rng_chance(run->rng, 50);
+	}
+	run->trims = rng_chance(run->rng, 25);
+	run->recreates = rng_chance(run->rng, 12);
+	run->rough = rng_chance(run->rng, 75);
+}
+
+/* A random table's name. */
+static const char *any_table(struct run *run)
+{
+	return run->cluster.tables[rng_below(run->rng, run->cluster.n_tables)]->name;
+}
+
+/* A random worker. */
+static struct worker *any_worker(struct run *run)
+{
+	return &run->cluster.workers[rng_below(run->rng, run->cluster.n_workers)];
+}
+
+/* Some changes of some items. */
+static void do_writes(struct run *run)
+{
+	const char *table = any_table(run);
+	int64_t n = rng_chance(run->rng, 15) ? between(run, 20, 60) : between(run, 1, 5);
+	char key[16];
+
+	if (run->stream_off)
+		return;
+	for (int64_t i = 0; i < n; i++) {
+		snprintf(key, sizeof(key), "k%d", (int)rng_below(run->rng, KEYS));
+		if (rng_chance(run->rng, 15))
+			cluster_delete(&run->cluster, table, key);
+		else
+			cluster_put(&run->cluster, table, key,
+				    rng_chance(run->rng, 10) ? rng_below(run->rng, 3000) : 0);
+	}
+}
+
+/* Shards split and roll. */
+static void do_reshard(struct run *run)
+{
+	struct world *world = &run->cluster.world;
+	struct str table = str_of(any_table(run));
+
+	if (run->cluster.ledger.shards.n_live > 24)
+		return;
+	if (rng_chance(run->rng, 50))
+		service_split(world->service, table, world_wall_ms(world));
+	else
+		service_roll(world->service, table, world_wall_ms(world));
+	world_note(world, "sim", "shards of %.*s change", STR_ARG(table));
+	ledger_refresh(&run->cluster.ledger);
+}
+
+/* A sink changes its ways. */
+static void do_sink(struct run *run)
+{
+	struct target *target = &run->cluster.targets[rng_below(run->rng, run->cluster.n_targets)];
+	enum target_mode mode = rng_chance(run->rng, 40)
+					? TARGET_FAST
+					: (enum target_mode)rng_below(run->rng, TARGET_MODES);
+
+	target_set_mode(target, mode, between(run, 20, 400));
+}
+
+/* A window of faults on the network. */
+static void do_faults(struct run *run)
+{
+	struct world *world = &run->cluster.world;
+	int64_t n = between(run, 1, 3);
+
+	for (int64_t i = 0; i < n; i++) {
+		enum net_fault fault = (enum net_fault)(1 + rng_below(run->rng, NET_N - 1));
+
+		world->mix[fault] = (unsigned)between(run, 20, 400);
+		if (fault == NET_BLOAT)
+			world->mix[fault] /= 8;
+	}
+	run->fault_until_ms = world->now_ms + between(run, 500, 6000);
+	world_note(world, "sim", "faults until %lld", (long long)run->fault_until_ms);
+}
+
+/* The listings lie for a while. */
+static void do_lies(struct run *run)
+{
+	struct service_options *options = service_options(run->cluster.world.service);
+
+	options->lie_open_parent = rng_chance(run->rng, 50) ? (unsigned)between(run, 10, 100) : 0;
+	options->lie_missing_child = rng_chance(run->rng, 50) ? (unsigned)between(run, 10, 100) : 0;
+	run->lie_until_ms = run->cluster.world.now_ms + between(run, 500, 8000);
+}
+
+/* A worker dies, comes back, is paused, or is asked to leave. */
+static void do_worker(struct run *run)
+{
+	struct worker *worker = any_worker(run);
+
+	if (worker->engine == NULL) {
+		if (run->cluster.world.lives < LEDGER_LIVES - 10)
+			cluster_start(worker);
+	} else if (worker->proc->paused) {
+		cluster_resume(worker);
+	} else if (rng_chance(run->rng, 50)) {
+		cluster_crash(worker);
+		if (rng_chance(run->rng, 60))
+			cluster_start(worker);
+	} else if (rng_chance(run->rng, 50)) {
+		cluster_pause(worker);
+	} else {
+		cluster_drain(worker);
+	}
+	cluster_disturbed(&run->cluster);
+}
+
+/* Clocks jump, credentials and iterators expire. */
+static void do_expiry(struct run *run)
+{
+	struct world *world = &run->cluster.world;
+	struct worker *worker = any_worker(run);
+
+	switch (rng_below(run->rng, 3)) {
+	case 0:
+		if (worker->proc != NULL)
+			worker->proc->skew_ms = between(run, -3600, 3600) * 1000;
+		break;
+	case 1:
+		world->credentials = world->credentials_new + 1;
+		run->credentials_ms = world->now_ms + between(run, 0, 4000);
+		break;
+	default:
+		service_expire_iterators(world->service);
+		break;
+	}
+	cluster_disturbed(&run->cluster);
+}
+
+/* Old records are trimmed. */
+static void do_trim(struct run *run)
+{
+	struct world *world = &run->cluster.world;
+
+	if (!run->trims)
+		return;
+	ledger_refresh(&run->cluster.ledger);
+	service_trim(world->service, str_of(any_table(run)),
+		     world_wall_ms(world) - between(run, 0, 20000));
+	ledger_note_trims(&run->cluster.ledger);
+	world_note(world, "sim", "trim");
+	cluster_slow(&run->cluster, SHARD_GONE_MS);
+	cluster_disturbed(&run->cluster);
+}
+
+/* A stream is switched off, and later on again. */
+static void do_recreate(struct run *run)
+{
+	if (!run->recreates)
+		return;
+	if (!run->stream_off)
+		ledger_refresh(&run->cluster.ledger);
+	run->stream_off = !run->stream_off;
+	cluster_stream(&run->cluster, run->cluster.tables[0]->name, !run->stream_off);
+	world_note(&run->cluster.world, "sim", "stream %s", run->stream_off ? "off" : "on");
+	cluster_disturbed(&run->cluster);
+}
+
+/* What happens, how often (of 100), and whether only in rough runs. */
+static const struct {
+	void (*act)(struct run *run);
+	unsigned weight;
+	bool rough;
+} acts[] = {
+	{do_writes, 60, false}, {do_reshard, 6, false}, {do_sink, 10, false},
+	{do_faults, 5, true},	{do_lies, 3, true},	{do_worker, 7, true},
+	{do_expiry, 3, true},	{do_trim, 3, true},	{do_recreate, 3, true},
+};
+
+/* Ends what is to end by now. */
+static void end_windows(struct run *run, bool all)
+{
+	struct world *world = &run->cluster.world;
+	struct service_options *options = service_options(world->service);
+
+	if (run->fault_until_ms != 0 && (all || world->now_ms >= run->fault_until_ms)) {
+		for (enum net_fault fault = NET_NONE; fault < NET_N; fault++)
+			world->mix[fault] = 0;
+		run->fault_until_ms = 0;
+	}
+	if (run->lie_until_ms != 0 && (all || world->now_ms >= run->lie_until_ms)) {
+		options->lie_open_parent = 0;
+		options->lie_missing_child = 0;
+		run->lie_until_ms = 0;
+	}
+	if (run->credentials_ms != 0 && (all || world->now_ms >= run->credentials_ms)) {
+		world->credentials_new = world->credentials;
+		run->credentials_ms = 0;
+	}
+}
+
+/* Whether anything but sinks misbehaves at the moment. */
+static bool disturbed(const struct run *run)
+{
+	bool bad = run->fault_until_ms != 0 || run->lie_until_ms != 0 || run->credentials_ms != 0;
+
+	for (size_t i = 0; i < run->cluster.n_workers; i++) {
+		const struct worker *worker = &run->cluster.workers[i];
+
+		bad = bad || worker->engine == NULL || worker->proc->paused ||
+		      worker->end != END_NONE;
+	}
+	return bad;
+}
+
+/* Does one thing and lets some time pass. */
+static void slice(struct run *run)
+{
+	uint64_t dice = rng_below(run->rng, 100);
+
+	for (size_t i = 0; i < ARRAY_N(acts); i++) {
+		if (dice >= acts[i].weight) {
+			dice -= acts[i].weight;
+			continue;
+		}
+		if (run->rough || !acts[i].rough)
+			acts[i].act(run);
+		break;
+	}
+	cluster_run(&run->cluster, between(run, 0, SLICE_MAX_MS));
+	end_windows(run, false);
+	if (disturbed(run))
+		cluster_disturbed(&run->cluster);
+	else if (run->cluster.quiet_since_ms == INT64_MAX)
+		cluster_quiet(&run->cluster);
+}
+
+/* Everything behaves from now on. */
+static void calm(struct run *run)
+{
+	struct cluster *cluster = &run->cluster;
+
+	world_note(&cluster->world, "sim", "calm");
+	end_windows(run, true);
+	if (run->stream_off)
+		do_recreate(run);
+	for (size_t i = 0; i < cluster->n_targets; i++)
+		target_set_mode(&cluster->targets[i], TARGET_FAST, 0);
+	if (cluster->world.plant == PLANT_FORGET) {
+		target_set_mode(&cluster->targets[cluster->n_targets - 1], TARGET_DEAD, 0);
+		cluster_put(cluster, cluster->tables[0]->name, "k0", 0);
+	}
+	for (size_t i = 0; i < cluster->n_workers; i++) {
+		cluster_resume(&cluster->workers[i]);
+		if (cluster->workers[i].engine == NULL)
+			cluster_start(&cluster->workers[i]);
+	}
+	/* A worker that was asked to leave may still do so; start it again when it has. */
+	for (int i = 0; i < 20 && !cluster->world.failed; i++) {
+		cluster_run(cluster, 1000);
+		for (size_t k = 0; k < cluster->n_workers; k++) {
+			if (cluster->workers[k].engine == NULL)
+				cluster_start(&cluster->workers[k]);
+		}
+		if (oracle_settled(cluster))
+			break;
+	}
+}
+
+bool random_run(uint64_t seed, enum plant plant, struct world_trace *trace,
+		struct coverage *coverage)
+{
+	struct run *run = mem_alloc(sizeof(*run));
+	int64_t slices;
+	bool ok;
+
+	cluster_init(&run->cluster, seed, trace);
+	run->cluster.coverage = coverage;
+	run->cluster.world.plant = plant;
+	run->rng = &run->cluster.world.rng;
+	choose_options(run);
+	choose_deployment(run);
+	if (plant != PLANT_NONE && plant != PLANT_SILENT)
+		run->rough = false;
+	slices = between(run, SLICES_MIN, SLICES_MAX);
+	for (int64_t i = 0; i < slices / 10 && rng_chance(run->rng, 50); i++)
+		do_writes(run);
+	for (size_t i = 0; i < run->cluster.n_workers; i++)
+		cluster_start(&run->cluster.workers[i]);
+	for (int64_t i = 0; i < slices && !run->cluster.world.failed; i++)
+		slice(run);
+	if (!run->cluster.world.failed)
+		calm(run);
+	if (!run->cluster.world.failed)
+		oracle_settle(&run->cluster, SETTLE_MS);
+	cluster_release(&run->cluster);
+	ok = !run->cluster.world.failed;
+	mem_free(run);
+	return ok;
+}
+
+/* Prints one count; 1 when it is zero. */
+static size_t print_hit(const char *kind, const char *name, uint64_t n)
+{
+	printf("hits %s %s %llu\n", kind, name, (unsigned long long)n);
+	return n == 0;
+}
+
+size_t coverage_print(const struct coverage *coverage)
+{
+	size_t zeroes = 0;
+	char name[128];
+
+	for (enum net_fault fault = NET_NONE; fault < NET_N; fault++)
+		zeroes += print_hit("fault", net_fault_word(fault), coverage->faults[fault]);
+	for (enum target_mode mode = TARGET_FAST; mode < TARGET_MODES; mode++)
+		zeroes += print_hit("sink", target_mode_word(mode), coverage->modes[mode]);
+	zeroes += print_hit("fault", "skew", coverage->skew);
+	zeroes += print_hit("fault", "credentials", coverage->credentials);
+	zeroes += print_hit("fault", "pause", coverage->pause);
+	zeroes += print_hit("fault", "crash", coverage->crash);
+	zeroes += print_hit("fault", "drain", coverage->drain);
+	zeroes += print_hit("fault", "orphaned-request", coverage->late_writes);
+	zeroes += print_hit("engine", "gap", coverage->gap);
+	zeroes += print_hit("engine", "detach", coverage->detach);
+	zeroes += print_hit("engine", "rejoin", coverage->rejoin);
+	for (size_t i = 0; i < coverage->n_service; i++)
+		zeroes += print_hit("service", coverage->service_names[i], coverage->service[i]);
+	for (size_t i = 0; i < coverage->n_steps; i++) {
+		const struct engine_transition *step = &coverage->steps[i];
+
+		snprintf(name, sizeof(name), "%s->%s", step->from, step->to);
+		zeroes += print_hit(step->machine, name, step->n);
+	}
+	return zeroes;
+}

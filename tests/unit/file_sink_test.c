@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The file sink on real files, with system calls that fail on demand.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "consumer/host/loop.h"
+#include "sinks/file.h"
+#include "tests/check.h"
+#include "tests/unit/failing_calls.h"
+
+enum { GUARD_MS = 20 * 1000, DELIVERIES = 64 };
+
+/* One delivery of records, and how it ended. */
+struct parcel {
+	struct delivery delivery;
+	char text[64];
+	uint32_t ends[8];
+	int done, order;
+	enum delivery_result result;
+	size_t acked;
+	struct error why;
+	struct parcel *resubmit_as; /* submitted when this one is done */
+};
+
+static struct {
+	struct keys *keys;
+	struct loop *loop;
+	struct io *io;
+	struct io_timer guard;
+	struct sink *sink;
+	bool hung;
+	int wanted, done;
+	char dir[64], path[96];
+	struct parcel parcels[DELIVERIES];
+} f;
+
+static const char cursors[2];
+
+static void on_guard(struct io_timer *timer)
+{
+	(void)timer;
+	f.hung = true;
+	loop_stop(f.loop);
+}
+
+static void on_done(struct delivery *delivery, enum delivery_result result, size_t acked,
+		    const struct error *why)
+{
+	struct parcel *parcel = CONTAINER_OF(delivery, struct parcel, delivery);
+
+	parcel->done++;
+	parcel->order = ++f.done;
+	parcel->result = result;
+	parcel->acked = acked;
+	if (why != NULL)
+		parcel->why = *why;
+	if (parcel->resubmit_as != NULL)
+		f.sink->type->submit(f.sink, &parcel->resubmit_as->delivery);
+	if (f.done >= f.wanted)
+		loop_stop(f.loop);
+}
+
+/* Opens the sink; NULL with `err` set when it cannot be. */
+static struct sink *open_sink(const char *path, const char *mode, struct error *err)
+{
+	struct {
+		const char *path, *mode;
+	} options = {path, mode};
+	struct sink_env env = {.io = f.io, .name = STR("audit")};
+
+	must(sink_file.options_bytes == sizeof(options));
+	return sink_file.open(&env, &options, err);
+}
+
+/* An empty folder, a loop, no sink yet. */
+static void setup(void)
+{
+	struct keys_options keys_options = {NULL};
+	struct loop_options options = {
+		.endpoint_streams = "http://127.0.0.1:1",
+		.endpoint_tables = "http://127.0.0.1:1",
+		.region = "us-east-1",
+		.log_level = IO_ERROR,
+	};
+	struct error err;
+
+	memset(&f, 0, sizeof(f));
+	memset(&fault, 0, sizeof(fault));
+	snprintf(f.dir, sizeof(f.dir), "/tmp/ddbtap-file-%d", (int)getpid());
+	must(mkdir(f.dir, 0700) == 0);
+	snprintf(f.path, sizeof(f.path), "%s/out.jsonl", f.dir);
+	f.keys = keys_new(&keys_options);
+	options.keys = f.keys;
+	f.loop = loop_new(&options, &err);
+	must(f.loop != NULL);
+	f.io = loop_io(f.loop);
+	f.guard.fire = on_guard;
+}
+
+static void setup_open(void)
+{
+	struct error err;
+
+	setup();
+	f.sink = open_sink(f.path, "0640", &err);
+	must(f.sink != NULL);
+}
+
+static void teardown(void)
+{
+	CHECK(!f.hung);
+	fault.hold = false;
+	if (f.sink != NULL)
+		f.sink->type->close(f.sink);
+	loop_free(f.loop);
+	keys_free(f.keys);
+	unlink(f.path);
+	rmdir(f.dir);
+}
+
+/* Makes delivery `i` of two records, "i.0" and "i.1". */
+static struct parcel *parcel_of(int i, int cursor)
+{
+	struct parcel *parcel = &f.parcels[i];
+	int first = snprintf(NULL, 0, "%d.0\n", i);
+
+	snprintf(parcel->text, sizeof(parcel->text), "%d.0\n%d.1\n", i, i);
+	parcel->ends[0] = 100 + (uint32_t)first;
+	parcel->ends[1] = 100 + (uint32_t)strlen(parcel->text);
+	parcel->delivery = (struct delivery){
+		.bytes = str_of(parcel->text),
+		.ends = parcel->ends,
+		.base = 100,
+		.n = 2,
+		.cursor = &cursors[cursor],
+		.done = on_done,
+	};
+	return parcel;
+}
+
+static void submit(int i, int cursor)
+{
+	f.sink->type->submit(f.sink, &parcel_of(i, cursor)->delivery);
+}
+
+/* Runs the loop until `n` more deliveries are done. */
+static void run(int n)
+{
+	f.wanted = f.done + n;
+	io_timer_set(f.io, &f.guard, io_now_ms(f.io) + GUARD_MS);
+	loop_run(f.loop);
+}
+
+static void on_stop(struct io_timer *timer)
+{
+	(void)timer;
+	loop_stop(f.loop);
+}
+
+/* Runs the loop for a while. */
+static void run_ms(int ms)
+{
+	struct io_timer pause = {.fire = on_stop};
+
+	f.wanted = f.done + 1000;
+	io_timer_set(f.io, &pause, io_now_ms(f.io) + ms);
+	loop_run(f.loop);
+}
+
+/* What is in the file. */
+static struct str content(void)
+{
+	static char text[65536];
+	int fd = open(f.path, O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text));
+
+	close(fd);
+	return str_make(text, n < 0 ? 0 : (size_t)n);
+}
+
+static void put_file(const char *text)
+{
+	FILE *out = fopen(f.path, "w");
+
+	must(out != NULL && fputs(text, out) >= 0 && fclose(out) == 0);
+}
+
+static void records_are_acknowledged_only_once_synced(void)
+{
+	setup_open();
+	fault.syncs = 0;
+	fault.hold = true;
+	submit(0, 0);
+	submit(1, 1);
+	CHECK_INT(f.done, 0);
+	run_ms(60);
+	CHECK_INT(f.done, 0);
+	CHECK_STR(content(), "0.0\n0.1\n"); /* written, not synced: not acknowledged */
+	fault.hold = false;
+	run(2);
+	CHECK_INT(fault.syncs, 2);
+	CHECK(f.parcels[0].result == DELIVERY_OK && f.parcels[0].acked == 2);
+	CHECK(f.parcels[1].result == DELIVERY_OK && f.parcels[1].order == 2);
+	CHECK_STR(content(), "0.0\n0.1\n1.0\n1.1\n");
+	teardown();
+}
+
+static void what_waits_is_synced_as_one_group(void)
+{
+	setup_open();
+	fault.syncs = 0;
+	fault.hold = true;
+	for (int i = 0; i < 40; i++)
+		submit(i, i % 2);
+	fault.hold = false;
+	run(40);
+	CHECK_INT(fault.syncs, 2); /* the first, and the 39 that came while it was away */
+	for (int i = 0; i < 40; i++)
+		CHECK(f.parcels[i].result == DELIVERY_OK && f.parcels[i].order == i + 1);
+	teardown();
+}
+
+static void short_writes_are_carried_on(void)
+{
+	setup_open();
+	fault.short_writes = 5;
+	submit(0, 0);
+	submit(1, 0);
+	run(2);
+	CHECK_INT(fault.short_writes, 0);
+	CHECK_STR(content(), "0.0\n0.1\n1.0\n1.1\n");
+	teardown();
+}
+
+/* One round in which a call fails, and one in which it works. */
+static void fail_and_go_on(const char *words)
+{
+	submit(1, 0);
+	run(1);
+	CHECK(f.parcels[1].result == DELIVERY_RETRY && f.parcels[1].acked == 0);
+	CHECK(strstr(f.parcels[1].why.text, words) != NULL);
+	CHECK(strstr(f.parcels[1].why.text, f.path) != NULL);
+	CHECK_STR(content(), "0.0\n0.1\n");
+	submit(2, 0);
+	run(1);
+	CHECK(f.parcels[2].result == DELIVERY_OK);
+	CHECK_STR(content(), "0.0\n0.1\n2.0\n2.1\n");
+}
+
+static void a_failed_write_or_sync_is_not_acknowledged(void)
+{
+	const struct {
+		atomic_int *call;
+		int number;
+		const char *words;
+	} cases[] = {
+		{&fault.fail_write, ENOSPC, "no space left; nothing is lost"},
+		{&fault.fail_write, EDQUOT, "no space left; nothing is lost"},
+		{&fault.fail_write, EIO, "cannot write to"},
+		{&fault.fail_sync, EIO, "cannot sync"},
+		{&fault.fail_sync, ENOSPC, "no space left"},
+	};
+
+	for (size_t i = 0; i < ARRAY_N(cases); i++) {
+		setup_open();
+		submit(0, 0);
+		run(1);
+		*cases[i].call = cases[i].number;
+		fail_and_go_on(cases[i].words);
+		teardown();
+	}
+}
+
+static void a_failed_truncate_on_a_full_disk_is_made_up_for(void)
+{
+	setup_open();
+	submit(0, 0);
+	run(1);
+	fault.fail_write = ENOSPC;
+	fault.fail_truncate = EIO;
+	fail_and_go_on("no space left");
+	teardown();
+}
+
+static void when_the_file_cannot_be_taken_back_it_is_fatal_until_it_can(void)
+{
+	char moved[128];
+
+	setup_open();
+	snprintf(moved, sizeof(moved), "%s.moved", f.path);
+	submit(0, 0);
+	run(1);
+	fault.fail_sync = EIO;
+	must(rename(f.path, moved) == 0);
+	submit(1, 0);
+	run(1);
+	CHECK(f.parcels[1].result == DELIVERY_FATAL && f.parcels[1].acked == 0);
+	CHECK(strstr(f.parcels[1].why.text, "cannot open") != NULL);
+	put_file("another file\n");
+	submit(2, 0);
+	run(1);
+	CHECK(f.parcels[2].result == DELIVERY_FATAL);
+	CHECK(strstr(f.parcels[2].why.text, "was replaced") != NULL);
+	must(rename(moved, f.path) == 0);
+	submit(3, 0);
+	run(1);
+	CHECK(f.parcels[3].result == DELIVERY_OK);
+	CHECK_STR(content(), "0.0\n0.1\n3.0\n3.1\n");
+	teardown();
+}
+
+static void what_was_held_behind_a_failure_comes_back_in_order(void)
+{
+	setup_open();
+	fault.hold = true;
+	fault.fail_sync = EIO;
+	submit(0, 0); /* goes to the writer and will fail */
+	for (int i = 1; i < 6; i++)
+		submit(i, i % 2);
+	/* The engine may hand the failed records in again at once: they come after what is held. */
+	parcel_of(10, 0);
+	f.parcels[0].resubmit_as = &f.parcels[10];
+	fault.hold = false;
+	run(7);
+	for (int i = 0; i < 6; i++) {
+		CHECK_INT(f.parcels[i].done, 1);
+		CHECK_INT(f.parcels[i].order, i + 1);
+		CHECK(f.parcels[i].result == DELIVERY_RETRY && f.parcels[i].acked == 0);
+	}
+	CHECK(f.parcels[10].result == DELIVERY_OK && f.parcels[10].order == 7);
+	CHECK_STR(content(), "10.0\n10.1\n");
+	teardown();
+}
+
+static void a_torn_last_line_is_taken_off(void)
+{
+	const struct {
+		const char *before, *after;
+	} cases[] = {
+		{"", ""},	 {"a\nb\n", "a\nb\n"}, {"a\nb\n{\"half", "a\nb\n"},
+		{"{\"half", ""}, {"\n", "\n"},
+	};
+
+	for (size_t i = 0; i < ARRAY_N(cases); i++) {
+		char want[64];
+		struct error err;
+
+		setup();
+		put_file(cases[i].before);
+		f.sink = open_sink(f.path, "0640", &err);
+		must(f.sink != NULL);
+		CHECK_STR(content(), cases[i].after);
+		submit(0, 0);
+		run(1);
+		snprintf(want, sizeof(want), "%s0.0\n0.1\n", cases[i].after);
+		CHECK_STR(content(), want);
+		teardown();
+	}
+}
+
+static void a_long_torn_line_is_found_from_behind(void)
+{
+	struct error err;
+	FILE *out;
+
+	setup();
+	out = fopen(f.path, "w");
+	must(out != NULL);
+	fputs("first\n", out);
+	for (int i = 0; i < 200 * 1024; i++)
+		fputc('x', out);
+	fclose(out);
+	f.sink = open_sink(f.path, "0640", &err);
+	must(f.sink != NULL);
+	CHECK_STR(content(), "first\n");
+	teardown();
+}
+
+static void a_file_without_lines_is_not_ours(void)
+{
+	struct error err;
+
+	setup();
+	put_file("x");
+	must(truncate(f.path, 80 << 20) == 0);
+	CHECK(open_sink(f.path, "0640", &err) == NULL);
+	CHECK(strstr(err.text, "does not look like a file of records") != NULL);
+	teardown();
+}
+
+static void one_path_has_one_writer(void)
+{
+	struct error err;
+	struct stat st;
+
+	setup_open();
+	must(stat(f.path, &st) == 0);
+	CHECK_INT(st.st_mode & 07777, 0640);
+	CHECK(open_sink(f.path, "0640", &err) == NULL);
+	CHECK(strstr(err.text, f.path) != NULL && strstr(err.text, "another process") != NULL);
+	f.sink->type->close(f.sink);
+	f.sink = open_sink(f.path, "0640", &err); /* closing unlocks */
+	CHECK(f.sink != NULL);
+	teardown();
+}
+
+static void unusable_options_are_refused_with_a_sentence(void)
+{
+	struct error err;
+
+	setup();
+	CHECK(open_sink("/no/such/folder/x", "0640", &err) == NULL);
+	CHECK(strstr(err.text, "/no/such/folder/x: No such file or directory") != NULL);
+	CHECK(open_sink(f.dir, "0640", &err) == NULL);
+	CHECK(strstr(err.text, f.dir) != NULL);
+	CHECK(open_sink("/dev/null", "0640", &err) == NULL);
+	CHECK(strstr(err.text, "not a regular file") != NULL);
+	CHECK(open_sink(f.path, "rw-r", &err) == NULL);
+	CHECK(err.code == ERROR_CONFIG && strstr(err.text, "octal") != NULL);
+	CHECK(open_sink(f.path, "0440", &err) == NULL);
+	CHECK(open_sink(f.path, "", &err) == NULL);
+	CHECK(open_sink(f.path, "010000", &err) == NULL);
+	CHECK(access(f.path, F_OK) != 0);
+	teardown();
+}
+
+static void closing_forgets_what_is_held(void)
+{
+	setup_open();
+	fault.hold = true;
+	for (int i = 0; i < 10; i++)
+		submit(i, 0);
+	usleep(20 * 1000);
+	fault.hold = false;
+	f.sink->type->close(f.sink);
+	f.sink = NULL;
+	run_ms(20);
+	CHECK_INT(f.done, 0);
+	teardown();
+	setup_open(); /* and with the post of a group still in the loop's inbox at its end */
+	submit(0, 0);
+	usleep(50 * 1000);
+	f.sink->type->close(f.sink);
+	f.sink = NULL;
+	CHECK_INT(f.done, 0);
+	teardown();
+	CHECK_INT(f.done, 0);
+}
+
+static struct io_timer closer;
+
+static void on_close_now(struct io_timer *timer)
+{
+	(void)timer;
+	f.sink->type->close(f.sink);
+	f.sink = NULL;
+	loop_stop(f.loop);
+}
+
+static void closing_at_once_after_a_submit_works(void)
+{
+	for (int round = 0; round < 50; round++) {
+		setup_open();
+		closer = (struct io_timer){.fire = on_close_now};
+		io_timer_set(f.io, &closer, io_now_ms(f.io));
+		for (int i = 0; i < 5; i++)
+			submit(i, 0);
+		f.wanted = 1000;
+		loop_run(f.loop);
+		teardown();
+	}
+}
+
+/* Fills a tiny disk until nothing fits, makes room, and goes on. Runs in a mount namespace of its own. */
+static void fill_tiny_disk(void)
+{
+	char filler[96], block[4096] = "x";
+	int fd, i;
+
+	setup();
+	must(unshare(CLONE_NEWNS) == 0);
+	must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	must(mount("tmpfs", f.dir, "tmpfs", 0, "size=64k") == 0);
+	f.sink = open_sink(f.path, "0640", &(struct error){0});
+	must(f.sink != NULL);
+	submit(0, 0);
+	run(1);
+	snprintf(filler, sizeof(filler), "%s/filler", f.dir);
+	fd = open(filler, O_CREAT | O_WRONLY, 0600);
+	while (write(fd, block, sizeof(block)) > 0)
+		;
+	close(fd);
+	/* The page that the first record is in still has room. */
+	for (i = 1; i < 50; i++) {
+		struct parcel *parcel = parcel_of(i, 0);
+
+		parcel->delivery.bytes = str_make(block, sizeof(block) - 1);
+		memset(block, 'y', sizeof(block));
+		block[sizeof(block) - 2] = '\n';
+		parcel->ends[0] = 100 + sizeof(block) - 1;
+		parcel->delivery.n = 1;
+		f.sink->type->submit(f.sink, &parcel->delivery);
+		run(1);
+		if (parcel->result != DELIVERY_OK)
+			break;
+	}
+	CHECK(f.parcels[i].result == DELIVERY_RETRY && f.parcels[i].acked == 0);
+	CHECK(strstr(f.parcels[i].why.text, "no space left") != NULL);
+	CHECK(str_ends(content(), STR("\n")));
+	must(unlink(filler) == 0);
+	submit(60, 0);
+	run(1);
+	CHECK(f.parcels[60].result == DELIVERY_OK);
+	CHECK(str_starts(content(), STR("0.0\n0.1\n")));
+	CHECK(str_ends(content(), STR("\n60.0\n60.1\n")));
+	f.sink->type->close(f.sink);
+	f.sink = NULL;
+	unlink(f.path);
+	must(umount(f.dir) == 0);
+	teardown();
+}
+
+static void a_full_disk_is_waited_out(void)
+{
+	int status = -1;
+	pid_t pid;
+
+	if (!CHECK(geteuid() == 0)) {
+		fprintf(stderr, "this test mounts a small tmpfs: run it as root\n");
+		return;
+	}
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		fill_tiny_disk();
+		_exit(check_failures_in_test == 0 ? 0 : 1);
+	}
+	must(waitpid(pid, &status, 0) == pid);
+	CHECK_INT(status, 0);
+}
+
+int main(void)
+{
+	CHECK_RUN(records_are_acknowledged_only_once_synced);
+	CHECK_RUN(what_waits_is_synced_as_one_group);
+	CHECK_RUN(short_writes_are_carried_on);
+	CHECK_RUN(a_failed_write_or_sync_is_not_acknowledged);
+	CHECK_RUN(a_failed_truncate_on_a_full_disk_is_made_up_for);
+	CHECK_RUN(when_the_file_cannot_be_taken_back_it_is_fatal_until_it_can);
+	CHECK_RUN(what_was_held_behind_a_failure_comes_back_in_order);
+	CHECK_RUN(a_torn_last_line_is_taken_off);
+	CHECK_RUN(a_long_torn_line_is_found_from_behind);
+	CHECK_RUN(a_file_without_lines_is_not_ours);
+	CHECK_RUN(one_path_has_one_writer);
+	CHECK_RUN(unusable_options_are_refused_with_a_sentence);
+	CHECK_RUN(closing_forgets_what_is_held);
+	CHECK_RUN(closing_at_once_after_a_submit_works);
+	CHECK_RUN(a_full_disk_is_waited_out);
+	return check_end();
+}

@@ -1,0 +1,144 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The rules that a machine can check: format, tidy, layers, headers, sizes, banned calls, shellcheck.
+#   tools/lint.sh            everything
+#   tools/lint.sh RULE...    only these
+# shellcheck disable=SC2317 # the rules are called by name
+set -u
+cd "$(dirname "$0")/.." || exit 70
+bad=0
+complain() { echo "lint: $*" >&2; bad=1; }
+mapfile -t sources < <(git ls-files '*.c')
+mapfile -t headers < <(git ls-files '*.h')
+mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
+flags=$(make -s print-flags)
+
+format() {
+	local file
+	for file in "${sources[@]}" "${headers[@]}"; do
+		clang-format --dry-run -Werror "$file" >/dev/null 2>&1 ||
+			complain "$file: not as clang-format has it (make format)"
+	done
+}
+
+tidy() {
+	# The analyzer takes seconds a file: it has its own target, make analyze.
+	# shellcheck disable=SC2086 # flags are words
+	printf '%s\n' "${sources[@]}" | grep -v '^tests/bench/' |
+		xargs -P2 -n4 sh -c 'clang-tidy --quiet --checks=-clang-analyzer-* "$@" -- '"$flags"' 2>/dev/null' sh |
+		grep -E 'warning:|error:' | sort -u >build/tidy.log
+	if [ -s build/tidy.log ]; then
+		cat build/tidy.log >&2
+		complain "clang-tidy has complaints"
+	fi
+}
+
+# Who may include whom: the folder of the file, then the folders that it may include from.
+layers() {
+	local file from to allowed include
+	while read -r file include; do
+		from=$(layer "$file")
+		to=$(layer "$include")
+		allowed=$(sed -n "s|^$from: ||p" tools/layers)
+		case " $allowed $from " in
+		*" $to "*) ;;
+		*) complain "$file: $from may not include $include" ;;
+		esac
+	done < <(git grep -hoE '^#include "[^"]+"' --no-index -- /dev/null 2>/dev/null
+		for file in "${sources[@]}" "${headers[@]}"; do
+			sed -nE "s|^#include \"([^\"]+)\".*|$file \1|p" "$file"
+		done)
+	only 'curl/' consumer/host tests/bench
+	only 'yaml.h' config consumer/verbs/version.c
+	only 'pthread.h' consumer/host sinks tests
+	only 'time.h' consumer/host sinks tests
+}
+
+# only HEADER FOLDERS...: a system header that only these may include.
+only() {
+	local header=$1 hits allowed
+	shift
+	allowed=$(printf '^%s|' "$@" | sed 's/|$//')
+	hits=$(grep -lE "^#include <$header" "${sources[@]}" "${headers[@]}" | grep -vE "$allowed")
+	[ -z "$hits" ] || complain "<$header> is not for: $hits"
+}
+
+# The layer that a path belongs to.
+layer() {
+	case $1 in
+	consumer/engine/io.h) echo io ;;
+	consumer/engine/sink.h | consumer/engine/format.h) echo contract ;;
+	config/option.h) echo option ;;
+	consumer/main.c) echo main ;;
+	consumer/*/*) echo "$1" | cut -d/ -f1-2 ;;
+	sinks/formats/*) echo sinks/formats ;;
+	tests/check.h) echo check ;;
+	tests/*/*) echo "$1" | cut -d/ -f1-2 ;;
+	google/*) echo generated ;;
+	*) echo "$1" | cut -d/ -f1 ;;
+	esac
+}
+
+one_header() {
+	local header=$1
+	# shellcheck disable=SC2086
+	gcc $flags -Wall -Wextra -Werror -x c -fsyntax-only "$header" 2>/dev/null ||
+		complain "$header: does not compile alone"
+	head -1 "$header" | grep -q SPDX || complain "$header: no SPDX line"
+}
+
+headers() {
+	local header source
+	for header in "${headers[@]}"; do
+		one_header "$header"
+	done
+	for source in "${sources[@]}"; do
+		head -1 "$source" | grep -q SPDX || complain "$source: no SPDX line"
+	done
+	for source in $(printf '%s\n' "${sources[@]}" "${headers[@]}" | sed 's|.*/||' | sort | uniq -d); do
+		complain "$source: a file name that is used twice"
+	done
+}
+
+sizes() {
+	local file
+	for file in "${sources[@]}" "${headers[@]}"; do
+		awk -v file="$file" '
+			length($0) > 112 { print file ":" NR ": longer than 100 columns" }
+			/^[a-z].*\)$/ { name = $0; sub(/\(.*/, "", name) }
+			/^{$/ { start = NR; documented = 0 }
+			/^}$/ && start && NR - start - 1 > 60 {
+				print file ":" start ": " name " has " NR - start - 1 " lines" }
+			END { if (NR > 600) print file ": " NR " lines" }' "$file"
+	done >build/sizes.log
+	if [ -s build/sizes.log ]; then
+		cat build/sizes.log >&2
+		complain "too large: find the missing idea"
+	fi
+}
+
+banned() {
+	local words='strcpy|strcat|strncpy|strncat|sprintf|vsprintf|strtok|strtok_r|atoi|atol|atof|strtod|strtol|strtoul|gets|gmtime|localtime|ctime|strerror|alloca|setlocale'
+	if grep -nE "(^|[^a-zA-Z0-9_])($words)\(" "${sources[@]}" "${headers[@]}" |
+		grep -vE '^base/banned.h|: *\*|/\*'; then
+		complain "banned calls: see base/banned.h"
+	fi
+	if grep -nE '\b(TODO|FIXME|XXX)\b' "${sources[@]}" "${headers[@]}"; then
+		complain "open ends belong into DESIGN.md"
+	fi
+}
+
+shell() {
+	shellcheck -x "${scripts[@]}" || complain "shellcheck has complaints"
+}
+
+mkdir -p build
+for rule in "${@:-}"; do
+	case $rule in
+	'') for r in format layers headers sizes banned shell tidy; do $r; done ;;
+	format | tidy | layers | headers | sizes | banned | shell) $rule ;;
+	*) echo "usage: $0 [format|tidy|layers|headers|sizes|banned|shell]..." >&2; exit 64 ;;
+	esac
+done
+[ "$bad" -eq 0 ] && echo "lint: clean"
+exit "$bad"
