@@ -377,8 +377,7 @@ static void interval_over(struct io_timer *timer)
 {
 	struct engine *engine = CONTAINER_OF(timer, struct engine, checkpoint_timer);
 
-	list_each(it, &engine->dirty, spare)
-	{
+	list_each(it, &engine->dirty, spare) {
 		struct shard *shard = CONTAINER_OF(it, struct shard, dirty_link);
 
 		list_remove(it);
@@ -445,8 +444,7 @@ void checkpoint_consider_delete(struct shard *shard)
 static bool each_shard(const struct engine *engine, bool (*fn)(struct shard *shard))
 {
 	for (size_t t = 0; t < engine->options.n_tables; t++) {
-		list_each(it, &engine->tables[t].streams, spare)
-		{
+		list_each(it, &engine->tables[t].streams, spare) {
 			struct stream *stream = CONTAINER_OF(it, struct stream, link);
 			struct shard *shard;
 			size_t at = 0;

@@ -6,6 +6,7 @@
 #include "consumer/aws/tables.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/shard.h"
+#include "consumer/engine/streamlist.h"
 #include "consumer/engine/worker.h"
 
 enum {
@@ -63,8 +64,7 @@ static struct stream *stream_add(struct table *table, const struct table_arn *pa
 	map_init(&stream->shards);
 	list_init(&stream->orphans);
 	list_init(&stream->link);
-	list_each(it, &table->streams, spare)
-	{
+	list_each(it, &table->streams, spare) {
 		other = CONTAINER_OF(it, struct stream, link);
 		if (str_cmp(stream->label, other->label) < 0) {
 			at = it;
@@ -81,8 +81,7 @@ static struct stream *stream_add(struct table *table, const struct table_arn *pa
 /* The table's stream with this label, made if it is new. */
 static struct stream *stream_get(struct table *table, const struct table_arn *parts)
 {
-	list_each(it, &table->streams, spare)
-	{
+	list_each(it, &table->streams, spare) {
 		struct stream *stream = CONTAINER_OF(it, struct stream, link);
 
 		if (str_eq(stream->label, parts->label))
@@ -127,14 +126,30 @@ static void add_older_streams(struct table *table, struct table_arn parts)
 static void add_streams(struct table *table)
 {
 	struct table_arn parts;
+	struct stream *present;
 
 	if (!table->known || !table->engine->scanned || table->stream_arn == NULL ||
 	    !table_arn_parse(str_of(table->stream_arn), &parts))
 		return;
 	add_older_streams(table, parts);
-	stream_get(table, &parts);
-	list_each(it, &table->streams, spare)
-	{
+	present = stream_get(table, &parts);
+	/* Were there others in between? Asked once for each stream that is new to us. */
+	if (present->gap_due && !present->listed)
+		streamlist_start(table);
+	discovery_streams_known(table);
+}
+
+void discovery_add_stream(struct table *table, struct str arn)
+{
+	struct table_arn parts;
+
+	if (table_arn_parse(arn, &parts))
+		stream_get(table, &parts);
+}
+
+void discovery_streams_known(struct table *table)
+{
+	list_each(it, &table->streams, spare) {
 		stream_list(CONTAINER_OF(it, struct stream, link));
 	}
 }
@@ -384,8 +399,8 @@ void discovery_stop(struct table *table)
 {
 	call_cancel(&table->call);
 	io_timer_cancel(table->engine->io, &table->timer);
-	list_each(it, &table->streams, spare)
-	{
+	streamlist_stop(table);
+	list_each(it, &table->streams, spare) {
 		stream_free(CONTAINER_OF(it, struct stream, link));
 	}
 	mem_free(table->stream_arn);

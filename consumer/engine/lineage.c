@@ -25,14 +25,13 @@ static bool older_streams_finished(const struct cursor *cu)
 {
 	struct stream *stream = cu->shard->stream;
 
-	list_each(it, &stream->table->streams, spare)
-	{
+	list_each(it, &stream->table->streams, spare) {
 		struct stream *older = CONTAINER_OF(it, struct stream, link);
 		struct shard *shard;
 		size_t at = 0;
 
 		if (older == stream)
-			return true;
+			return !(stream->gap_due && stream->table->streams_pending);
 		if (!older->listed)
 			return false;
 		while ((shard = map_next(&older->shards, &at)) != NULL) {
@@ -113,8 +112,7 @@ void lineage_advanced(struct shard *shard)
 {
 	struct stream *stream = shard->stream;
 
-	list_each(it, &shard->children, spare)
-	{
+	list_each(it, &shard->children, spare) {
 		lineage_consider(CONTAINER_OF(it, struct shard, child_link));
 	}
 	if (shard->parent != NULL)
@@ -132,8 +130,7 @@ bool lineage_row_unneeded(const struct shard *shard)
 		return true;
 	if (list_empty(&shard->children))
 		return false;
-	list_each(it, &shard->children, spare)
-	{
+	list_each(it, &shard->children, spare) {
 		const struct shard *child = CONTAINER_OF(it, struct shard, child_link);
 
 		if (!child->adopted_done && shard_checkpoint(child).kind == POSITION_START)
@@ -180,8 +177,7 @@ static bool child_started(struct shard *shard, unsigned depth)
 {
 	if (depth > LINEAGE_DEPTH_MAX)
 		return false;
-	list_each(it, &shard->children, spare)
-	{
+	list_each(it, &shard->children, spare) {
 		struct shard *child = CONTAINER_OF(it, struct shard, child_link);
 
 		if (child->has_row ? shard_checkpoint(child).kind != POSITION_START ||
@@ -245,8 +241,7 @@ static void judge_absence(struct stream *stream, struct shard *shard)
 
 bool lineage_undecided(const struct stream *stream)
 {
-	list_each(it, &stream->orphans, spare)
-	{
+	list_each(it, &stream->orphans, spare) {
 		if (!CONTAINER_OF(it, struct shard, child_link)->parent_gone)
 			return true;
 	}

@@ -227,7 +227,7 @@ static void reader_step(struct reader *reader)
 		return;
 	}
 	if (reader->call != NULL || reader->state == READER_ENDED || engine->draining ||
-	    shard->state != SHARD_OWNED)
+	    shard->vanished || shard->state != SHARD_OWNED)
 		return;
 	if (reader->state == READER_IDLE &&
 	    io_now_ms(engine->io) - reader->iterator_ms > ITERATOR_LIFE_MS)
@@ -305,6 +305,10 @@ void readers_catch_up(struct shard *shard)
 
 	if (shard->state != SHARD_OWNED || shard->lead == NULL || !least_willing(shard, &least))
 		return;
+	if (shard->vanished) {
+		reader_shard_vanished(shard);
+		return;
+	}
 	if (shard->catchup == NULL) {
 		shard->catchup = reader_new(shard, GROUP_CATCHUP, &least);
 		shard->catchup->mark = shard->lead->at;
@@ -364,6 +368,19 @@ bool reader_gap(struct reader *reader, enum gap_reason reason, bool certain, boo
 	return true;
 }
 
+/* Hands over that the rest of the shard is lost, unless the cursor knows, or is detached and busy. */
+static void lose_rest(struct cursor *cu)
+{
+	if (cu->lost || cu->state == CURSOR_WAITING_PARENTS || cu->state == CURSOR_DONE)
+		return;
+	if (cursor_wants_pass(cu))
+		cursor_join(cu, GROUP_CATCHUP);
+	else if (cu->state == CURSOR_DETACHED)
+		return; /* readers_catch_up comes back to it */
+	cu->lost = true;
+	cursor_push_gap(cu, GAP_SHARD_LOST, true, true);
+}
+
 void reader_shard_vanished(struct shard *shard)
 {
 	shard->refused = false;
@@ -373,13 +390,13 @@ void reader_shard_vanished(struct shard *shard)
 		stop_shard(shard, GAP_SHARD_LOST);
 		return;
 	}
-	/* Both groups lose the same: what neither has read. */
-	for (size_t i = 0; i < shard->n_cursors; i++) {
-		struct cursor *cu = &shard->cursors[i];
-
-		if (cu->state != CURSOR_WAITING_PARENTS && cu->state != CURSOR_DONE)
-			cursor_push_gap(cu, GAP_SHARD_LOST, true, true);
-	}
+	if (!shard->vanished && shard->lead != NULL)
+		forget_iterator(shard->lead);
+	if (!shard->vanished && shard->catchup != NULL)
+		forget_iterator(shard->catchup);
+	shard->vanished = true;
+	for (size_t i = 0; i < shard->n_cursors; i++)
+		lose_rest(&shard->cursors[i]);
 }
 
 /* Which iterator goes on from where the reader is. */

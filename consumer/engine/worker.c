@@ -261,8 +261,7 @@ static void resume(struct engine *engine)
 	engine->paused = false;
 	io_log(engine->io, IO_INFO, "worker.resumed worker=%s", engine->worker_id);
 	for (size_t t = 0; t < engine->options.n_tables; t++) {
-		list_each(it, &engine->tables[t].streams, spare)
-		{
+		list_each(it, &engine->tables[t].streams, spare) {
 			struct stream *stream = CONTAINER_OF(it, struct stream, link);
 			struct shard *shard;
 			size_t at = 0;
