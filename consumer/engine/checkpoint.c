@@ -67,8 +67,11 @@ void checkpoint_adopt_row(struct shard *shard, const struct row *row)
 	shard->has_row = true;
 	shard->counter = row->counter;
 	set_owner(shard, row->owner);
-	if (!shard->start_dirty)
+	if (!shard->start_dirty) {
 		shard->start_wall_ms = row->start_wall_ms;
+		/* Another worker may have found the tip for us, since we first saw the shard. */
+		shard->latest = row->start_wall_ms == ROW_START_LATEST;
+	}
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		struct cursor *cu = &shard->cursors[i];
 

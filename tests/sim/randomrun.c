@@ -55,8 +55,11 @@ static void choose_options(struct run *run)
 		service->short_page = (unsigned)between(run, 1, 80);
 	if (rng_chance(run->rng, 20))
 		run->cluster.world.latency_max_ms = between(run, 50, 300);
-	if (rng_chance(run->rng, 10))
+	if (rng_chance(run->rng, 10)) {
+		/* Large pages go slowly through a small budget: nobody is isolated from that. */
 		run->cluster.world.bloat_bytes = (size_t)between(run, 10, 200) << 10;
+		run->cluster.isolation = false;
+	}
 }
 
 /* Chooses sinks, tables and workers. */
