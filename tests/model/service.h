@@ -53,17 +53,22 @@ int service_call(struct service *service, struct str target, struct str body, in
 void service_tick(struct service *service, int64_t now_ms);
 
 /* What an administrator can make happen. All return false when there is no such table or stream. */
-bool service_roll(struct service *service, struct str table,
-		  int64_t now_ms); /* every open shard 1 -> 1 */
-bool service_split(struct service *service, struct str table,
-		   int64_t now_ms); /* one open shard 1 -> 2 */
+
+/* Every open shard rolls, 1 -> 1. */
+bool service_roll(struct service *service, struct str table, int64_t now_ms);
+
+/* One open shard splits, 1 -> 2. */
+bool service_split(struct service *service, struct str table, int64_t now_ms);
+
 /* Trims all records older than `before_ms`, and forgets closed shards that became empty by it. */
 bool service_trim(struct service *service, struct str table, int64_t before_ms);
+
 /*
  * Deletes an item as the process behind TTL does: the record has a userIdentity. `key` is DynamoDB
  * JSON. False when there is no such table or item.
  */
 bool service_ttl_delete(struct service *service, struct str table, struct str key, int64_t now_ms);
+
 /* Makes every iterator handed out so far expired. */
 void service_expire_iterators(struct service *service);
 
