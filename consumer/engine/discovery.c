@@ -370,7 +370,9 @@ bool discovery_pending(const struct stream *stream)
 	while ((shard = map_next(&stream->shards, &at)) != NULL) {
 		if (shard->refused)
 			return true;
-		if (shard->listed && list_empty(&shard->children) && !shard->adopted_done &&
+		/* A shard that ended has a child, unless both have aged out of the listing. */
+		if (shard->listed && shard->seen_in >= stream->listings &&
+		    list_empty(&shard->children) && !shard->adopted_done &&
 		    (!shard->open || shard_ended(shard)))
 			return true;
 	}
