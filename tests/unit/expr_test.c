@@ -40,6 +40,7 @@ static struct str quoted(struct arena *arena, const char *text)
 	return str_make(p, s.n);
 }
 
+/* Starts with the names and values above. */
 static void setup(struct fixture *f)
 {
 	*f = (struct fixture){.failure = {FAILURE_NONE}};
@@ -50,6 +51,7 @@ static void setup(struct fixture *f)
 	CHECK(expr_scope_values(&f->scope, quoted(&f->arena, the_values)));
 }
 
+/* Frees the fixture. */
 static void teardown(struct fixture *f)
 {
 	expr_scope_release(&f->scope);

@@ -3,8 +3,8 @@
 #include "tests/unit/service_fixture.h"
 
 /*
- * A reader that follows the rules: parents before children, from the trim horizon, all pages. What it
- * read is compared with the log of writes.
+ * A reader that follows the rules: parents before children, from the trim horizon, all pages. What
+ * it read is compared with the log of writes.
  */
 struct reader {
 	struct fixture *f;
@@ -309,8 +309,116 @@ static void all_writes_come_out_in_order(void)
 	random_run(4, 100000, &lies);
 }
 
+static const struct {
+	const char *operation, *body;
+} samples[] = {
+	{"CreateTable",
+	 "{'TableName':'other','AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'S'},"
+	 "{'AttributeName':'g','AttributeType':'B'}],'KeySchema':[{'AttributeName':'pk',"
+	 "'KeyType':'HASH'}],'GlobalSecondaryIndexes':[{'IndexName':'gg','KeySchema':["
+	 "{'AttributeName':'g','KeyType':'HASH'}],'Projection':{'ProjectionType':'INCLUDE',"
+	 "'NonKeyAttributes':['z']}}],'BillingMode':'PAY_PER_REQUEST'}"},
+	{"UpdateTable", "{'TableName':'tab','StreamSpecification':{'StreamEnabled':false}}"},
+	{"DescribeTable", "{'TableName':'tab'}"},
+	{"DeleteTable", "{'TableName':'other'}"},
+	{"ListTables", "{'Limit':1,'ExclusiveStartTableName':'tab'}"},
+	{"PutItem",
+	 "{'TableName':'tab','Item':{'pk':{'S':'p1'},'sk':{'N':'1'},'a':{'L':[{'B':'AAE='},"
+	 "{'M':{'x':{'NS':['1','2E3']},'y':{'NULL':true}}}]},'c':{'SS':['u\\u00e9','v']}},"
+	 "'ConditionExpression':'attribute_not_exists(#p) OR size(a[1].x) > :n',"
+	 "'ExpressionAttributeNames':{'#p':'pk'},'ExpressionAttributeValues':{':n':{'N':'0'}},"
+	 "'ReturnValues':'ALL_OLD'}"},
+	{"UpdateItem",
+	 "{'TableName':'tab','Key':{'pk':{'S':'p1'},'sk':{'N':'1'}},'UpdateExpression':"
+	 "'SET a[0] = :n, d = if_not_exists(d, :n) - :n REMOVE a[1].y, c ADD e :n, f :s DELETE g "
+	 ":s',"
+	 "'ConditionExpression':'NOT (e BETWEEN :n AND :n AND f IN (:s, :n))',"
+	 "'ExpressionAttributeValues':{':n':{'N':'-1.5E3'},':s':{'SS':['x','y']}},"
+	 "'ReturnValues':'UPDATED_NEW'}"},
+	{"DeleteItem", "{'TableName':'tab','Key':{'pk':{'S':'p1'},'sk':{'N':'1'}}}"},
+	{"GetItem",
+	 "{'TableName':'tab','Key':{'pk':{'S':'p1'},'sk':{'N':'1'}},'ProjectionExpression':"
+	 "'a[1].x, c, a[0]','ReturnConsumedCapacity':'TOTAL'}"},
+	{"Scan", "{'TableName':'tab','Limit':3,'FilterExpression':'begins_with(pk, :p)',"
+		 "'ExpressionAttributeValues':{':p':{'S':'p'}},'TotalSegments':2,'Segment':1,"
+		 "'ExclusiveStartKey':{'pk':{'S':'p1'},'sk':{'N':'1'}}}"},
+	{"ListStreams", "{'TableName':'tab','Limit':1}"},
+	{"DescribeStream",
+	 "{'StreamArn':'arn:aws:dynamodb:us-east-1:123456789012:table/tab/stream/"
+	 "2023-11-14T22:13:20.123','Limit':5,'ShardFilter':{'Type':'CHILD_SHARDS',"
+	 "'ShardId':'shardId-00000001700000000123-00000000'}}"},
+	{"GetShardIterator",
+	 "{'StreamArn':'arn:aws:dynamodb:us-east-1:123456789012:table/tab/stream/"
+	 "2023-11-14T22:13:20.123','ShardId':'shardId-00000001700000000123-00000000',"
+	 "'ShardIteratorType':'AT_SEQUENCE_NUMBER','SequenceNumber':'999999999999999999999999'}"},
+	{"GetRecords",
+	 "{'ShardIterator':'arn:aws:dynamodb:us-east-1:123456789012:table/tab/stream/"
+	 "2023-11-14T22:13:20.123|1|AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==',"
+	 "'Limit':5}"},
+};
+
+/* Changes a few bytes of the text: others, none, or some of its own again. */
+static void mangle(struct rng *rng, struct buf *text)
+{
+	const char bytes[] = "'{}[]:,()#=<>.+-0159aeES_\\\"\xc3\xff \n";
+
+	for (uint64_t n = rng_below(rng, 4); n > 0 && text->n > 1; n--) {
+		size_t at = (size_t)rng_below(rng, text->n - 1), from;
+
+		switch (rng_below(rng, 4)) {
+		case 0:
+			text->p[at] = bytes[rng_below(rng, sizeof(bytes) - 1)];
+			break;
+		case 1:
+			memmove(text->p + at, text->p + at + 1, text->n - at - 1);
+			buf_truncate(text, text->n - 1);
+			break;
+		case 2:
+			from = (size_t)rng_below(rng, text->n - 1);
+			text->p[at] = text->p[from];
+			break;
+		default:
+			from = 1 + (size_t)rng_below(rng, text->n - at);
+			buf_truncate(text, rng_chance(rng, 5) ? at + from : text->n);
+			break;
+		}
+	}
+}
+
+static void mangled_requests_get_well_formed_answers(void)
+{
+	struct fixture f;
+	struct rng rng;
+	struct buf body;
+	unsigned good = 0;
+
+	setup(&f, 21, 2);
+	rng_init(&rng, 99);
+	buf_init(&body, 10000);
+	for (int i = 0; i < 60000; i++) {
+		size_t sample = (size_t)rng_below(&rng, ARRAY_N(samples));
+		struct json json;
+
+		buf_clear(&body);
+		buf_str(&body, str_of(samples[sample].body));
+		mangle(&rng, &body);
+		buf_c(&body, 0);
+		call(&f, samples[sample].operation, body.p);
+		CHECK(f.status == 200 || f.status == 400);
+		good += f.status == 200;
+		json_init(&json, buf_view(&f.answer));
+		json_skip(&json);
+		CHECK(json_end(&json));
+		f.now_ms += 100;
+	}
+	CHECK(good > 6000 && good < 50000);
+	buf_release(&body);
+	teardown(&f);
+}
+
 int main(void)
 {
 	CHECK_RUN(all_writes_come_out_in_order);
+	CHECK_RUN(mangled_requests_get_well_formed_answers);
 	return check_end();
 }
