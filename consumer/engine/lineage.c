@@ -200,8 +200,8 @@ static void first_listing(struct stream *stream)
 			shard->latest = shard->start_wall_ms == ROW_START_LATEST;
 		} else if (child_started(shard, 0) || (latest && !shard->open)) {
 			shard->adopted_done = true;
-		} else if (latest && (shard->parent == NULL || !shard->parent->open)) {
-			/* Not a child whose parent is read too (or is listed as if it were open). */
+		} else if (latest && (shard->parent == NULL || shard->parent->adopted_done)) {
+			/* Not a child whose parent is read too: parents come first in a listing. */
 			shard->latest = true;
 			shard->start_wall_ms = ROW_START_LATEST;
 		}
