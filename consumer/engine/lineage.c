@@ -200,7 +200,8 @@ static void first_listing(struct stream *stream)
 			shard->latest = shard->start_wall_ms == ROW_START_LATEST;
 		} else if (child_started(shard, 0) || (latest && !shard->open)) {
 			shard->adopted_done = true;
-		} else if (latest) {
+		} else if (latest && (shard->parent == NULL || shard->parent->adopted_done)) {
+			/* Not a child whose parent is read too: parents come first in a listing. */
 			shard->latest = true;
 			shard->start_wall_ms = ROW_START_LATEST;
 		}
