@@ -122,6 +122,7 @@ struct shard {
 	bool tip_seen; /* an empty page was read at its tip */
 	bool latest; /* begins at the tip: see ROW_START_LATEST */
 	bool fresh_root; /* its row is new and no parent is known: its beginning may be trimmed already */
+	bool horizon_known; /* first_seqno is the first record that was there when reading began */
 	unsigned char parent_misses, misses;
 	uint64_t seen_in; /* the number of the listing it was seen in last */
 	int64_t missed_ms, parent_missed_ms; /* when the last miss was counted */
