@@ -210,5 +210,5 @@ clean:
 
 # For tools/lint.sh: how to compile one file.
 print-flags: $(GEN)/stamp
-	@echo '$(BASE_FLAGS) $(PKG_CFLAGS)'
+	@echo '$(filter-out -DDDBTAP_VERSION%,$(BASE_FLAGS)) -DDDBTAP_VERSION="\"$(VERSION)\"" $(PKG_CFLAGS)'
 .PHONY: print-flags

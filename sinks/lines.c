@@ -67,8 +67,7 @@ static void hand_over(struct lines *lines)
 		return;
 	group->n = group->total_bytes = group->durable_bytes = 0;
 	group->why.code = ERROR_NONE;
-	list_each(link, &lines->queue, spare)
-	{
+	list_each(link, &lines->queue, spare) {
 		struct delivery *delivery = CONTAINER_OF(link, struct delivery, link);
 
 		if (group->n == lines->parts_cap) {
@@ -133,8 +132,7 @@ static void end_failed(struct lines *lines)
 	enum delivery_result result = lines->group.result;
 	struct delivery *delivery;
 
-	list_each(link, &lines->queue, spare)
-	{
+	list_each(link, &lines->queue, spare) {
 		list_remove(link);
 		list_add(&lines->committing, link);
 	}

@@ -3,7 +3,7 @@
 
 #include "consumer/aws/endpoint.h"
 #include "consumer/aws/streams.h"
-#include "consumer/aws/tables.h"
+#include "consumer/aws/tableapi.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/shard.h"
 #include "consumer/engine/streamlist.h"

@@ -254,22 +254,24 @@ static void reader_step(struct reader *reader)
 	}
 }
 
+/* Whether the reader waits for its cursors, and may go on now. */
+static bool waits_for_cursors(struct reader *reader)
+{
+	if (reader->call != NULL)
+		return false;
+	if (reader->state == READER_FULL)
+		return !group_full(reader);
+	return (reader->state == READER_NEED_ITERATOR || reader->state == READER_IDLE) &&
+	       reader->timer.node.place == 0 && list_empty(&reader->budget_link) &&
+	       followers(reader) > 0;
+}
+
 void readers_kick(struct shard *shard)
 {
-	struct reader *readers[] = {shard->lead, shard->catchup};
-
-	for (size_t i = 0; i < ARRAY_N(readers); i++) {
-		struct reader *reader = readers[i];
-
-		if (reader == NULL || reader->call != NULL)
-			continue;
-		if (reader->state == READER_FULL && !group_full(reader))
-			reader_wait(reader, 0);
-		else if ((reader->state == READER_NEED_ITERATOR || reader->state == READER_IDLE) &&
-			 reader->timer.node.place == 0 && list_empty(&reader->budget_link) &&
-			 followers(reader) > 0)
-			reader_wait(reader, 0);
-	}
+	if (shard->lead != NULL && waits_for_cursors(shard->lead))
+		reader_wait(shard->lead, 0);
+	if (shard->catchup != NULL && waits_for_cursors(shard->catchup))
+		reader_wait(shard->catchup, 0);
 }
 
 /* The least frontier of the cursors that want a pass; false when there are none. */
