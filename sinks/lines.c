@@ -75,7 +75,8 @@ static void hand_over(struct lines *lines)
 			group->parts =
 				mem_resize_n(group->parts, lines->parts_cap, sizeof(*group->parts));
 		}
-		/* An iovec has no const; the bytes are only read. */
+		/* An iovec has no const; the bytes are only read.
+		   NOLINTNEXTLINE(performance-no-int-to-ptr) */
 		group->parts[group->n++] = (struct iovec){
 			.iov_base = (void *)(uintptr_t)delivery->bytes.p,
 			.iov_len = delivery->bytes.n,

@@ -31,7 +31,7 @@ static bool older_streams_finished(const struct cursor *cu)
 		size_t at = 0;
 
 		if (older == stream)
-			return !(stream->gap_due && stream->table->streams_pending);
+			return !(stream_replaces(stream) && stream->table->streams_pending);
 		if (!older->listed)
 			return false;
 		while ((shard = map_next(&older->shards, &at)) != NULL) {
@@ -202,7 +202,8 @@ static bool child_started(struct shard *shard, unsigned depth)
 /* The first whole listing since the start: finds out where each shard stands. */
 static void first_listing(struct stream *stream)
 {
-	bool latest = stream->table->options->latest && stream->first_start && !stream->gap_due;
+	bool latest =
+		stream->table->options->latest && stream->first_start && !stream_replaces(stream);
 	struct shard *shard;
 	size_t at = 0;
 

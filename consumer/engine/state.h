@@ -99,8 +99,13 @@ struct stream {
 	bool first_start; /* nothing of this stream was ever checkpointed */
 	uint64_t listings; /* whole ones, so far */
 	int64_t listing_began_ms, listed_ms;
-	bool gap_due; /* it replaced another stream: its first shard says so */
 };
+
+/* Whether the stream replaced an older one that we know: its first shard says so by a gap record. */
+static inline bool stream_replaces(const struct stream *stream)
+{
+	return stream->link.prev != &stream->table->streams;
+}
 
 /* One shard and its lease row. */
 struct shard {

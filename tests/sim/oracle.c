@@ -192,6 +192,7 @@ static bool shard_settled(struct cluster *cluster, struct ledger_shard *shard, s
 		}
 		if (shard->n_writes == 0 || row == NULL || !row->exists)
 			continue;
+		/* When all of it is trimmed, nothing is left that could move the row. */
 		last = &cluster->ledger.writes[shard->writes[shard->n_writes - 1]];
 		if (rowwatch_position(&cluster->rows, row, i) < shard->n_writes &&
 		    !last->w->trimmed && !ledger_unowed(&cluster->ledger, last)) {
