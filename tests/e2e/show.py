@@ -16,7 +16,7 @@ def some(lines):
     found = collections.defaultdict(dict)
     for line in lines:
         deed = re.sub(r"^(user )?\S+ ", "", line.get("summary", ""))
-        found[line["table"]].setdefault(" ".join(deed.split(" ")[:2]), line)
+        found[line["table"]].setdefault(deed.split(" ")[0], line)
     few = [line for kinds in found.values() for line in list(kinds.values())[:EACH]]
     return sorted(few, key=lambda line: line["time"])
 
