@@ -178,9 +178,10 @@ mutants:
 	$(Q)tests/mutants/run.sh
 bench: dev-deps
 	$(Q)tests/bench/run.sh
-demo: deps
+demo:
+	$(Q)tools/deps.sh demo
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)tests/e2e/demo.sh
+	$(Q)KEEP=$(KEEP) tests/e2e/demo.sh
 lint: dev-deps
 	$(Q)tools/lint.sh
 format:
