@@ -114,7 +114,7 @@ $(FAKE_UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(filter-out %/ddbfake.o,
 	$(MODEL_OBJ) $(BASE_OBJ)
 $(PROPERTY_BIN): $(B)/property/%: $(B)/obj/tests/property/%.o $(LIB_OBJ) $(BASE_OBJ)
 $(TORTURE_BIN): $(B)/torture/%: $(B)/obj/tests/torture/%.o $(LIB_OBJ) $(BASE_OBJ)
-$(BENCH_BIN): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
+$(BENCH_BIN): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/obj/tests/bench/corpus.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(FUZZ_BIN): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIB_OBJ) $(BASE_OBJ)
 $(REPLAY_BIN): $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(LIB_OBJ) $(BASE_OBJ)
 
