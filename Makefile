@@ -201,11 +201,13 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/ddbtap
 clean:
 	rm -rf build ddbtap ddbfake
+help:
+	@sed -n '3,/^MODE/p' Makefile | sed -n 's/^# \{0,1\}//p'
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 .PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check sim fuzz mutants bench demo \
-	lint format docs clean-room install uninstall clean FORCE
+	lint format docs clean-room install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
