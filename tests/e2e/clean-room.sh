@@ -58,7 +58,7 @@ make_bare() {
 	local uri
 	uri=$(source_of_packages)
 	[ -n "$uri" ] || { echo "this machine has no source of packages for $suite" >&2; return 1; }
-	debootstrap --variant=minbase --include=git,make,ca-certificates "$suite" "$rooms/bare" "$uri" \
+	debootstrap --variant=minbase --include=git,make "$suite" "$rooms/bare" "$uri" \
 		>"$rooms/debootstrap.log" 2>&1 || {
 		tail -n 20 "$rooms/debootstrap.log" >&2
 		return 1
