@@ -108,13 +108,13 @@ $(B)/ddbtap: $(B)/obj/consumer/main.o $(LIB_OBJ) $(BASE_OBJ)
 $(B)/ddbfake: $(FAKE_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(B)/ddbfake $(FAKE_UNIT_BIN): PKG_LIBS = $(shell pkg-config --libs libssl libcrypto libdeflate)
 $(B)/simulator: $(SIM_OBJ) $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
-$(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
-# The fake's pure parts have unit tests too.
-$(B)/unit/fake_http_test: $(B)/obj/tests/fake/fake_http.o
-$(B)/unit/fake_auth_test: $(patsubst %,$(B)/obj/tests/fake/fake_%.o,auth http reply)
+$(filter-out $(FAKE_UNIT_BIN),$(UNIT_BIN)): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB_OBJ) \
+	$(MODEL_OBJ) $(BASE_OBJ)
+$(FAKE_UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(filter-out %/ddbfake.o,$(FAKE_OBJ)) \
+	$(MODEL_OBJ) $(BASE_OBJ)
 $(PROPERTY_BIN): $(B)/property/%: $(B)/obj/tests/property/%.o $(LIB_OBJ) $(BASE_OBJ)
 $(TORTURE_BIN): $(B)/torture/%: $(B)/obj/tests/torture/%.o $(LIB_OBJ) $(BASE_OBJ)
-$(BENCH_BIN): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
+$(BENCH_BIN): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/obj/tests/bench/corpus.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(FUZZ_BIN): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIB_OBJ) $(BASE_OBJ)
 $(REPLAY_BIN): $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(LIB_OBJ) $(BASE_OBJ)
 
@@ -211,5 +211,5 @@ clean:
 
 # For tools/lint.sh: how to compile one file.
 print-flags: $(GEN)/stamp
-	@echo '$(BASE_FLAGS) $(PKG_CFLAGS)'
+	@echo '$(filter-out -DDDBTAP_VERSION%,$(BASE_FLAGS)) -DDDBTAP_VERSION="\"$(VERSION)\"" $(PKG_CFLAGS)'
 .PHONY: print-flags

@@ -343,8 +343,7 @@ static bool finish_schema(struct loader *loader)
 	struct message *message;
 	size_t at = 0;
 
-	schema->sorted =
-		arena_alloc_n(&schema->arena, map_n(&schema->messages), sizeof(schema->sorted[0]));
+	schema->sorted = arena_alloc_n(&schema->arena, map_n(&schema->messages), sizeof(void *));
 	while ((message = map_next(&schema->messages, &at)) != NULL) {
 		if (!message->map_entry)
 			schema->sorted[schema->n_sorted++] = message;
@@ -354,7 +353,7 @@ static bool finish_schema(struct loader *loader)
 	}
 	if (schema->n_sorted == 0)
 		return error_set(loader->err, ERROR_DATA, "it defines no messages");
-	qsort(schema->sorted, schema->n_sorted, sizeof(schema->sorted[0]), by_name);
+	qsort(schema->sorted, schema->n_sorted, sizeof(void *), by_name);
 	return true;
 }
 
@@ -362,7 +361,7 @@ static bool finish_schema(struct loader *loader)
 static bool load_files(struct loader *loader, const Google__Protobuf__FileDescriptorSet *set)
 {
 	const Google__Protobuf__FileDescriptorProto **files =
-		arena_alloc_n(&loader->schema->arena, set->n_file + 1, sizeof(files[0]));
+		arena_alloc_n(&loader->schema->arena, set->n_file + 1, sizeof(void *));
 	size_t n = 0;
 
 	for (size_t i = 0; i < set->n_file; i++) {

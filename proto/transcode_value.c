@@ -31,7 +31,8 @@ static void put_double(struct buf *out, uint64_t bits)
 	}
 	for (int digits = 15; digits <= 17; digits++) {
 		snprintf(text, sizeof(text), "%.*g", digits, v);
-		if (sscanf(text, "%lf", &back) == 1 && memcmp(&back, &v, sizeof(v)) == 0)
+		/* NOLINTNEXTLINE(cert-err34-c): the text is ours */
+		if (sscanf(text, "%lf", &back) == 1 && back == v)
 			break;
 	}
 	buf_str(out, str_of(text));
@@ -50,7 +51,8 @@ static void put_float(struct buf *out, uint32_t bits)
 	}
 	for (int digits = 6; digits <= 9; digits++) {
 		snprintf(text, sizeof(text), "%.*g", digits, (double)v);
-		if (sscanf(text, "%f", &back) == 1 && memcmp(&back, &v, sizeof(v)) == 0)
+		/* NOLINTNEXTLINE(cert-err34-c): the text is ours */
+		if (sscanf(text, "%f", &back) == 1 && back == v)
 			break;
 	}
 	buf_str(out, str_of(text));

@@ -17,6 +17,57 @@ void streams_describe_request(struct buf *buf, struct str stream_arn, struct str
 	buf_c(buf, '}');
 }
 
+void streams_list_request(struct buf *buf, struct str table, struct str after_arn)
+{
+	buf_c(buf, '{');
+	wire_put_text(buf, STR("TableName"), table);
+	if (after_arn.n > 0)
+		wire_put_text(buf, STR("ExclusiveStartStreamArn"), after_arn);
+	buf_c(buf, '}');
+}
+
+/* Reads the ARN of one stream of a list. */
+static struct str read_listed(struct json *json, struct arena *arena)
+{
+	struct str arn = STR_NONE, key;
+
+	json_enter(json, JSON_OBJECT);
+	while (json_key(json, &key)) {
+		if (json_key_is(key, "StreamArn"))
+			arn = wire_text(json, arena);
+		else
+			json_skip(json);
+	}
+	return arn;
+}
+
+bool streams_list_read(struct arena *arena, struct str body, struct stream_list *out,
+		       struct error *err)
+{
+	struct json json;
+	struct str key, arn;
+
+	*out = (struct stream_list){0};
+	json_init(&json, body);
+	json_enter(&json, JSON_OBJECT);
+	while (json_key(&json, &key)) {
+		if (json_key_is(key, "LastEvaluatedStreamArn")) {
+			out->next_arn = wire_text(&json, arena);
+		} else if (json_key_is(key, "Streams") && wire_enter(&json, JSON_ARRAY)) {
+			while (json_item(&json)) {
+				arn = read_listed(&json, arena);
+				out->arns = wire_room(&json, arena, out->arns, out->n,
+						      sizeof(*out->arns), STREAMS_PAGE_MAX);
+				if (json.error == NULL)
+					out->arns[out->n++] = arn;
+			}
+		} else if (!json_key_is(key, "Streams")) {
+			json_skip(&json);
+		}
+	}
+	return wire_end(&json, "ListStreams", err);
+}
+
 /* Reads a sequence number: empty, or valid. */
 static struct str read_seqno(struct json *json, struct arena *arena)
 {

@@ -19,7 +19,12 @@
 #define STREAMS_RECORDS	 STR("DynamoDBStreams_20120810.GetRecords")
 
 /* The service's own limits, and ours on one page of a listing. */
-enum { STREAMS_RECORDS_MAX = 1000, STREAMS_SHARDS_MAX = 100, STREAMS_PAGE_SHARDS_MAX = 10000 };
+enum {
+	STREAMS_RECORDS_MAX = 1000,
+	STREAMS_SHARDS_MAX = 100,
+	STREAMS_PAGE_SHARDS_MAX = 10000,
+	STREAMS_PAGE_MAX = 1000
+};
 
 enum stream_status {
 	STREAM_UNKNOWN, /* a word that is not known here */
@@ -54,6 +59,20 @@ enum iterator_type {
 	ITERATOR_AT, /* at a sequence number */
 	ITERATOR_AFTER, /* after a sequence number */
 };
+
+/* One page of the streams of a table, the disabled ones of the last day included. */
+struct stream_list {
+	struct str *arns; /* in the arena */
+	size_t n;
+	struct str next_arn; /* where the next page goes on (exclusive); empty: the last page */
+};
+
+/* Appends a ListStreams request; `after_arn` may be empty. */
+void streams_list_request(struct buf *buf, struct str table, struct str after_arn);
+
+/* Reads its answer; false with ERROR_DATA when it is malformed. */
+bool streams_list_read(struct arena *arena, struct str body, struct stream_list *out,
+		       struct error *err);
 
 /* Appends a DescribeStream request; `after_shard_id` may be empty, `limit` 0: the service's own. */
 void streams_describe_request(struct buf *buf, struct str stream_arn, struct str after_shard_id,

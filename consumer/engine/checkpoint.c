@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/engine/checkpoint.h"
 
-#include "consumer/aws/tables.h"
+#include "consumer/aws/tableapi.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/shard.h"
 #include "consumer/engine/worker.h"
@@ -67,8 +67,11 @@ void checkpoint_adopt_row(struct shard *shard, const struct row *row)
 	shard->has_row = true;
 	shard->counter = row->counter;
 	set_owner(shard, row->owner);
-	if (!shard->start_dirty)
+	if (!shard->start_dirty) {
 		shard->start_wall_ms = row->start_wall_ms;
+		/* Another worker may have found the tip for us, since we first saw the shard. */
+		shard->latest = row->start_wall_ms == ROW_START_LATEST;
+	}
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		struct cursor *cu = &shard->cursors[i];
 
@@ -157,15 +160,14 @@ static void settle_by(struct shard *shard, struct call *call)
 	struct str raw;
 
 	arena_init(&arena);
-	if (!tables_get_read(buf_view(&call->http.answer), &raw, &err)) {
+	if (!tables_get_read(buf_view(&call->http.answer), &raw, &err) ||
+	    (raw.n > 0 && !row_read(&arena, raw, &shard->stream->table->sinks, &row, &err))) {
 		engine_stop(engine, &err);
 	} else if (raw.n == 0) {
 		shard->has_row = false;
 		shard->counter = 0;
 		set_owner(shard, STR_NONE);
 		lease_lost(shard);
-	} else if (!row_read(&arena, raw, &shard->stream->table->sinks, &row, &err)) {
-		engine_stop(engine, &err);
 	} else if (str_eq(row.owner, str_of(engine->owner))) {
 		bool fresh = shard->state == SHARD_READY;
 
@@ -377,8 +379,7 @@ static void interval_over(struct io_timer *timer)
 {
 	struct engine *engine = CONTAINER_OF(timer, struct engine, checkpoint_timer);
 
-	list_each(it, &engine->dirty, spare)
-	{
+	list_each(it, &engine->dirty, spare) {
 		struct shard *shard = CONTAINER_OF(it, struct shard, dirty_link);
 
 		list_remove(it);
@@ -445,8 +446,7 @@ void checkpoint_consider_delete(struct shard *shard)
 static bool each_shard(const struct engine *engine, bool (*fn)(struct shard *shard))
 {
 	for (size_t t = 0; t < engine->options.n_tables; t++) {
-		list_each(it, &engine->tables[t].streams, spare)
-		{
+		list_each(it, &engine->tables[t].streams, spare) {
 			struct stream *stream = CONTAINER_OF(it, struct stream, link);
 			struct shard *shard;
 			size_t at = 0;

@@ -9,7 +9,7 @@
 #include "consumer/engine/tap.h"
 #include "consumer/engine/worker.h"
 
-static void push_wanted_gap(struct cursor *cu);
+static void push_wanted_gaps(struct cursor *cu);
 
 /* The only way to change cu->state. */
 static void cursor_set_state(struct cursor *cu, enum cursor_state state)
@@ -67,8 +67,7 @@ static void forget_all(struct cursor *cu)
 {
 	io_timer_cancel(engine_of(cu)->io, &cu->timer);
 	list_remove(&cu->waiting_link);
-	list_each(it, &cu->flights, spare)
-	{
+	list_each(it, &cu->flights, spare) {
 		struct flight *flight = CONTAINER_OF(it, struct flight, node);
 
 		if (flight->done)
@@ -77,8 +76,7 @@ static void forget_all(struct cursor *cu)
 			flight_orphan(flight);
 	}
 	cu->flights_n = 0;
-	list_each(it, &cu->links, spare)
-	{
+	list_each(it, &cu->links, spare) {
 		link_free(cu, CONTAINER_OF(it, struct link, node));
 	}
 }
@@ -96,6 +94,7 @@ void cursor_reset(struct cursor *cu)
 	cu->group = GROUP_NONE;
 	cu->willing = false;
 	cu->ended = false;
+	cu->lost = false;
 	cu->attempts = 0;
 	cu->full_since_ms = 0;
 }
@@ -158,8 +157,7 @@ static void settle_links(struct cursor *cu)
 /* Drops what was queued and not acknowledged: it will be read again. */
 static void drop_links(struct cursor *cu)
 {
-	list_each(it, &cu->links, spare)
-	{
+	list_each(it, &cu->links, spare) {
 		struct link *link = CONTAINER_OF(it, struct link, node);
 
 		if (link->next == link->acked)
@@ -183,12 +181,10 @@ static void settle_bad(struct cursor *cu)
 	}
 	delay_ms = retry_delay_ms(&engine->retry, engine->io, class, ++cu->attempts);
 	tap_trouble(cu->tap, flight, delay_ms);
-	list_each(it, &cu->flights, spare)
-	{
+	list_each(it, &cu->flights, spare) {
 		flight_free(CONTAINER_OF(it, struct flight, node));
 	}
-	list_each(it, &cu->links, spare)
-	{
+	list_each(it, &cu->links, spare) {
 		struct link *link = CONTAINER_OF(it, struct link, node);
 
 		link->next = link->acked;
@@ -221,8 +217,7 @@ void cursor_flight_done(struct cursor *cu)
 /* Whether a delivery was refused, and later ones that the sink holds have not ended yet. */
 static bool refused(const struct cursor *cu)
 {
-	list_each(it, &cu->flights, spare)
-	{
+	list_each(it, &cu->flights, spare) {
 		const struct flight *flight = CONTAINER_OF(it, struct flight, node);
 
 		if (flight->done && flight->result != DELIVERY_OK)
@@ -239,8 +234,7 @@ static void submit(struct cursor *cu)
 	/* What is submitted after a refusal would overtake what was refused. */
 	if (!worker_may_deliver(engine) || cu->shard->state != SHARD_OWNED || refused(cu))
 		return;
-	list_each(it, &cu->links, spare)
-	{
+	list_each(it, &cu->links, spare) {
 		struct link *link = CONTAINER_OF(it, struct link, node);
 
 		while (link->next < link->batch->n) {
@@ -353,7 +347,7 @@ void cursor_join(struct cursor *cu, enum group group)
 	cu->full_since_ms = 0;
 	cu->group = (unsigned char)group;
 	if (group != GROUP_LEAD) {
-		push_wanted_gap(cu);
+		push_wanted_gaps(cu);
 		return;
 	}
 	engine_of(cu)->stats.rejoins++;
@@ -364,15 +358,17 @@ void cursor_join(struct cursor *cu, enum group group)
 	readers_tidy(shard);
 }
 
-/* A gap record that was decided on when the cursor opened goes out before everything else. */
-static void push_wanted_gap(struct cursor *cu)
+/* Gap records that were decided on when the cursor opened go out before everything else. */
+static void push_wanted_gaps(struct cursor *cu)
 {
-	enum gap_reason reason = cu->gap_wanted - 1;
+	static const enum gap_reason reasons[] = {GAP_STREAM_NEW, GAP_SHARD_LOST, GAP_START_UNSURE};
+	unsigned wanted = cu->gaps_wanted;
 
-	if (cu->gap_wanted == 0)
-		return;
-	cu->gap_wanted = 0;
-	cursor_push_gap(cu, reason, false, false);
+	cu->gaps_wanted = 0;
+	for (size_t i = 0; i < ARRAY_N(reasons); i++) {
+		if ((wanted & 1u << reasons[i]) != 0)
+			cursor_push_gap(cu, reasons[i], false, false);
+	}
 }
 
 /* Where a queue ends: the position that the cursor was handed everything up to. */
@@ -463,7 +459,7 @@ static bool begins_replacement(const struct shard *shard)
 	struct shard *other;
 	size_t at = 0;
 
-	if (!stream->gap_due || shard->parent != NULL)
+	if (!stream_replaces(stream) || shard->parent != NULL)
 		return false;
 	while ((other = map_next(&stream->shards, &at)) != NULL) {
 		if (other->parent == NULL && str_cmp(str_of(other->id), str_of(shard->id)) < 0)
@@ -490,9 +486,13 @@ static void open_one(struct cursor *cu)
 	if (cu->frontier.kind != POSITION_START)
 		return;
 	if (begins_replacement(shard))
-		cu->gap_wanted = 1 + GAP_STREAM_NEW;
-	else if (shard->start_wall_ms == ROW_START_HORIZON)
-		cu->gap_wanted = 1 + GAP_START_UNSURE;
+		cu->gaps_wanted |= 1u << GAP_STREAM_NEW;
+	/* A parent that came and went unseen, in a stream that was read before. */
+	if (shard->parent == NULL && shard->parent_id[0] != '\0' &&
+	    (!shard->stream->first_start || stream_replaces(shard->stream)))
+		cu->gaps_wanted |= 1u << GAP_SHARD_LOST;
+	if (shard->start_wall_ms == ROW_START_HORIZON)
+		cu->gaps_wanted |= 1u << GAP_START_UNSURE;
 }
 
 /* Where the lead reader of an opening shard begins: at the most advanced of the opening cursors, whose
@@ -534,8 +534,10 @@ void cursor_open_ready(struct shard *shard)
 	}
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		if (shard->cursors[i].group == GROUP_LEAD)
-			push_wanted_gap(&shard->cursors[i]);
+			push_wanted_gaps(&shard->cursors[i]);
 	}
+	if (shard->vanished)
+		reader_shard_vanished(shard);
 	readers_catch_up(shard);
 	readers_kick(shard);
 	shard_cursor_done(shard);

@@ -3,14 +3,16 @@
 
 #include "consumer/aws/endpoint.h"
 #include "consumer/aws/streams.h"
-#include "consumer/aws/tables.h"
+#include "consumer/aws/tableapi.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/shard.h"
+#include "consumer/engine/streamlist.h"
 #include "consumer/engine/worker.h"
 
 enum {
 	STARTUP_ATTEMPTS = 6, /* then an unreachable service stops the start */
 	RUSH_MIN_MS = 500, /* between listings that ended shards ask for */
+	CHILDLESS_MS = MINUTE_MS, /* how long a finished shard is expected to get children */
 	PAGE_PAUSE_MS = 100, /* between pages: the service allows 10 a second per account */
 	KEY_PREFIX_MAX = 1024,
 };
@@ -63,15 +65,13 @@ static struct stream *stream_add(struct table *table, const struct table_arn *pa
 	map_init(&stream->shards);
 	list_init(&stream->orphans);
 	list_init(&stream->link);
-	list_each(it, &table->streams, spare)
-	{
+	list_each(it, &table->streams, spare) {
 		other = CONTAINER_OF(it, struct stream, link);
 		if (str_cmp(stream->label, other->label) < 0) {
 			at = it;
 			break;
 		}
 	}
-	stream->gap_due = at->prev != &table->streams;
 	list_add(at, &stream->link);
 	io_log(table->engine->io, IO_INFO, "stream.found table=%.*s stream=%s",
 	       STR_ARG(table->options->name), stream->arn);
@@ -81,8 +81,7 @@ static struct stream *stream_add(struct table *table, const struct table_arn *pa
 /* The table's stream with this label, made if it is new. */
 static struct stream *stream_get(struct table *table, const struct table_arn *parts)
 {
-	list_each(it, &table->streams, spare)
-	{
+	list_each(it, &table->streams, spare) {
 		struct stream *stream = CONTAINER_OF(it, struct stream, link);
 
 		if (str_eq(stream->label, parts->label))
@@ -127,14 +126,30 @@ static void add_older_streams(struct table *table, struct table_arn parts)
 static void add_streams(struct table *table)
 {
 	struct table_arn parts;
+	struct stream *present;
 
 	if (!table->known || !table->engine->scanned || table->stream_arn == NULL ||
 	    !table_arn_parse(str_of(table->stream_arn), &parts))
 		return;
 	add_older_streams(table, parts);
-	stream_get(table, &parts);
-	list_each(it, &table->streams, spare)
-	{
+	present = stream_get(table, &parts);
+	/* Were there others in between? Asked once for each stream that is new to us. */
+	if (stream_replaces(present) && !present->listed)
+		streamlist_start(table);
+	discovery_streams_known(table);
+}
+
+void discovery_add_stream(struct table *table, struct str arn)
+{
+	struct table_arn parts;
+
+	if (table_arn_parse(arn, &parts))
+		stream_get(table, &parts);
+}
+
+void discovery_streams_known(struct table *table)
+{
+	list_each(it, &table->streams, spare) {
 		stream_list(CONTAINER_OF(it, struct stream, link));
 	}
 }
@@ -343,6 +358,13 @@ void discovery_rush(struct stream *stream)
 	io_timer_set(io, &stream->timer, due_ms > now_ms ? due_ms : now_ms);
 }
 
+/* Whether the shard is finished for so long that its children, if any, have aged out before it. */
+static bool childless(const struct shard *shard)
+{
+	return shard->state == SHARD_DONE &&
+	       io_now_ms(shard->stream->table->engine->io) - shard->done_ms > CHILDLESS_MS;
+}
+
 bool discovery_pending(const struct stream *stream)
 {
 	const struct shard *shard;
@@ -355,7 +377,9 @@ bool discovery_pending(const struct stream *stream)
 	while ((shard = map_next(&stream->shards, &at)) != NULL) {
 		if (shard->refused)
 			return true;
-		if (shard->listed && list_empty(&shard->children) && !shard->adopted_done &&
+		/* A shard that ended has a child, unless one of them has aged out of the listing. */
+		if (shard->listed && shard->seen_in >= stream->listings &&
+		    list_empty(&shard->children) && !shard->adopted_done && !childless(shard) &&
 		    (!shard->open || shard_ended(shard)))
 			return true;
 	}
@@ -384,8 +408,8 @@ void discovery_stop(struct table *table)
 {
 	call_cancel(&table->call);
 	io_timer_cancel(table->engine->io, &table->timer);
-	list_each(it, &table->streams, spare)
-	{
+	streamlist_stop(table);
+	list_each(it, &table->streams, spare) {
 		stream_free(CONTAINER_OF(it, struct stream, link));
 	}
 	mem_free(table->stream_arn);

@@ -236,8 +236,7 @@ void engine_free(struct engine **engine)
 		return;
 	halt(e);
 	io_timer_cancel(e->io, &e->stop_timer);
-	list_each(it, &e->orphans, spare)
-	{
+	list_each(it, &e->orphans, spare) {
 		flight_free(CONTAINER_OF(it, struct flight, node));
 	}
 	must(e->stats.budget_used_bytes == 0);

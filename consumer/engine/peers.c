@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/engine/peers.h"
 
-#include "consumer/aws/tables.h"
+#include "consumer/aws/tableapi.h"
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/worker.h"
@@ -88,8 +88,7 @@ static void see_worker(struct engine *engine, const struct row *row)
 static struct shard *shard_of(struct engine *engine, struct str key)
 {
 	for (size_t t = 0; t < engine->options.n_tables; t++) {
-		list_each(it, &engine->tables[t].streams, spare)
-		{
+		list_each(it, &engine->tables[t].streams, spare) {
 			struct stream *stream = CONTAINER_OF(it, struct stream, link);
 			struct str prefix = str_of(stream->key_prefix);
 
@@ -146,8 +145,7 @@ static bool see_row(struct engine *engine, struct arena *arena, struct str raw, 
 static bool something_is_foreign(const struct engine *engine)
 {
 	for (size_t t = 0; t < engine->options.n_tables; t++) {
-		list_each(it, &engine->tables[t].streams, spare)
-		{
+		list_each(it, &engine->tables[t].streams, spare) {
 			struct stream *stream = CONTAINER_OF(it, struct stream, link);
 			struct shard *shard;
 			size_t at = 0;
@@ -166,8 +164,7 @@ static void scan_over(struct engine *engine)
 {
 	worker_scanned(engine);
 	for (size_t t = 0; t < engine->options.n_tables; t++) {
-		list_each(it, &engine->tables[t].streams, spare)
-		{
+		list_each(it, &engine->tables[t].streams, spare) {
 			struct stream *stream = CONTAINER_OF(it, struct stream, link);
 			struct shard *shard;
 			size_t at = 0;

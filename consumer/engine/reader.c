@@ -227,7 +227,7 @@ static void reader_step(struct reader *reader)
 		return;
 	}
 	if (reader->call != NULL || reader->state == READER_ENDED || engine->draining ||
-	    shard->state != SHARD_OWNED)
+	    shard->vanished || shard->state != SHARD_OWNED)
 		return;
 	if (reader->state == READER_IDLE &&
 	    io_now_ms(engine->io) - reader->iterator_ms > ITERATOR_LIFE_MS)
@@ -254,22 +254,24 @@ static void reader_step(struct reader *reader)
 	}
 }
 
+/* Whether the reader waits for its cursors, and may go on now. */
+static bool waits_for_cursors(struct reader *reader)
+{
+	if (reader->call != NULL)
+		return false;
+	if (reader->state == READER_FULL)
+		return !group_full(reader);
+	return (reader->state == READER_NEED_ITERATOR || reader->state == READER_IDLE) &&
+	       reader->timer.node.place == 0 && list_empty(&reader->budget_link) &&
+	       followers(reader) > 0;
+}
+
 void readers_kick(struct shard *shard)
 {
-	struct reader *readers[] = {shard->lead, shard->catchup};
-
-	for (size_t i = 0; i < ARRAY_N(readers); i++) {
-		struct reader *reader = readers[i];
-
-		if (reader == NULL || reader->call != NULL)
-			continue;
-		if (reader->state == READER_FULL && !group_full(reader))
-			reader_wait(reader, 0);
-		else if ((reader->state == READER_NEED_ITERATOR || reader->state == READER_IDLE) &&
-			 reader->timer.node.place == 0 && list_empty(&reader->budget_link) &&
-			 followers(reader) > 0)
-			reader_wait(reader, 0);
-	}
+	if (shard->lead != NULL && waits_for_cursors(shard->lead))
+		reader_wait(shard->lead, 0);
+	if (shard->catchup != NULL && waits_for_cursors(shard->catchup))
+		reader_wait(shard->catchup, 0);
 }
 
 /* The least frontier of the cursors that want a pass; false when there are none. */
@@ -305,6 +307,10 @@ void readers_catch_up(struct shard *shard)
 
 	if (shard->state != SHARD_OWNED || shard->lead == NULL || !least_willing(shard, &least))
 		return;
+	if (shard->vanished) {
+		reader_shard_vanished(shard);
+		return;
+	}
 	if (shard->catchup == NULL) {
 		shard->catchup = reader_new(shard, GROUP_CATCHUP, &least);
 		shard->catchup->mark = shard->lead->at;
@@ -364,6 +370,19 @@ bool reader_gap(struct reader *reader, enum gap_reason reason, bool certain, boo
 	return true;
 }
 
+/* Hands over that the rest of the shard is lost, unless the cursor knows, or is detached and busy. */
+static void lose_rest(struct cursor *cu)
+{
+	if (cu->lost || cu->state == CURSOR_WAITING_PARENTS || cu->state == CURSOR_DONE)
+		return;
+	if (cursor_wants_pass(cu))
+		cursor_join(cu, GROUP_CATCHUP);
+	else if (cu->state == CURSOR_DETACHED)
+		return; /* readers_catch_up comes back to it */
+	cu->lost = true;
+	cursor_push_gap(cu, GAP_SHARD_LOST, true, true);
+}
+
 void reader_shard_vanished(struct shard *shard)
 {
 	shard->refused = false;
@@ -373,13 +392,13 @@ void reader_shard_vanished(struct shard *shard)
 		stop_shard(shard, GAP_SHARD_LOST);
 		return;
 	}
-	/* Both groups lose the same: what neither has read. */
-	for (size_t i = 0; i < shard->n_cursors; i++) {
-		struct cursor *cu = &shard->cursors[i];
-
-		if (cu->state != CURSOR_WAITING_PARENTS && cu->state != CURSOR_DONE)
-			cursor_push_gap(cu, GAP_SHARD_LOST, true, true);
-	}
+	if (!shard->vanished && shard->lead != NULL)
+		forget_iterator(shard->lead);
+	if (!shard->vanished && shard->catchup != NULL)
+		forget_iterator(shard->catchup);
+	shard->vanished = true;
+	for (size_t i = 0; i < shard->n_cursors; i++)
+		lose_rest(&shard->cursors[i]);
 }
 
 /* Which iterator goes on from where the reader is. */
@@ -394,7 +413,8 @@ static enum iterator_type iterator_type_for(const struct reader *reader)
 	if (shard->latest)
 		return ITERATOR_LATEST;
 	/* At its first record, so that a trim is noticed. */
-	if (shard->first_seqno != NULL && shard->start_wall_ms != ROW_START_HORIZON)
+	if (shard->first_seqno != NULL &&
+	    (shard->start_wall_ms != ROW_START_HORIZON || shard->horizon_known))
 		return ITERATOR_AT;
 	return ITERATOR_TRIM_HORIZON;
 }
@@ -463,6 +483,8 @@ static void iterator_done(struct call *call)
 								    : call_service_wall_ms(engine);
 		checkpoint_mark(shard, true);
 	}
+	/* From here on a trim is a loss. */
+	shard->fresh_root = false;
 	reader->use_horizon = false;
 	reader->iterator = mem_dup(raw.p, raw.n);
 	reader->iterator_ms = io_now_ms(engine->io);

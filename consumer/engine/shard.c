@@ -28,8 +28,7 @@ static void link_family(struct shard *shard)
 
 	list_init(&shard->children);
 	list_init(&shard->child_link);
-	list_each(it, &stream->orphans, spare)
-	{
+	list_each(it, &stream->orphans, spare) {
 		struct shard *child = CONTAINER_OF(it, struct shard, child_link);
 
 		if (!str_eq(str_of(child->parent_id), str_of(shard->id)))
@@ -93,8 +92,7 @@ void shard_free(struct shard *shard)
 	for (size_t i = 0; i < shard->n_cursors; i++)
 		cursor_release(&shard->cursors[i]);
 	checkpoint_release(shard);
-	list_each(it, &shard->children, spare)
-	{
+	list_each(it, &shard->children, spare) {
 		CONTAINER_OF(it, struct shard, child_link)->parent = NULL;
 		list_remove(it);
 	}

@@ -64,6 +64,11 @@ struct table {
 	struct io_timer timer; /* the next one */
 	unsigned attempts;
 	char *stream_arn; /* of the present stream; NULL: not known yet */
+	struct call *list_call; /* ListStreams: see streamlist.h */
+	struct io_timer list_timer;
+	char *list_after;
+	unsigned list_attempts;
+	bool streams_pending;
 	bool known; /* described at least once */
 	bool single_reader; /* the service allows one reader per shard (a global table, MREC) */
 	bool failed; /* some shard was stopped by the gap policy */
@@ -94,8 +99,13 @@ struct stream {
 	bool first_start; /* nothing of this stream was ever checkpointed */
 	uint64_t listings; /* whole ones, so far */
 	int64_t listing_began_ms, listed_ms;
-	bool gap_due; /* it replaced another stream: its first shard says so */
 };
+
+/* Whether the stream replaced an older one that we know: its first shard says so by a gap record. */
+static inline bool stream_replaces(const struct stream *stream)
+{
+	return stream->link.prev != &stream->table->streams;
+}
 
 /* One shard and its lease row. */
 struct shard {
@@ -108,9 +118,11 @@ struct shard {
 	bool adopted_done; /* finished before this start: its row is gone, or it is not wanted */
 	bool parent_gone; /* the parent is neither listed nor known */
 	bool refused; /* the service says that it does not exist; the next listing decides */
+	bool vanished; /* its listing agrees: what was not read is lost */
 	bool tip_seen; /* an empty page was read at its tip */
 	bool latest; /* begins at the tip: see ROW_START_LATEST */
 	bool fresh_root; /* its row is new and no parent is known: its beginning may be trimmed already */
+	bool horizon_known; /* first_seqno is the first record that was there when reading began */
 	unsigned char parent_misses, misses;
 	uint64_t seen_in; /* the number of the listing it was seen in last */
 	int64_t missed_ms, parent_missed_ms; /* when the last miss was counted */
@@ -145,7 +157,8 @@ struct cursor {
 	unsigned char state, group; /* enum cursor_state, enum group */
 	bool willing; /* detached, and its sink may accept again */
 	bool ended; /* the reader has handed it the shard's last record */
-	unsigned char gap_wanted; /* 1 + the reason of a gap record that goes out first; 0: none */
+	unsigned char gaps_wanted; /* bit 1 << reason: a gap record that goes out before the rest */
+	bool lost; /* the gap record about the vanished rest of the shard is queued, or through */
 	unsigned attempts;
 	unsigned flights_n;
 	struct position frontier; /* acknowledged, without a hole */

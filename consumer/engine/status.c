@@ -47,10 +47,9 @@ bool status_caught_up(const struct engine *engine)
 	for (size_t t = 0; t < engine->options.n_tables; t++) {
 		const struct table *table = &engine->tables[t];
 
-		if (!table->known)
+		if (!table->known || table->streams_pending)
 			return false;
-		list_each(it, &table->streams, spare)
-		{
+		list_each(it, &table->streams, spare) {
 			struct stream *stream = CONTAINER_OF(it, struct stream, link);
 			const struct shard *shard;
 			size_t at = 0;
@@ -113,14 +112,13 @@ static const char *table_state(const struct table *table, bool owned, int64_t la
 	return lag_ms > behind_ms ? "behind" : "current";
 }
 
-void engine_table_stats(struct engine *engine, size_t index, struct engine_table_stats *out)
+void engine_table_stats(struct engine *engine, size_t table_index, struct engine_table_stats *out)
 {
-	struct table *table = &engine->tables[index];
+	struct table *table = &engine->tables[table_index];
 	int64_t now_wall_ms = call_service_wall_ms(engine), oldest_wall_ms = now_wall_ms;
 	bool owned = false;
 
-	list_each(it, &table->streams, spare)
-	{
+	list_each(it, &table->streams, spare) {
 		struct stream *stream = CONTAINER_OF(it, struct stream, link);
 		const struct shard *shard;
 		size_t at = 0;

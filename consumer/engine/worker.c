@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/engine/worker.h"
 
-#include "consumer/aws/tables.h"
+#include "consumer/aws/tableapi.h"
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/discovery.h"
@@ -261,8 +261,7 @@ static void resume(struct engine *engine)
 	engine->paused = false;
 	io_log(engine->io, IO_INFO, "worker.resumed worker=%s", engine->worker_id);
 	for (size_t t = 0; t < engine->options.n_tables; t++) {
-		list_each(it, &engine->tables[t].streams, spare)
-		{
+		list_each(it, &engine->tables[t].streams, spare) {
 			struct stream *stream = CONTAINER_OF(it, struct stream, link);
 			struct shard *shard;
 			size_t at = 0;

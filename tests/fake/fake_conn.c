@@ -270,6 +270,7 @@ static enum step conn_write(struct fake_conn *conn)
 	if (n == FAKE_LINK_END)
 		return conn_close(conn, false);
 	conn->out_at += (size_t)n;
+	must(conn->out_at <= conn->out_n);
 	if (conn->out_at == conn->out_n)
 		return conn_end_writing(conn);
 	return drips ? conn_wait(conn, 0, conn->plan.drip_ms) : STEP_ON;

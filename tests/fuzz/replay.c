@@ -16,8 +16,8 @@ enum { FILE_BYTES_MAX = 16 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Runs the target over one file; exits when it cannot be read. */
-static void replay_file(const char *path)
+/* Runs the target over one file; false when it cannot be read. */
+static bool replay_file(const char *path)
 {
 	FILE *file = fopen(path, "rb");
 	struct buf content;
@@ -27,7 +27,7 @@ static void replay_file(const char *path)
 
 	if (file == NULL) {
 		fprintf(stderr, "replay: %s cannot be read\n", path);
-		exit(1);
+		return false;
 	}
 	fprintf(stderr, "%s\n", path);
 	buf_init(&content, FILE_BYTES_MAX);
@@ -42,6 +42,7 @@ static void replay_file(const char *path)
 	LLVMFuzzerTestOneInput((const uint8_t *)exact, n);
 	free(exact);
 	buf_release(&content);
+	return true;
 }
 
 /* Runs the target over a folder's files; returns how many there were. */
@@ -55,10 +56,8 @@ static int replay_folder(const char *path)
 
 		buf_init(&name, 4096);
 		buf_fmt(&name, "%s/%s%c", path, entries[i]->d_name, '\0');
-		if (entries[i]->d_name[0] != '.') {
-			replay_file(name.p);
-			files++;
-		}
+		if (entries[i]->d_name[0] != '.')
+			files += replay_file(name.p);
 		buf_release(&name);
 		free(entries[i]);
 	}
@@ -72,12 +71,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		struct stat st;
 		bool folder = stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode);
-		int files = 1;
+		int files = folder ? replay_folder(argv[i]) : replay_file(argv[i]);
 
-		if (folder)
-			files = replay_folder(argv[i]);
-		else
-			replay_file(argv[i]);
 		printf("%s replay %s (%d files)\n", files > 0 ? "ok" : "not ok", argv[i], files);
 		if (files == 0)
 			return 1;

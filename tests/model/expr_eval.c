@@ -211,7 +211,7 @@ static struct branch *branch_of(struct arena *arena, struct branch **below,
 	return branch;
 }
 
-/* What of `value` lies on the branches, which are at most EXPR_STEPS_MAX deep; false when nothing. */
+/* What of `value` lies on the branches, which are as deep as a path is long; false: nothing. */
 static bool prune(struct arena *arena, const struct branch *branches, const struct value *value,
 		  struct value *out)
 {

@@ -18,7 +18,6 @@ static const struct {
 	[FAILURE_IN_USE] = {"com.amazonaws.dynamodb.v20120810#ResourceInUseException", "message"},
 	[FAILURE_CONDITION] = {"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
 			       "message"},
-	[FAILURE_LIMIT] = {"com.amazonaws.dynamodb.v20120810#LimitExceededException", "message"},
 	[FAILURE_EXPIRED_ITERATOR] = {"com.amazonaws.dynamodb.v20120810#ExpiredIteratorException",
 				      "message"},
 	[FAILURE_TRIMMED] = {"com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException",

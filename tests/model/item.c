@@ -231,8 +231,10 @@ void map_member_set(struct arena *arena, struct value *map, struct str name, str
 		return;
 	}
 	members = arena_alloc_n(arena, map->n + 1, sizeof(*members));
-	mem_copy(members, map->members, at * sizeof(*members));
-	mem_copy(members + at + 1, map->members + at, (map->n - at) * sizeof(*members));
+	if (map->n > 0) {
+		mem_copy(members, map->members, at * sizeof(*members));
+		mem_copy(members + at + 1, map->members + at, (map->n - at) * sizeof(*members));
+	}
 	members[at] = (struct member){name, value};
 	map->members = members;
 	map->n++;

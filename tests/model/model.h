@@ -2,8 +2,9 @@
 /*
  * The inside of the service: what its files share. Nobody includes this but tests/model/.
  *
- * A request goes: service.c (dispatch) -> table_ops.c, row_ops.c, scan.c, stream_ops.c -> store.c,
- * shard.c. Time moves in service_advance() alone.
+ * A request goes from service.c (dispatch) to table_ops.c, row_ops.c, scan_ops.c or stream_ops.c,
+ * and these use store.c (items), stream.c (shards and records), schema.c, record.c and iterator.c.
+ * admin.c is what no request can do. Time moves in service_advance() alone.
  *
  * Shards and writes live until the service is freed, for the log refers to them; a stream forgets
  * (no longer lists) a shard that has aged out.
@@ -118,7 +119,6 @@ struct stream {
 	enum view_type view;
 	int64_t created_ms, ready_ms;
 	bool enabled, gone;
-	int64_t disabled_ms;
 	unsigned __int128 seq; /* the last number given out */
 	unsigned __int128 seq_grows; /* the next power of ten: one digit more */
 	uint64_t seq_step;
@@ -306,7 +306,7 @@ extern const char *const view_names[];
 
 /* Appends a record of a change to the shard that takes `hash`, and to the log. */
 void stream_record(struct service *service, struct table *table, uint64_t hash,
-		   const struct write *write);
+		   const struct write *from);
 
 /* Closes a shard and opens one child in its place, or two with half its hashes each. */
 void shard_roll(struct service *service, struct shard *shard);
@@ -315,7 +315,7 @@ void shard_split(struct service *service, struct shard *shard);
 /* The listed shard with that id, or NULL. */
 struct shard *shard_find(const struct stream *stream, struct str id);
 
-/* Marks the shard's records up to `before_ms` as trimmed. */
+/* Marks the shard's records that are older than `before_ms` as trimmed. */
 void shard_trim(struct service *service, struct shard *shard, int64_t before_ms);
 
 /* Takes a closed shard out of the listing for good, and a disabled stream with its last shard. */

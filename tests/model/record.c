@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/model/model.h"
 
-/* Whether the stream's view shows the new, or the old, image. */
+/* Whether the stream's view shows the new image. */
 static bool shows_new(enum view_type view)
 {
 	return view == VIEW_NEW_IMAGE || view == VIEW_NEW_AND_OLD_IMAGES;
 }
 
+/* Whether it shows the old one. */
 static bool shows_old(enum view_type view)
 {
 	return view == VIEW_OLD_IMAGE || view == VIEW_NEW_AND_OLD_IMAGES;

@@ -6,6 +6,7 @@ enum { HASH_KEY_MAX = 2048, RANGE_KEY_MAX = 1024 };
 /* The order in which these words stand is that of enum return_values. */
 static const char *const return_words[] = {"NONE",    "ALL_OLD",     "UPDATED_OLD",
 					   "ALL_NEW", "UPDATED_NEW", NULL};
+static const char *const capacity_words[] = {"NONE", "TOTAL", "INDEXES", NULL};
 static const char *const return_on_failure_words[] = {"NONE", "ALL_OLD", NULL};
 
 enum return_values {
@@ -149,6 +150,26 @@ void row_commit(struct service *service, struct table *table, const struct row_k
 		stream_record(service, table, key->hash, &write);
 	text_unref(write.keys);
 	text_unref(write.old_image);
+}
+
+bool capacity_put(struct request *request, const struct table *table, uint64_t half_units,
+		  struct buf *answer)
+{
+	unsigned word = 0;
+	const char *half = half_units % 2 == 1 ? "5" : "0";
+
+	if (!request_word(request, PARAM_RETURN_CAPACITY, capacity_words, &word))
+		return false;
+	if (word == 0)
+		return true;
+	json_comma(answer);
+	buf_fmt(answer, "\"ConsumedCapacity\":{\"TableName\":\"%s\",\"CapacityUnits\":%llu.%s",
+		table->name, (unsigned long long)half_units / 2, half);
+	if (word == 2)
+		buf_fmt(answer, ",\"Table\":{\"CapacityUnits\":%llu.%s}",
+			(unsigned long long)half_units / 2, half);
+	buf_c(answer, '}');
+	return true;
 }
 
 /* Finds the item that the row's key names. */

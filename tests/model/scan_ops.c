@@ -3,7 +3,6 @@
 
 enum { SCAN_BYTES_MAX = 1024 * 1024, SEGMENTS_MAX = 1000000 };
 
-static const char *const capacity_words[] = {"NONE", "TOTAL", "INDEXES", NULL};
 static const char *const select_words[] = {"ALL_ATTRIBUTES", "SPECIFIC_ATTRIBUTES", "COUNT", NULL};
 
 enum { SELECT_ALL, SELECT_SPECIFIC, SELECT_COUNT, SELECT_DEFAULT };
@@ -21,26 +20,6 @@ struct scan {
 	uint64_t counted, scanned;
 	size_t bytes;
 };
-
-bool capacity_put(struct request *request, const struct table *table, uint64_t half_units,
-		  struct buf *answer)
-{
-	unsigned word = 0;
-	const char *half = half_units % 2 == 1 ? "5" : "0";
-
-	if (!request_word(request, PARAM_RETURN_CAPACITY, capacity_words, &word))
-		return false;
-	if (word == 0)
-		return true;
-	json_comma(answer);
-	buf_fmt(answer, "\"ConsumedCapacity\":{\"TableName\":\"%s\",\"CapacityUnits\":%llu.%s",
-		table->name, (unsigned long long)half_units / 2, half);
-	if (word == 2)
-		buf_fmt(answer, ",\"Table\":{\"CapacityUnits\":%llu.%s}",
-			(unsigned long long)half_units / 2, half);
-	buf_c(answer, '}');
-	return true;
-}
 
 /* Reads Segment and TotalSegments, and finds where the scan starts. */
 static bool scan_range(struct service *service, struct request *request, struct scan *scan)

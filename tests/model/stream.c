@@ -126,7 +126,7 @@ static void take(struct shard **array, size_t *n, size_t at)
 	memmove(array + at, array + at + 1, (*n - at) * sizeof(struct shard *));
 }
 
-/* The place among the open shards of the one with the highest range that begins at or below `hash`. */
+/* The place among the open shards of the last one that begins at or below `hash`. */
 static size_t open_place(const struct stream *stream, uint64_t hash)
 {
 	size_t from = 0, to = stream->open_n;
@@ -319,7 +319,6 @@ void stream_disable(struct service *service, struct table *table)
 	while (stream->open_n > 0)
 		shard_close(service, stream->open[stream->open_n - 1]);
 	stream->enabled = false;
-	stream->disabled_ms = service->now_ms;
 	table->stream_enabled = false;
 	service_hit(service, HIT_STREAM_DISABLED);
 }

@@ -158,27 +158,35 @@ static size_t page_start(const struct stream *stream, struct str start)
 	return stream->listed_n;
 }
 
+/* What of the listing is asked for. */
+struct listing {
+	const struct stream *stream;
+	size_t at; /* where the page begins */
+	struct str parent; /* only children of this one; p == NULL: all */
+	int64_t limit;
+};
+
 /* Appends the page of shards, and the member that tells that there are more. */
-static void shards_put(struct service *service, const struct stream *stream, size_t at,
-		       struct str parent, int64_t limit, struct buf *answer)
+static void shards_put(struct service *service, struct listing *listing, struct buf *answer)
 {
+	const struct stream *stream = listing->stream;
 	const struct shard *last = NULL, *shard = NULL;
 
 	buf_str(answer, STR(",\"Shards\":["));
-	for (; at < stream->listed_n; at++) {
-		shard = stream->listed[at];
-		if (parent.p != NULL &&
-		    (shard->parent == NULL || !str_eq(str_of(shard->parent->id), parent)))
+	for (; listing->at < stream->listed_n; listing->at++) {
+		shard = stream->listed[listing->at];
+		if (listing->parent.p != NULL &&
+		    (shard->parent == NULL || !str_eq(str_of(shard->parent->id), listing->parent)))
 			continue;
 		if (is_hidden(service, shard))
 			continue;
-		if (limit-- == 0)
+		if (listing->limit-- == 0)
 			break;
 		shard_put(service, shard, answer);
 		last = shard;
 	}
 	buf_c(answer, ']');
-	if (at < stream->listed_n) {
+	if (listing->at < stream->listed_n) {
 		service_hit(service, HIT_SHARDS_PAGED);
 		buf_fmt(answer, ",\"LastEvaluatedShardId\":\"%s\"", last->id);
 	}
@@ -230,16 +238,19 @@ static bool shard_id_ok(struct request *request, enum param param, struct str id
 bool op_describe_stream(struct service *service, struct request *request, struct buf *answer)
 {
 	const struct stream *stream = stream_of(service, request);
-	int64_t limit = PAGE_SHARDS_MAX;
-	struct str start, parent;
+	struct listing listing = {.stream = stream, .limit = PAGE_SHARDS_MAX};
+	struct str start;
 
-	if (stream == NULL || !request_integer(request, PARAM_LIMIT, 1, PAGE_SHARDS_MAX, &limit) ||
+	if (stream == NULL ||
+	    !request_integer(request, PARAM_LIMIT, 1, PAGE_SHARDS_MAX, &listing.limit) ||
 	    !request_string(request, PARAM_START_SHARD, &start) ||
-	    !shard_id_ok(request, PARAM_START_SHARD, start) || !filter_read(request, &parent) ||
-	    !shard_id_ok(request, PARAM_SHARD_ID, parent))
+	    !shard_id_ok(request, PARAM_START_SHARD, start) ||
+	    !filter_read(request, &listing.parent) ||
+	    !shard_id_ok(request, PARAM_SHARD_ID, listing.parent))
 		return false;
-	if (parent.p != NULL)
+	if (listing.parent.p != NULL)
 		service_hit(service, HIT_CHILDREN_ASKED);
+	listing.at = page_start(stream, start);
 	buf_fmt(answer,
 		"{\"StreamDescription\":{\"StreamArn\":\"%s\",\"StreamLabel\":\"%s\","
 		"\"StreamStatus\":\"%s\",\"StreamViewType\":\"%s\",\"CreationRequestDateTime\":",
@@ -248,7 +259,7 @@ bool op_describe_stream(struct service *service, struct request *request, struct
 	time_put(stream->created_ms, answer);
 	buf_fmt(answer, ",\"TableName\":\"%s\",\"KeySchema\":", stream->table);
 	key_schema_put(answer, &stream->key);
-	shards_put(service, stream, page_start(stream, start), parent, limit, answer);
+	shards_put(service, &listing, answer);
 	buf_str(answer, STR("}}"));
 	return true;
 }

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The decoder against Google's protobuf runtime.
 
-    decoder.py TOOL [SEED]
+    decoder.py TOOL [COUNT [SEED]]
 
 Makes random blobs of every message of VinylDNS's schema and of two schemas with everything that
 protobuf can say, as usual writers make them and as unusual ones may: fields in any order, scalars
 given again, messages in parts, packed and loose elements mixed, unknown fields, damaged bytes. What
 the JSON must be is worked out here from the runtime's own message objects and from the rules in
-proto/transcode.h. TOOL is transcode_tool. Prints "ok NAME" or "not ok NAME" per message.
+proto/transcode.h. TOOL is transcode_tool, COUNT how many blobs of each kind of writer are made of each
+message. Prints "ok NAME" or "not ok NAME" per message.
 """
 
 import base64
@@ -27,8 +28,6 @@ from google.protobuf.message import DecodeError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-RUNS = 60  # blobs of each kind of writer, per message
-
 RECORD_TYPES = "A AAAA CNAME DS MX NAPTR NS PTR SOA SPF SRV SSHFP TXT".split()
 MASKED = {"ZoneConnection.key", "User.accessKey", "User.secretKey"}
 BY_TYPE = "RecordData.data"
@@ -444,9 +443,9 @@ def load_set(path):
     return pool, {n: factory.GetPrototype(pool.FindMessageTypeByName(n)) for n in names}
 
 
-def blobs(rng, pool, descriptor):
+def blobs(rng, pool, descriptor, count):
     """Random blobs of one message, with words on how they were made."""
-    for run in range(RUNS):
+    for run in range(count):
         for odd in (False, True):
             writer = Writer(rng, odd, "none" if run == 0 else "all" if run < 6 else "some")
             writer.pool = pool
@@ -500,21 +499,21 @@ def wrong(tool, classes, name, raw, show, damaged):
     return None
 
 
-def check(tool, path, prefix, seed):
+def check(tool, path, count, seed):
     """Checks every message of a schema; returns how many failed."""
     pool, classes = load_set(path)
     failed = 0
     for name in sorted(classes):
         rng = random.Random("%s %s" % (seed, name))
         faults = n = 0
-        for kind, raw in blobs(rng, pool, pool.FindMessageTypeByName(name)):
+        for kind, raw in blobs(rng, pool, pool.FindMessageTypeByName(name), count):
             fault = wrong(tool, classes, name, raw, rng.randrange(4) == 0, kind == "damaged")
             n += 1
             if fault is not None:
                 faults += 1
                 if faults <= 3:
                     print("%s (%s, seed %s) %s\n  %s" % (name, kind, seed, raw.hex(), fault), file=sys.stderr)
-        print("%s %s_%s (%d blobs)" % ("ok" if faults == 0 else "not ok", prefix, name, n))
+        print("%s decoder_%s (%d blobs)" % ("ok" if faults == 0 else "not ok", name, n))
         failed += faults > 0
     return failed
 
@@ -527,13 +526,15 @@ def hush():
 
 def main():
     hush()
-    program, seed = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "1"
+    program = sys.argv[1]
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 60
+    seed = sys.argv[3] if len(sys.argv) > 3 else "1"
     print("# seed", seed)
-    failed = check(Tool(program), os.path.join(TOP, "build/gen/vinyldns.desc"), "decoder", seed)
+    failed = check(Tool(program), os.path.join(TOP, "build/gen/vinyldns.desc"), count, seed)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "kinds.desc")
         subprocess.run(["protoc-c", "-o", path, "--include_imports", "-I" + HERE, "kinds3.proto"], check=True)
-        failed += check(Tool(program, path), path, "decoder", seed)
+        failed += check(Tool(program, path), path, count, seed)
     return 1 if failed else 0
 
 

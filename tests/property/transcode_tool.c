@@ -14,41 +14,38 @@
 
 enum { FILE_BYTES_MAX = 16 << 20, OUT_BYTES_MAX = 64 << 20 };
 
-/* Reads a whole file; exits when it cannot be read. */
-static void read_file(const char *path, struct buf *buf)
+/* Appends a whole file; false when it cannot be read. */
+static bool read_file(const char *path, struct buf *buf)
 {
 	FILE *file = fopen(path, "rb");
 	char part[4096];
 	size_t n;
 
-	if (file == NULL) {
-		fprintf(stderr, "transcode_tool: %s cannot be read\n", path);
-		exit(1);
-	}
+	if (file == NULL)
+		return false;
 	while ((n = fread(part, 1, sizeof(part), file)) > 0)
 		buf_add(buf, part, n);
 	fclose(file);
+	return true;
 }
 
-/* The schema to use; exits when there is none. */
+/* The schema to use, or NULL after saying why. */
 static struct schema *open_schema(const char *path)
 {
-	struct error err;
-	struct schema *schema;
+	struct error err = {.code = ERROR_NONE};
+	struct schema *schema = NULL;
 	struct buf buf;
 
-	if (path == NULL) {
+	buf_init(&buf, FILE_BYTES_MAX);
+	if (path == NULL)
 		schema = schema_vinyldns(&err);
-	} else {
-		buf_init(&buf, FILE_BYTES_MAX);
-		read_file(path, &buf);
+	else if (!read_file(path, &buf))
+		error_set(&err, ERROR_IO, "%s cannot be read", path);
+	else
 		schema = schema_load(buf_view(&buf), NULL, 0, &err);
-		buf_release(&buf);
-	}
-	if (schema == NULL) {
+	if (schema == NULL)
 		fprintf(stderr, "transcode_tool: %s\n", err.text);
-		exit(1);
-	}
+	buf_release(&buf);
 	return schema;
 }
 
@@ -94,6 +91,8 @@ int main(int argc, char **argv)
 	size_t cap = 0;
 	ssize_t n;
 
+	if (schema == NULL)
+		return 1;
 	while ((n = getline(&line, &cap, stdin)) > 0) {
 		if (line[n - 1] == '\n')
 			n--;

@@ -183,9 +183,51 @@ bool ledger_unowed(const struct ledger *ledger, const struct ledger_write *write
 	/* A stream that was replaced before anybody came; the labels at the ends of ARNs are times. */
 	if (first != NULL && str_cmp(write->shard->arn, first->arn) < 0)
 		return true;
+	if (write->shard->skipped)
+		return true;
 	if (write->shard->table->latest && write->w->wall_ms <= start_ms)
 		return true;
 	return write->trimmed_wall_ms != 0 && write->trimmed_wall_ms <= start_ms;
+}
+
+/* Whether any shard of the stream was ever started with. */
+static bool stream_started(const struct ledger *ledger, struct str arn)
+{
+	const struct ledger_shard *shard;
+	size_t at = 0;
+
+	while ((shard = map_next(&ledger->shards, &at)) != NULL) {
+		if (shard->start_wall_ms != 0 && str_eq(shard->arn, arn))
+			return true;
+	}
+	return false;
+}
+
+void ledger_started(struct ledger *ledger, struct ledger_shard *shard)
+{
+	struct ledger_shard *older;
+	size_t at = 0;
+
+	ledger_note_trims(ledger);
+	shard->start_wall_ms = world_wall_ms(ledger->world);
+	if (shard->table->first == NULL)
+		shard->table->first = shard;
+	while ((older = map_next(&ledger->shards, &at)) != NULL) {
+		if (older->table == shard->table && str_cmp(older->arn, shard->arn) < 0)
+			older->skipped = !stream_started(ledger, older->arn);
+	}
+}
+
+bool ledger_told(const struct ledger *ledger, struct str arn, size_t sink)
+{
+	const struct ledger_shard *shard;
+	size_t at = 0;
+
+	while ((shard = map_next(&ledger->shards, &at)) != NULL) {
+		if (shard->taken[sink].gaps != 0 && str_cmp(shard->arn, arn) > 0)
+			return true;
+	}
+	return false;
 }
 
 /* When the sink last got a gap record for the shard or an ancestor of it; 0: never. */
@@ -220,7 +262,8 @@ static bool excused(const struct ledger *ledger, const struct ledger_write *writ
 
 	if (!write->w->trimmed)
 		return false;
-	if (gap_above(write->shard, sink) >= write->w->wall_ms)
+	if (gap_above(write->shard, sink) >= write->w->wall_ms ||
+	    ledger_told(ledger, write->shard->arn, sink))
 		return true;
 	while ((shard = map_next(&ledger->shards, &at)) != NULL) {
 		if (shard->taken[sink].gap_wall_ms >= write->w->wall_ms &&

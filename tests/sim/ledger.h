@@ -35,6 +35,7 @@ struct ledger_shard {
 	char parent_id[80];
 	struct ledger_shard *parent; /* NULL: none, or never listed */
 	bool closed;
+	bool skipped; /* of a stream that came and went unseen, and a later one is being read */
 	int64_t start_wall_ms; /* when its first row was written, 0: not yet */
 	uint32_t *writes; /* numbers of the model's log */
 	size_t n_writes;
@@ -126,6 +127,15 @@ size_t ledger_front(struct ledger *ledger, struct ledger_shard *shard, size_t si
 /* How many of the shard's writes are at or before the sequence number. */
 size_t ledger_until(const struct ledger *ledger, const struct ledger_shard *shard,
 		    struct str seqno);
+
+/*
+ * The first row of a shard was written: notes when, and which older streams were passed over. Those are
+ * lost, and the gap record of the stream that is read has to say so.
+ */
+void ledger_started(struct ledger *ledger, struct ledger_shard *shard);
+
+/* Whether a sink was told that there was another stream before one of those after `arn`. */
+bool ledger_told(const struct ledger *ledger, struct str arn, size_t sink);
 
 /* Whether the sink has the write, or it counts as taken. */
 bool ledger_has(const struct ledger *ledger, const struct ledger_write *write, size_t sink);

@@ -181,6 +181,7 @@ static bool shard_settled(struct cluster *cluster, struct ledger_shard *shard, s
 
 	for (size_t i = 0; i < cluster->n_targets; i++) {
 		size_t front = ledger_front(&cluster->ledger, shard, i);
+		const struct ledger_write *last;
 
 		if (!shard->table->sinks[i])
 			continue;
@@ -191,9 +192,10 @@ static bool shard_settled(struct cluster *cluster, struct ledger_shard *shard, s
 		}
 		if (shard->n_writes == 0 || row == NULL || !row->exists)
 			continue;
+		/* When all of it is trimmed, nothing is left that could move the row. */
+		last = &cluster->ledger.writes[shard->writes[shard->n_writes - 1]];
 		if (rowwatch_position(&cluster->rows, row, i) < shard->n_writes &&
-		    !ledger_unowed(&cluster->ledger,
-				   &cluster->ledger.writes[shard->writes[shard->n_writes - 1]])) {
+		    !last->w->trimmed && !ledger_unowed(&cluster->ledger, last)) {
 			buf_fmt(why, "the row of %s says %s, which is not all of it for sink %s",
 				shard->id, row->checkpoint, cluster->targets[i].name);
 			return false;
@@ -252,6 +254,20 @@ bool oracle_settled(struct cluster *cluster)
 	return ok;
 }
 
+/* Whether a write that its sink has not got was lost without a word. */
+static bool lost_in_silence(const struct ledger *ledger, const struct ledger_write *write,
+			    size_t sink)
+{
+	const struct ledger_shard *shard = write->shard, *first = shard->table->first;
+
+	if (shard->table->gap_fail || !shard->table->sinks[sink] || ledger_has(ledger, write, sink))
+		return false;
+	if (shard->skipped)
+		return str_cmp(shard->arn, first->arn) > 0 &&
+		       !ledger_told(ledger, shard->arn, sink);
+	return write->w->trimmed && !ledger_taken(ledger, write, sink);
+}
+
 /* Checks gap-reported at the end. */
 static void check_gaps(struct cluster *cluster)
 {
@@ -262,14 +278,12 @@ static void check_gaps(struct cluster *cluster)
 		const struct ledger_write *write = &ledger->writes[i];
 
 		for (size_t k = 0; k < cluster->n_targets; k++) {
-			if (!write->w->trimmed || write->shard->table->gap_fail ||
-			    !write->shard->table->sinks[k] || ledger_taken(ledger, write, k))
+			if (!lost_in_silence(ledger, write, k))
 				continue;
-			world_fail(
-				&cluster->world, "gap-reported",
-				"sink %s never got %.*s of %s, which is trimmed, nor a gap record",
-				cluster->targets[k].name, STR_ARG(write->w->seqno),
-				write->shard->id);
+			world_fail(&cluster->world, "gap-reported",
+				   "sink %s never got %.*s of %s, which is gone, nor a gap record",
+				   cluster->targets[k].name, STR_ARG(write->w->seqno),
+				   write->shard->id);
 		}
 	}
 }

@@ -255,10 +255,7 @@ static void note_start(struct rowwatch *watch, const struct watched_row *row)
 {
 	if (row->shard->start_wall_ms != 0 || str_eq(str_of(row->start_at), STR("LATEST")))
 		return;
-	if (row->shard->table->first == NULL)
-		row->shard->table->first = row->shard;
-	ledger_note_trims(watch->ledger);
-	row->shard->start_wall_ms = world_wall_ms(watch->ledger->world);
+	ledger_started(watch->ledger, row->shard);
 }
 
 /* The row of that key, made when it is new; NULL when the key is not a shard's. */

@@ -35,11 +35,15 @@ static struct str quoted(struct arena *arena, const char *text)
 	struct str s = arena_str(arena, str_of(text));
 	char *p = arena_alloc(arena, s.n + 1);
 
-	for (size_t i = 0; i < s.n; i++)
-		p[i] = s.p[i] == '\'' ? '"' : s.p[i];
+	for (size_t i = 0; i < s.n; i++) {
+		p[i] = s.p[i];
+		if (p[i] == '\'')
+			p[i] = '"';
+	}
 	return str_make(p, s.n);
 }
 
+/* Starts with the names and values above. */
 static void setup(struct fixture *f)
 {
 	*f = (struct fixture){.failure = {FAILURE_NONE}};
@@ -50,6 +54,7 @@ static void setup(struct fixture *f)
 	CHECK(expr_scope_values(&f->scope, quoted(&f->arena, the_values)));
 }
 
+/* Frees the fixture. */
 static void teardown(struct fixture *f)
 {
 	expr_scope_release(&f->scope);

@@ -385,6 +385,59 @@ static void admit_may_cancel(void)
 	teardown();
 }
 
+/* In one turn of the loop the first request goes out, in the next its answer is there and the victim starts. */
+static struct {
+	struct io_post first_turn, next_turn;
+	struct call *first, *victim;
+} turns;
+
+static void on_next_turn(struct io_post *post)
+{
+	(void)post;
+	usleep(100 * 1000);
+	io_http_send(f.io, &turns.victim->http);
+}
+
+static void on_first_turn(struct io_post *post)
+{
+	(void)post;
+	io_http_send(f.io, &turns.first->http);
+	turns.next_turn.run = on_next_turn;
+	io_post(f.io, &turns.next_turn);
+}
+
+static void admit_may_cancel_what_is_about_to_be_sent(void)
+{
+	struct call warm[2], first, victim;
+	struct io_timer pause = {.fire = on_stop};
+
+	setup_plain();
+	for (int i = 0; i < 2; i++) { /* so that two connections are open */
+		warm[i] = call_to("t.ok");
+		io_http_send(f.io, &warm[i].http);
+	}
+	run(2);
+	victim = call_to("t.ok");
+	for (int i = 0; i < 100000; i++)
+		buf_c(&victim.http.body, 'x');
+	first = call_to("t.late");
+	first.cancel_in_admit = &victim;
+	turns.first = &first;
+	turns.victim = &victim;
+	turns.first_turn.run = on_first_turn;
+	io_post(f.io, &turns.first_turn);
+	io_timer_set(f.io, &pause, io_now_ms(f.io) + 150);
+	f.wanted = 1000;
+	loop_run(f.loop);
+	CHECK_INT(first.done, 1);
+	CHECK_INT(first.admitted, 1);
+	CHECK_INT(victim.done, 0);
+	for (int i = 0; i < 2; i++)
+		release(&warm[i]);
+	release(&first);
+	teardown();
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -404,6 +457,7 @@ int main(void)
 	CHECK_RUN(cancelled_requests_stay_silent_at_every_stage);
 	CHECK_RUN(cancelling_between_end_and_callback_works);
 	CHECK_RUN(admit_may_cancel);
+	CHECK_RUN(admit_may_cancel_what_is_about_to_be_sent);
 	server_stop();
 	return check_end();
 }

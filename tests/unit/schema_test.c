@@ -166,9 +166,9 @@ static void the_same_file_twice_counts_once(void)
 	buf_release(&set);
 }
 
-static void bad_sets_are_refused(void)
+static void bad_fields_are_refused(void)
 {
-	struct buf message, set, type;
+	struct buf message, set;
 
 	buf_init(&set, 100);
 	refused(&set, "it defines no messages");
@@ -205,6 +205,11 @@ static void bad_sets_are_refused(void)
 	descset_field(&message, "x", 536870912, DESCSET(OPTIONAL, INT32), NULL);
 	set_of(&set, &message);
 	refused(&set, "p.M.x: its number 536870912 is out of range");
+}
+
+static void bad_types_are_refused(void)
+{
+	struct buf message, set, type;
 
 	descset_init(&message, "M");
 	descset_init(&type, "Entry");
@@ -314,7 +319,8 @@ int main(void)
 	CHECK_RUN(fields_are_found_by_number);
 	CHECK_RUN(enum_aliases_take_the_first_name);
 	CHECK_RUN(the_same_file_twice_counts_once);
-	CHECK_RUN(bad_sets_are_refused);
+	CHECK_RUN(bad_fields_are_refused);
+	CHECK_RUN(bad_types_are_refused);
 	CHECK_RUN(deep_nesting_is_refused_before_unpacking);
 	CHECK_RUN(wrong_overlays_are_refused);
 	CHECK_RUN(profile_roles_name_messages_that_exist);

@@ -3,15 +3,21 @@
 #include "tests/unit/service_fixture.h"
 
 /*
- * A reader that follows the rules: parents before children, from the trim horizon, all pages. What it
- * read is compared with the log of writes.
+ * A reader that follows the rules: parents before children, from the trim horizon, all pages. What
+ * it read is compared with the log of writes.
  */
 struct reader {
 	struct fixture *f;
 	struct map shards; /* of struct seen, by id */
 	uint64_t *order; /* numbers of the writes in the order of reading */
 	size_t order_n, order_cap;
-	struct map writes; /* of (number + 1), by event id */
+	struct map writes; /* of struct slot, by event id */
+	struct slot *slots; /* one for each write, in the order of the log */
+};
+
+/* Where a map can point to for a write of the log. */
+struct slot {
+	const struct service_write *write;
 };
 
 struct seen {
@@ -91,20 +97,18 @@ static void note_records(struct reader *reader, const struct seen *seen)
 	const char *at;
 
 	while ((at = memmem(rest.p, rest.n, mark.p, mark.n)) != NULL) {
-		const struct service_write *write;
-		uintptr_t n;
+		const struct slot *slot;
 
 		rest = str_skip(rest, (size_t)(at - rest.p) + mark.n);
-		n = (uintptr_t)map_get(&reader->writes, str_head(rest, 32));
-		if (!CHECK(n != 0))
+		slot = map_get(&reader->writes, str_head(rest, 32));
+		if (!CHECK(slot != NULL))
 			return;
-		write = service_write(reader->f->service, n - 1);
-		CHECK_STR(write->shard_id, seen->id);
+		CHECK_STR(slot->write->shard_id, seen->id);
 		if (reader->order_n == reader->order_cap) {
 			reader->order_cap = reader->order_cap * 2 + 64;
 			reader->order = mem_resize_n(reader->order, reader->order_cap, 8);
 		}
-		reader->order[reader->order_n++] = n - 1;
+		reader->order[reader->order_n++] = slot->write->n;
 	}
 }
 
@@ -183,20 +187,17 @@ static void check_order(struct reader *reader)
 
 	map_init(&last);
 	for (size_t i = 0; i < reader->order_n; i++) {
-		const struct service_write *write =
-			service_write(reader->f->service, reader->order[i]);
-		uintptr_t before = (uintptr_t)map_get(&last, write->keys);
+		struct slot *slot = &reader->slots[reader->order[i]];
+		const struct service_write *write = slot->write;
+		const struct slot *before = map_get(&last, write->keys);
 
-		CHECK(before < write->n + 1);
 		CHECK(!write->trimmed);
-		if (before > 0) {
-			const struct service_write *prior =
-				service_write(reader->f->service, before - 1);
-
-			CHECK(seqno_order(prior->seqno, write->seqno) < 0);
-			CHECK(str_eq(prior->new_image, write->old_image));
+		if (before != NULL) {
+			CHECK(before->write->n < write->n);
+			CHECK(seqno_order(before->write->seqno, write->seqno) < 0);
+			CHECK(str_eq(before->write->new_image, write->old_image));
 		}
-		map_put(&last, write->keys, (void *)(uintptr_t)(write->n + 1));
+		map_put(&last, write->keys, slot);
 	}
 	for (uint64_t n = 0; service_write(reader->f->service, n) != NULL; n++)
 		kept += !service_write(reader->f->service, n)->trimmed;
@@ -232,34 +233,43 @@ static void random_step(struct fixture *f, struct rng *rng)
 }
 
 /* Compares the items that are left with the last image of each in the log. */
-static void check_items(struct fixture *f)
+static void check_items(struct reader *reader)
 {
+	struct fixture *f = reader->f;
+	const struct slot *slot;
 	struct map last;
-	const struct service_write *write;
 	char number[50];
 	size_t n = 0;
 
 	map_init(&last);
-	for (uint64_t i = 0; (write = service_write(f->service, i)) != NULL; i++)
-		map_put(&last, write->keys, (void *)(uintptr_t)(i + 1));
+	for (uint64_t i = 0; service_write(f->service, i) != NULL; i++)
+		map_put(&last, reader->slots[i].write->keys, &reader->slots[i]);
 	callf(f, "Scan", "{'TableName':'tab'}");
-	for (size_t at = 0;;) {
-		uintptr_t i = (uintptr_t)map_next(&last, &at);
+	for (size_t at = 0; (slot = map_next(&last, &at)) != NULL;) {
 		struct buf image;
 
-		if (i == 0)
-			break;
-		write = service_write(f->service, i - 1);
 		buf_init(&image, 1000);
-		buf_str(&image, write->new_image);
+		buf_str(&image, slot->write->new_image);
 		buf_c(&image, 0);
 		CHECK(has(buf_view(&f->answer), image.p));
-		n += write->new_image.n > 0;
+		n += slot->write->new_image.n > 0;
 		buf_release(&image);
 	}
 	snprintf(number, sizeof(number), "'Count':%zu,'ScannedCount':%zu}", n, n);
 	expect(f, 200, number);
 	map_release(&last);
+}
+
+/* Gives every write its slot. */
+static void find_writes(struct reader *reader)
+{
+	uint64_t n = writes_n(reader->f);
+
+	reader->slots = mem_alloc_n(n, sizeof(*reader->slots));
+	for (uint64_t i = 0; i < n; i++) {
+		reader->slots[i].write = service_write(reader->f->service, i);
+		map_put(&reader->writes, reader->slots[i].write->event_id, &reader->slots[i]);
+	}
 }
 
 /* Writes, rolls and splits at random for so many steps, reads it all and compares. */
@@ -280,16 +290,15 @@ static void random_run(uint64_t seed, int steps, const struct service_options *l
 	find_shard(&f, arn, shard);
 	service_options(f.service)->empty_page = lies->empty_page;
 	service_options(f.service)->short_page = lies->short_page;
-	for (uint64_t n = 0; service_write(f.service, n) != NULL; n++)
-		map_put(&reader.writes, service_write(f.service, n)->event_id,
-			(void *)(uintptr_t)(n + 1));
+	find_writes(&reader);
 	read_all(&reader, arn);
 	check_lineage(&reader);
 	check_order(&reader);
-	check_items(&f);
+	check_items(&reader);
 	for (size_t at = 0; (seen = map_next(&reader.shards, &at)) != NULL;)
 		mem_free(seen);
 	mem_free(reader.order);
+	mem_free(reader.slots);
 	map_release(&reader.shards);
 	map_release(&reader.writes);
 	teardown(&f);
@@ -309,8 +318,116 @@ static void all_writes_come_out_in_order(void)
 	random_run(4, 100000, &lies);
 }
 
+static const struct {
+	const char *operation, *body;
+} samples[] = {
+	{"CreateTable",
+	 "{'TableName':'other','AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'S'},"
+	 "{'AttributeName':'g','AttributeType':'B'}],'KeySchema':[{'AttributeName':'pk',"
+	 "'KeyType':'HASH'}],'GlobalSecondaryIndexes':[{'IndexName':'gg','KeySchema':["
+	 "{'AttributeName':'g','KeyType':'HASH'}],'Projection':{'ProjectionType':'INCLUDE',"
+	 "'NonKeyAttributes':['z']}}],'BillingMode':'PAY_PER_REQUEST'}"},
+	{"UpdateTable", "{'TableName':'tab','StreamSpecification':{'StreamEnabled':false}}"},
+	{"DescribeTable", "{'TableName':'tab'}"},
+	{"DeleteTable", "{'TableName':'other'}"},
+	{"ListTables", "{'Limit':1,'ExclusiveStartTableName':'tab'}"},
+	{"PutItem",
+	 "{'TableName':'tab','Item':{'pk':{'S':'p1'},'sk':{'N':'1'},'a':{'L':[{'B':'AAE='},"
+	 "{'M':{'x':{'NS':['1','2E3']},'y':{'NULL':true}}}]},'c':{'SS':['u\\u00e9','v']}},"
+	 "'ConditionExpression':'attribute_not_exists(#p) OR size(a[1].x) > :n',"
+	 "'ExpressionAttributeNames':{'#p':'pk'},'ExpressionAttributeValues':{':n':{'N':'0'}},"
+	 "'ReturnValues':'ALL_OLD'}"},
+	{"UpdateItem",
+	 "{'TableName':'tab','Key':{'pk':{'S':'p1'},'sk':{'N':'1'}},'UpdateExpression':"
+	 "'SET a[0] = :n, d = if_not_exists(d, :n) - :n REMOVE a[1].y, c ADD e :n, f :s DELETE g "
+	 ":s',"
+	 "'ConditionExpression':'NOT (e BETWEEN :n AND :n AND f IN (:s, :n))',"
+	 "'ExpressionAttributeValues':{':n':{'N':'-1.5E3'},':s':{'SS':['x','y']}},"
+	 "'ReturnValues':'UPDATED_NEW'}"},
+	{"DeleteItem", "{'TableName':'tab','Key':{'pk':{'S':'p1'},'sk':{'N':'1'}}}"},
+	{"GetItem",
+	 "{'TableName':'tab','Key':{'pk':{'S':'p1'},'sk':{'N':'1'}},'ProjectionExpression':"
+	 "'a[1].x, c, a[0]','ReturnConsumedCapacity':'TOTAL'}"},
+	{"Scan", "{'TableName':'tab','Limit':3,'FilterExpression':'begins_with(pk, :p)',"
+		 "'ExpressionAttributeValues':{':p':{'S':'p'}},'TotalSegments':2,'Segment':1,"
+		 "'ExclusiveStartKey':{'pk':{'S':'p1'},'sk':{'N':'1'}}}"},
+	{"ListStreams", "{'TableName':'tab','Limit':1}"},
+	{"DescribeStream",
+	 "{'StreamArn':'arn:aws:dynamodb:us-east-1:123456789012:table/tab/stream/"
+	 "2023-11-14T22:13:20.123','Limit':5,'ShardFilter':{'Type':'CHILD_SHARDS',"
+	 "'ShardId':'shardId-00000001700000000123-00000000'}}"},
+	{"GetShardIterator",
+	 "{'StreamArn':'arn:aws:dynamodb:us-east-1:123456789012:table/tab/stream/"
+	 "2023-11-14T22:13:20.123','ShardId':'shardId-00000001700000000123-00000000',"
+	 "'ShardIteratorType':'AT_SEQUENCE_NUMBER','SequenceNumber':'999999999999999999999999'}"},
+	{"GetRecords",
+	 "{'ShardIterator':'arn:aws:dynamodb:us-east-1:123456789012:table/tab/stream/"
+	 "2023-11-14T22:13:20.123|1|AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==',"
+	 "'Limit':5}"},
+};
+
+/* Changes a few bytes of the text: others, none, or some of its own again. */
+static void mangle(struct rng *rng, struct buf *text)
+{
+	const char bytes[] = "'{}[]:,()#=<>.+-0159aeES_\\\"\xc3\xff \n";
+
+	for (uint64_t n = rng_below(rng, 4); n > 0 && text->n > 1; n--) {
+		size_t at = (size_t)rng_below(rng, text->n - 1), from;
+
+		switch (rng_below(rng, 4)) {
+		case 0:
+			text->p[at] = bytes[rng_below(rng, sizeof(bytes) - 1)];
+			break;
+		case 1:
+			memmove(text->p + at, text->p + at + 1, text->n - at - 1);
+			buf_truncate(text, text->n - 1);
+			break;
+		case 2:
+			from = (size_t)rng_below(rng, text->n - 1);
+			text->p[at] = text->p[from];
+			break;
+		default:
+			from = 1 + (size_t)rng_below(rng, text->n - at);
+			buf_truncate(text, rng_chance(rng, 5) ? at + from : text->n);
+			break;
+		}
+	}
+}
+
+static void mangled_requests_get_well_formed_answers(void)
+{
+	struct fixture f;
+	struct rng rng;
+	struct buf body;
+	unsigned good = 0;
+
+	setup(&f, 21, 2);
+	rng_init(&rng, 99);
+	buf_init(&body, 10000);
+	for (int i = 0; i < 60000; i++) {
+		size_t sample = (size_t)rng_below(&rng, ARRAY_N(samples));
+		struct json json;
+
+		buf_clear(&body);
+		buf_str(&body, str_of(samples[sample].body));
+		mangle(&rng, &body);
+		buf_c(&body, 0);
+		call(&f, samples[sample].operation, body.p);
+		CHECK(f.status == 200 || f.status == 400);
+		good += f.status == 200;
+		json_init(&json, buf_view(&f.answer));
+		json_skip(&json);
+		CHECK(json_end(&json));
+		f.now_ms += 100;
+	}
+	CHECK(good > 6000 && good < 50000);
+	buf_release(&body);
+	teardown(&f);
+}
+
 int main(void)
 {
 	CHECK_RUN(all_writes_come_out_in_order);
+	CHECK_RUN(mangled_requests_get_well_formed_answers);
 	return check_end();
 }

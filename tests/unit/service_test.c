@@ -256,7 +256,7 @@ static void fill(struct fixture *f, int n)
 		put(f, i, i % 2);
 }
 
-/* Walks a scan by pages of `limit`; returns how many items came, and in `*pages` how many answers. */
+/* Scans by pages of `limit` and returns how many items came; `*pages` had more behind them. */
 static size_t scan_all(struct fixture *f, const char *more, int limit, bool delete_last, int *pages)
 {
 	char start[200] = "";

@@ -120,7 +120,9 @@ static inline bool behave(int fd, int connection, const char *target)
 		if (strcmp(canned[i].target, target) == 0)
 			return put_canned(fd, &canned[i]);
 	}
-	if (strcmp(target, "t.ok") == 0)
+	if (strcmp(target, "t.late") == 0)
+		usleep(30 * 1000);
+	if (strcmp(target, "t.ok") == 0 || strcmp(target, "t.late") == 0)
 		return put_answer(fd, text, 0);
 	if (strcmp(target, "t.echo") == 0)
 		return put_answer(fd, "{}", 0);
