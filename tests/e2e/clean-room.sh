@@ -74,9 +74,7 @@ make_bare() {
 
 # The environment inside: nothing but how to get packages.
 settings() {
-	env | grep -E '^(PIP_|npm_config_|NPM_CONFIG_|SSL_CERT_|NODE_EXTRA_CA_CERTS|(https?|no|all)_proxy)' ||
-		true
-	env | grep -E '^(HTTPS?|NO|ALL)_PROXY' || true
+	env | grep -iE '^(PIP_|npm_config_|SSL_CERT_|NODE_EXTRA_CA_CERTS=|(https?|no|all)_proxy=)' || true
 }
 
 # run_in ROOM TARGET: makes one target in name spaces of its own.

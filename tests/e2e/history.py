@@ -38,7 +38,8 @@ DOMAINS = ("example.com. example.net. example.org. shop.example. corp.example. l
 PEOPLE = ("ada grace alan edsger barbara donald leslie frances tony margaret niklaus radia ken "
           "dennis łukasz zoë").split()
 TEXTS = ["v=spf1 mx -all", "google-site-verification=q\"uo\"te", "back\\slash", "a,b,c",
-         "zażółć gęślą jaźń", "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQ", "x" * 255, "tab\there", "\U0001f600"]
+         "zażółć gęślą jaźń", "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQ",
+         "x" * 255, "tab\there", "\U0001f600"]
 FAILURES = ["Failed validating update to DNS: REFUSED",
             "DNS server said: NotAuthorized", "Timeout while talking to the primary: \"ns1\""]
 SYNCED = "Change applied via zone sync"
