@@ -77,19 +77,27 @@ settings() {
 	env | grep -iE '^(PIP_|npm_config_|SSL_CERT_|NODE_EXTRA_CA_CERTS=|(https?|no|all)_proxy=)' || true
 }
 
-# run_in ROOM TARGET: makes one target in name spaces of its own.
+# run_in ROOM TARGET: makes one target in name spaces of its own. The room is the root of a file system
+# there, not only of a chroot: tests mount things, and make name spaces themselves.
 run_in() {
 	local room=$1 target=$2 words
 	mapfile -t words < <(settings)
 	# shellcheck disable=SC2016 # for the shell inside
 	unshare --mount --pid --fork --kill-child --propagation private bash -c '
+		set -e
 		room=$1 target=$2
 		shift 2
-		mount -t proc proc "$room/proc"
-		mount -t sysfs -o ro sys "$room/sys"
-		mount --rbind /dev "$room/dev"
-		mount -t tmpfs tmp "$room/dev/shm"
-		chroot "$room" /usr/bin/env -i HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" \
+		mount --bind "$room" "$room"
+		cd "$room"
+		mount -t proc proc proc
+		mount -t sysfs -o ro sys sys
+		mount --rbind /dev dev
+		mount -t tmpfs tmp dev/shm
+		mkdir outside
+		pivot_root . outside
+		umount -l outside
+		rmdir outside
+		/usr/bin/env -i HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" \
 			PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@" \
 			sh -c "cd /root/ddbtap && exec make $target" </dev/null
 	' bash "$room" "$target" "${words[@]}" &
