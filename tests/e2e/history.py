@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays a made-up history of a VinylDNS installation into its DynamoDB tables.
 
-    history.py --endpoint URL [--changes N] [--seed N] [--pace N] [--reshard N]
+    history.py --endpoint URL [--changes N] [--seed N] [--pace N] [--reshard N] [--only-tables]
 
 Creates the eight tables with streams and writes into them what VinylDNS writes when record sets of all
 types, zones, groups and users come, change and go: the same rows in the same order, with the same
@@ -520,8 +520,11 @@ class Client:
 
 
 def create_tables(client, tables=TABLES):
-    """Creates tables whose streams have new and old images, and waits for them."""
+    """Creates those that are missing, with streams of new and old images, and waits for them."""
+    there = client.list_tables()["TableNames"]
     for name, table in tables.items():
+        if name in there:
+            continue
         client.create_table(
             TableName=name, BillingMode="PAY_PER_REQUEST",
             KeySchema=[{"AttributeName": key, "KeyType": kind}
@@ -561,10 +564,13 @@ def main():
     parser.add_argument("--pace", type=float, default=0, metavar="N", help="at most N a second")
     parser.add_argument("--reshard", type=int, default=0, metavar="N",
                         help="roll or split a table's shards after each N changes (ddbfake only)")
+    parser.add_argument("--only-tables", action="store_true", help="only create the tables")
     options = parser.parse_args()
     client = boto3.client("dynamodb", endpoint_url=options.endpoint,
                           region_name=os.environ.get("AWS_REGION", "us-east-1"))
     create_tables(client)
+    if options.only_tables:
+        return
     reshard = Reshard(options.endpoint, options.reshard, options.seed) if options.reshard else None
     writer = Client(client, options.pace, reshard)
     began = time.monotonic()

@@ -2,11 +2,22 @@
 """Lines of the native format, both ways: what a write must look like, and the item that a line gives back."""
 import base64
 import datetime
+import hashlib
 import json
 
 from vinyldns import ALL_TABLES, SECRET_ATTRIBUTES, Blobs, escape
 
 IMAGES = (("key", "keys"), ("before", "old"), ("after", "new"))  # in a line, in the log of writes
+
+
+class _Any:
+    """Equals every text."""
+
+    def __eq__(self, other):
+        return isinstance(other, str) and other != ""
+
+
+ANY = _Any()
 
 
 class Native:
@@ -21,7 +32,7 @@ class Native:
         """The event of one write of the service's log, without time and summary."""
         made = {"id": write["id"], "op": write["op"].lower(), "table": write["table"],
                 "stream": write["stream"], "shard": write["shard"], "seq": write["seq"]}
-        notes = {"types": {}, "masked": [], "raw": {}}
+        notes = {"types": {}, "masked": [], "raw": {}, "undecodable": {}}
         table = self.tables.get(write["table"])
         for mine, theirs in IMAGES:
             if write[theirs] is not None:
@@ -37,11 +48,22 @@ class Native:
             message = self.blobs.parse(table.message, base64.b64decode(value["B"]))
             if message is not None:
                 return self._message(at, value["B"], message, notes)
+            return self._broken(at, value, table.message, notes)
         if table and table.role == "user" and self.mask and name in SECRET_ATTRIBUTES:
             notes["masked"].append(at)
             return "***"
         inside = table and table.role == "user_change" and self.mask
         return self._value(at, value, notes, SECRET_ATTRIBUTES if inside else ())
+
+    def _broken(self, at, value, name, notes):
+        """Bytes that are no message."""
+        notes["undecodable"][at] = ANY
+        if not self.mask or not self.blobs.holds_secrets(name):
+            notes["types"][at] = "B"
+            return value["B"]
+        notes["masked"].append(at)
+        raw = base64.b64decode(value["B"])
+        return {"length": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
 
     def _message(self, at, raw, message, notes):
         notes["types"][at] = "B"
