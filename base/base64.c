@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base64.h"
 
+#include <endian.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 static const char alphabet[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -64,19 +68,60 @@ size_t base64_decoded_n(struct str text)
 	return n;
 }
 
-/* Decodes whole groups of four; the low bit pattern tells whether any character was none. */
+#ifdef __SSE2__
+/* Which of 16 bytes are from `first` to `last`; bytes above 0x7F are in no such range. */
+static inline __m128i in_range(__m128i v, char first, char last)
+{
+	return _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)(first - 1))),
+			     _mm_cmplt_epi8(v, _mm_set1_epi8((char)(last + 1))));
+}
+
+/* How many of 16 bytes at a time stand for six bits, up to the first that does not. */
+static size_t chars_n_by_16(struct str text)
+{
+	size_t i = 0;
+
+	for (; text.n - i >= 16; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(text.p + i));
+		__m128i letter = _mm_or_si128(in_range(v, 'A', 'Z'), in_range(v, 'a', 'z'));
+		/* A slash stands right before the digits. */
+		__m128i other =
+			_mm_or_si128(in_range(v, '/', '9'), _mm_cmpeq_epi8(v, _mm_set1_epi8('+')));
+
+		if (_mm_movemask_epi8(_mm_or_si128(letter, other)) != 0xFFFF)
+			break;
+	}
+	return i;
+}
+#endif
+
+size_t base64_chars_n(struct str text)
+{
+	size_t i = 0;
+
+#ifdef __SSE2__
+	i = chars_n_by_16(text);
+#endif
+	while (i < text.n && values[(unsigned char)text.p[i]] != 255)
+		i++;
+	return i;
+}
+
+/*
+ * Decodes whole groups of four; false when a character was none. Each group is stored as a word of
+ * four bytes, so that one byte after the last group's is written too.
+ */
 static bool decode_groups(unsigned char *to, const unsigned char *from, size_t n_groups)
 {
 	unsigned bad = 0;
 
 	for (; n_groups > 0; n_groups--, from += 4, to += 3) {
-		unsigned a = values[from[0]], b = values[from[1]], c = values[from[2]],
+		uint32_t a = values[from[0]], b = values[from[1]], c = values[from[2]],
 			 d = values[from[3]];
+		uint32_t word = htobe32(a << 26 | b << 20 | c << 14 | d << 8);
 
 		bad |= a | b | c | d;
-		to[0] = (unsigned char)(a << 2 | b >> 4);
-		to[1] = (unsigned char)(b << 4 | c >> 2);
-		to[2] = (unsigned char)(c << 6 | d);
+		memcpy(to, &word, sizeof(word));
 	}
 	return (bad & 0x80) == 0;
 }

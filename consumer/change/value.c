@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/change/value.h"
 
+#include "base/base64.h"
+
 /* The parts of a number's text. */
 struct number {
 	bool minus;
@@ -79,22 +81,13 @@ void value_put_number(struct buf *buf, struct str text)
 	buf_str(buf, number.exponent);
 }
 
-/* Whether `c` stands for six bits in base64. */
-static bool base64_char(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       c == '+' || c == '/';
-}
-
 /* Whether `text`, without escapes, is base64 with its padding. */
 static bool base64_plain_ok(struct str text)
 {
-	size_t n = text.n, i;
+	size_t n = text.n, i = base64_chars_n(text);
 
 	if (n % 4 != 0)
 		return false;
-	for (i = 0; i < n && base64_char(text.p[i]); i++)
-		;
 	return n - i == 0 || (n - i <= 2 && text.p[i] == '=' && text.p[n - 1] == '=');
 }
 
