@@ -178,9 +178,10 @@ mutants:
 	$(Q)tests/mutants/run.sh
 bench: dev-deps
 	$(Q)tests/bench/run.sh
-demo: deps
+demo:
+	$(Q)tools/deps.sh demo
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)tests/e2e/demo.sh
+	$(Q)KEEP=$(KEEP) tests/e2e/demo.sh
 lint: dev-deps
 	$(Q)tools/lint.sh
 format:
@@ -200,15 +201,17 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/ddbtap
 clean:
 	rm -rf build ddbtap ddbfake
+help:
+	@sed -n '3,/^MODE/p' Makefile | sed -n 's/^# \{0,1\}//p'
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 .PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check sim fuzz mutants bench demo \
-	lint format docs clean-room install uninstall clean FORCE
+	lint format docs clean-room install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
 # For tools/lint.sh: how to compile one file.
 print-flags: $(GEN)/stamp
-	@echo '$(BASE_FLAGS) $(PKG_CFLAGS)'
+	@echo '$(filter-out -DDDBTAP_VERSION%,$(BASE_FLAGS)) -DDDBTAP_VERSION="\"$(VERSION)\"" $(PKG_CFLAGS)'
 .PHONY: print-flags

@@ -67,8 +67,7 @@ static void hand_over(struct lines *lines)
 		return;
 	group->n = group->total_bytes = group->durable_bytes = 0;
 	group->why.code = ERROR_NONE;
-	list_each(link, &lines->queue, spare)
-	{
+	list_each(link, &lines->queue, spare) {
 		struct delivery *delivery = CONTAINER_OF(link, struct delivery, link);
 
 		if (group->n == lines->parts_cap) {
@@ -76,7 +75,8 @@ static void hand_over(struct lines *lines)
 			group->parts =
 				mem_resize_n(group->parts, lines->parts_cap, sizeof(*group->parts));
 		}
-		/* An iovec has no const; the bytes are only read. */
+		/* An iovec has no const; the bytes are only read.
+		   NOLINTNEXTLINE(performance-no-int-to-ptr) */
 		group->parts[group->n++] = (struct iovec){
 			.iov_base = (void *)(uintptr_t)delivery->bytes.p,
 			.iov_len = delivery->bytes.n,
@@ -133,8 +133,7 @@ static void end_failed(struct lines *lines)
 	enum delivery_result result = lines->group.result;
 	struct delivery *delivery;
 
-	list_each(link, &lines->queue, spare)
-	{
+	list_each(link, &lines->queue, spare) {
 		list_remove(link);
 		list_add(&lines->committing, link);
 	}

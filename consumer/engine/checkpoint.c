@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/engine/checkpoint.h"
 
-#include "consumer/aws/tables.h"
+#include "consumer/aws/tableapi.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/shard.h"
 #include "consumer/engine/worker.h"
@@ -160,15 +160,14 @@ static void settle_by(struct shard *shard, struct call *call)
 	struct str raw;
 
 	arena_init(&arena);
-	if (!tables_get_read(buf_view(&call->http.answer), &raw, &err)) {
+	if (!tables_get_read(buf_view(&call->http.answer), &raw, &err) ||
+	    (raw.n > 0 && !row_read(&arena, raw, &shard->stream->table->sinks, &row, &err))) {
 		engine_stop(engine, &err);
 	} else if (raw.n == 0) {
 		shard->has_row = false;
 		shard->counter = 0;
 		set_owner(shard, STR_NONE);
 		lease_lost(shard);
-	} else if (!row_read(&arena, raw, &shard->stream->table->sinks, &row, &err)) {
-		engine_stop(engine, &err);
 	} else if (str_eq(row.owner, str_of(engine->owner))) {
 		bool fresh = shard->state == SHARD_READY;
 

@@ -3,7 +3,7 @@
 
 #include "consumer/aws/endpoint.h"
 #include "consumer/aws/streams.h"
-#include "consumer/aws/tables.h"
+#include "consumer/aws/tableapi.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/shard.h"
 #include "consumer/engine/streamlist.h"
@@ -12,6 +12,7 @@
 enum {
 	STARTUP_ATTEMPTS = 6, /* then an unreachable service stops the start */
 	RUSH_MIN_MS = 500, /* between listings that ended shards ask for */
+	CHILDLESS_MS = MINUTE_MS, /* how long a finished shard is expected to get children */
 	PAGE_PAUSE_MS = 100, /* between pages: the service allows 10 a second per account */
 	KEY_PREFIX_MAX = 1024,
 };
@@ -71,7 +72,6 @@ static struct stream *stream_add(struct table *table, const struct table_arn *pa
 			break;
 		}
 	}
-	stream->gap_due = at->prev != &table->streams;
 	list_add(at, &stream->link);
 	io_log(table->engine->io, IO_INFO, "stream.found table=%.*s stream=%s",
 	       STR_ARG(table->options->name), stream->arn);
@@ -134,7 +134,7 @@ static void add_streams(struct table *table)
 	add_older_streams(table, parts);
 	present = stream_get(table, &parts);
 	/* Were there others in between? Asked once for each stream that is new to us. */
-	if (present->gap_due && !present->listed)
+	if (stream_replaces(present) && !present->listed)
 		streamlist_start(table);
 	discovery_streams_known(table);
 }
@@ -358,6 +358,13 @@ void discovery_rush(struct stream *stream)
 	io_timer_set(io, &stream->timer, due_ms > now_ms ? due_ms : now_ms);
 }
 
+/* Whether the shard is finished for so long that its children, if any, have aged out before it. */
+static bool childless(const struct shard *shard)
+{
+	return shard->state == SHARD_DONE &&
+	       io_now_ms(shard->stream->table->engine->io) - shard->done_ms > CHILDLESS_MS;
+}
+
 bool discovery_pending(const struct stream *stream)
 {
 	const struct shard *shard;
@@ -370,7 +377,9 @@ bool discovery_pending(const struct stream *stream)
 	while ((shard = map_next(&stream->shards, &at)) != NULL) {
 		if (shard->refused)
 			return true;
-		if (shard->listed && list_empty(&shard->children) && !shard->adopted_done &&
+		/* A shard that ended has a child, unless one of them has aged out of the listing. */
+		if (shard->listed && shard->seen_in >= stream->listings &&
+		    list_empty(&shard->children) && !shard->adopted_done && !childless(shard) &&
 		    (!shard->open || shard_ended(shard)))
 			return true;
 	}

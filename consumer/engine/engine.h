@@ -99,7 +99,7 @@ struct engine_table_stats {
 	int64_t headroom_ms; /* until the oldest such change passes the stream's retention */
 	const char *state; /* "starting", "current", "behind", "blocked" or "failed" */
 };
-void engine_table_stats(struct engine *engine, size_t table, struct engine_table_stats *out);
+void engine_table_stats(struct engine *engine, size_t table_index, struct engine_table_stats *out);
 
 /* One legal step of one of the engine's state machines, and how often it was taken. */
 struct engine_transition {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/engine/peers.h"
 
-#include "consumer/aws/tables.h"
+#include "consumer/aws/tableapi.h"
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/worker.h"

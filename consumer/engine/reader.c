@@ -254,22 +254,24 @@ static void reader_step(struct reader *reader)
 	}
 }
 
+/* Whether the reader waits for its cursors, and may go on now. */
+static bool waits_for_cursors(struct reader *reader)
+{
+	if (reader->call != NULL)
+		return false;
+	if (reader->state == READER_FULL)
+		return !group_full(reader);
+	return (reader->state == READER_NEED_ITERATOR || reader->state == READER_IDLE) &&
+	       reader->timer.node.place == 0 && list_empty(&reader->budget_link) &&
+	       followers(reader) > 0;
+}
+
 void readers_kick(struct shard *shard)
 {
-	struct reader *readers[] = {shard->lead, shard->catchup};
-
-	for (size_t i = 0; i < ARRAY_N(readers); i++) {
-		struct reader *reader = readers[i];
-
-		if (reader == NULL || reader->call != NULL)
-			continue;
-		if (reader->state == READER_FULL && !group_full(reader))
-			reader_wait(reader, 0);
-		else if ((reader->state == READER_NEED_ITERATOR || reader->state == READER_IDLE) &&
-			 reader->timer.node.place == 0 && list_empty(&reader->budget_link) &&
-			 followers(reader) > 0)
-			reader_wait(reader, 0);
-	}
+	if (shard->lead != NULL && waits_for_cursors(shard->lead))
+		reader_wait(shard->lead, 0);
+	if (shard->catchup != NULL && waits_for_cursors(shard->catchup))
+		reader_wait(shard->catchup, 0);
 }
 
 /* The least frontier of the cursors that want a pass; false when there are none. */
@@ -411,7 +413,8 @@ static enum iterator_type iterator_type_for(const struct reader *reader)
 	if (shard->latest)
 		return ITERATOR_LATEST;
 	/* At its first record, so that a trim is noticed. */
-	if (shard->first_seqno != NULL && shard->start_wall_ms != ROW_START_HORIZON)
+	if (shard->first_seqno != NULL &&
+	    (shard->start_wall_ms != ROW_START_HORIZON || shard->horizon_known))
 		return ITERATOR_AT;
 	return ITERATOR_TRIM_HORIZON;
 }
@@ -480,6 +483,8 @@ static void iterator_done(struct call *call)
 								    : call_service_wall_ms(engine);
 		checkpoint_mark(shard, true);
 	}
+	/* From here on a trim is a loss. */
+	shard->fresh_root = false;
 	reader->use_horizon = false;
 	reader->iterator = mem_dup(raw.p, raw.n);
 	reader->iterator_ms = io_now_ms(engine->io);

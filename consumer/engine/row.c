@@ -2,7 +2,7 @@
 #include "consumer/engine/row.h"
 
 #include "base/json.h"
-#include "consumer/aws/tables.h"
+#include "consumer/aws/tableapi.h"
 
 static const struct str sink_prefix = STR_INIT("sink.");
 

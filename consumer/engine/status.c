@@ -112,9 +112,9 @@ static const char *table_state(const struct table *table, bool owned, int64_t la
 	return lag_ms > behind_ms ? "behind" : "current";
 }
 
-void engine_table_stats(struct engine *engine, size_t index, struct engine_table_stats *out)
+void engine_table_stats(struct engine *engine, size_t table_index, struct engine_table_stats *out)
 {
-	struct table *table = &engine->tables[index];
+	struct table *table = &engine->tables[table_index];
 	int64_t now_wall_ms = call_service_wall_ms(engine), oldest_wall_ms = now_wall_ms;
 	bool owned = false;
 

@@ -281,8 +281,7 @@ void http_perform(struct http *http)
 	must(curl_multi_perform(http->multi, &running) == CURLM_OK);
 	http->performing = false;
 	collect(http);
-	list_each(link, &http->abandoned, spare)
-	{
+	list_each(link, &http->abandoned, spare) {
 		struct slot *slot = CONTAINER_OF(link, struct slot, link);
 
 		slot_rest(http, slot);
@@ -293,8 +292,7 @@ void http_perform(struct http *http)
 void http_finish(struct http *http)
 {
 	/* Those that end meanwhile have to wait for the next call. */
-	list_each(link, &http->finished, spare)
-	{
+	list_each(link, &http->finished, spare) {
 		list_remove(link);
 		list_add(&http->ending, link);
 	}

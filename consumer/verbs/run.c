@@ -24,6 +24,8 @@ struct running {
 	struct sink_env envs[ENGINE_SINKS_MAX];
 	struct engine_sink sinks[ENGINE_SINKS_MAX];
 	struct engine_table *tables;
+	struct encoder **encoders; /* all that the tables use, each once */
+	size_t n_encoders;
 	struct engine *engine;
 	int signals; /* how many asked us to stop */
 	int signo; /* the one that would not wait */
@@ -126,13 +128,17 @@ static const struct encoder *encoder_for(struct running *run, size_t table, size
 		.summary = sink->summary,
 		.undecodable_raw = sink->undecodable == CONFIG_UNDECODABLE_RAW,
 	};
+	struct encoder *encoder;
 
 	for (size_t k = 0; k < i; k++) {
 		if (run->tables[table].encoders[k] != NULL &&
 		    same_form(&run->config->sinks[k], sink))
 			return run->tables[table].encoders[k];
 	}
-	return native_new(&options, run->config->tables[table].role, run->schema, err);
+	encoder = native_new(&options, run->config->tables[table].role, run->schema, err);
+	if (encoder != NULL)
+		run->encoders[run->n_encoders++] = encoder;
+	return encoder;
 }
 
 /* Binds tables, formats and sinks together. */
@@ -144,6 +150,7 @@ static bool bind_tables(struct running *run, struct error *err)
 	if (run->schema == NULL)
 		return false;
 	run->tables = mem_alloc_n(config->n_tables, sizeof(*run->tables));
+	run->encoders = mem_alloc_n(config->n_tables * config->n_sinks, sizeof(*run->encoders));
 	for (size_t t = 0; t < config->n_tables; t++) {
 		const struct config_table *table = &config->tables[t];
 
@@ -232,20 +239,9 @@ static void release(struct running *run)
 			run->sinks[i].sink->type->close(run->sinks[i].sink);
 	}
 	engine_free(&run->engine);
-	for (size_t t = 0; run->tables != NULL && t < run->config->n_tables; t++) {
-		const struct encoder **encoders = run->tables[t].encoders;
-
-		for (size_t i = 0; i < run->config->n_sinks; i++) {
-			const struct encoder *encoder = encoders[i];
-
-			for (size_t k = i; k < run->config->n_sinks; k++) {
-				if (encoders[k] == encoder)
-					encoders[k] = NULL;
-			}
-			if (encoder != NULL)
-				native_free((struct encoder *)(uintptr_t)encoder);
-		}
-	}
+	for (size_t i = 0; i < run->n_encoders; i++)
+		native_free(run->encoders[i]);
+	mem_free(run->encoders);
 	mem_free(run->tables);
 	schema_free(run->schema);
 	loop_free(run->loop);
@@ -286,22 +282,24 @@ static int run(int argc, char **argv, const struct program *program)
 const struct verb verb_run = {
 	.name = "run",
 	.help = "reads the tables' streams and feeds the sinks",
-	.usage = "usage: ddbtap run CONFIG [--until-caught-up]\n"
-		 "\n"
-		 "Reads the streams of the tables that the configuration file CONFIG names, decodes "
-		 "each change\n"
-		 "and delivers it to the sinks, in order, until SIGTERM or SIGINT. Then it finishes "
-		 "what is under\n"
-		 "way, writes its checkpoints, gives its leases back and ends; a second signal does "
-		 "not wait.\n"
-		 "After a kill -9 the next run goes on where the checkpoints are.\n"
-		 "\n"
-		 "  --until-caught-up   end by itself once every sink has everything up to the tips\n"
-		 "\n"
-		 "Exit status: 0 ended as asked, 65 a gap stopped a table, 69 a table does not "
-		 "exist, 74 a file\n"
-		 "or connection failed, 75 another worker took over or the service is out of reach, "
-		 "77 credentials\n"
-		 "or permissions, 78 the configuration.\n",
+	.usage =
+		"usage: ddbtap run CONFIG [--until-caught-up]\n"
+		"\n"
+		"Reads the streams of the tables that the configuration file CONFIG names, decodes "
+		"each change\n"
+		"and delivers it to the sinks, in order, until SIGTERM or SIGINT. Then it finishes "
+		"what is under\n"
+		"way, writes its checkpoints, gives its leases back and ends; a second signal does "
+		"not wait.\n"
+		"After a kill -9 the next run goes on where the checkpoints are.\n"
+		"\n"
+		"  --until-caught-up   end by itself once every sink has everything up to the "
+		"tips\n"
+		"\n"
+		"Exit status: 0 ended as asked, 65 a gap stopped a table, 69 a table does not "
+		"exist, 74 a file\n"
+		"or connection failed, 75 another worker took over or the service is out of reach, "
+		"77 credentials\n"
+		"or permissions, 78 the configuration.\n",
 	.run = run,
 };

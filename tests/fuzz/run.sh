@@ -9,12 +9,12 @@ out=build/fuzz-out
 bad=0
 mkdir -p "$out"
 
-make -j2 DEV=1 MODE=fuzz fuzzers >"$out/build.log" 2>&1 &&
-	make -j2 DEV=1 MODE=asan replays >>"$out/build.log" 2>&1 || {
+if ! { make -j2 DEV=1 MODE=fuzz fuzzers && make -j2 DEV=1 MODE=asan replays; } \
+	>"$out/build.log" 2>&1; then
 	tail -20 "$out/build.log"
 	echo "not ok fuzzers build"
 	exit 1
-}
+fi
 
 result() {
 	if [ "$1" -eq 0 ]; then

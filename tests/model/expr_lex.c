@@ -26,8 +26,8 @@ static size_t word_n(struct str text, size_t from)
 /* Reads the token that begins at `at`, which is inside of the text. */
 static struct token token_at(struct str text, size_t at)
 {
-	char c = text.p[at], after = at + 1 < text.n ? text.p[at + 1] : 0;
-	struct str rest = str_skip(text, at);
+	struct str rest = str_skip(text, at), two = str_head(rest, 2);
+	char c = text.p[at];
 	size_t n;
 
 	if (is_letter(c))
@@ -44,8 +44,8 @@ static struct token token_at(struct str text, size_t at)
 			;
 		return (struct token){TOKEN_NUMBER, str_head(rest, n)};
 	}
-	if ((c == '<' && (after == '=' || after == '>')) || (c == '>' && after == '='))
-		return (struct token){TOKEN_SIGN, str_head(rest, 2)};
+	if (str_eq(two, STR("<=")) || str_eq(two, STR(">=")) || str_eq(two, STR("<>")))
+		return (struct token){TOKEN_SIGN, two};
 	if (str_find(STR("()[].,+-=<>"), c) < 11)
 		return (struct token){TOKEN_SIGN, str_head(rest, 1)};
 	return (struct token){TOKEN_BAD, str_head(rest, 1)};

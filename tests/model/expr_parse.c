@@ -119,8 +119,9 @@ static struct expr *parse_comparison(struct parser *parser)
 	if (is_condition(expr->args[1]->kind))
 		return parser_syntax_error(parser);
 	if (kind != EXPR_EQ && kind != EXPR_NE) {
-		char sign[3] = {token.text.p[0], token.text.n > 1 ? token.text.p[1] : 0};
+		char sign[3] = "";
 
+		mem_copy(sign, token.text.p, token.text.n);
 		return check_ordered(parser, expr, sign) ? expr : NULL;
 	}
 	return expr;

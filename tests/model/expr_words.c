@@ -68,9 +68,9 @@ bool word_is_reserved(struct str word)
 	if (word.n > RESERVED_WORD_MAX)
 		return false;
 	for (size_t i = 0; i < word.n; i++) {
-		char c = word.p[i];
-
-		wanted[i + 1] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+		wanted[i + 1] = word.p[i];
+		if (word.p[i] >= 'a' && word.p[i] <= 'z')
+			wanted[i + 1] &= ~0x20;
 	}
 	wanted[word.n + 1] = ' ';
 	return memmem(reserved_words, sizeof(reserved_words) - 1, wanted, word.n + 2) != NULL;

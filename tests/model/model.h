@@ -306,7 +306,7 @@ extern const char *const view_names[];
 
 /* Appends a record of a change to the shard that takes `hash`, and to the log. */
 void stream_record(struct service *service, struct table *table, uint64_t hash,
-		   const struct write *write);
+		   const struct write *from);
 
 /* Closes a shard and opens one child in its place, or two with half its hashes each. */
 void shard_roll(struct service *service, struct shard *shard);

@@ -17,19 +17,19 @@
 struct service;
 
 struct service_options {
-	uint64_t seed;              /* of ids, sequence numbers and choices */
-	const char *region;         /* "us-east-1" */
-	const char *account;        /* "123456789012" */
-	int64_t retention_ms;       /* 24 h: records older than this are trimmed */
-	int64_t shard_life_ms;      /* 4 h: an open shard rolls to a child after this; 0: never by itself */
-	int64_t iterator_life_ms;   /* 15 min */
-	unsigned shards_per_table;  /* open shards that a new stream starts with, at least 1 */
+	uint64_t seed; /* of ids, sequence numbers and choices */
+	const char *region; /* "us-east-1" */
+	const char *account; /* "123456789012" */
+	int64_t retention_ms; /* 24 h: records older than this are trimmed */
+	int64_t shard_life_ms; /* 4 h: an open shard rolls to a child after this; 0: never by itself */
+	int64_t iterator_life_ms; /* 15 min */
+	unsigned shards_per_table; /* open shards that a new stream starts with, at least 1 */
 	/* How often, in percent, the listings lie as real ones do: */
-	unsigned lie_open_parent;   /* DescribeStream shows a closed parent without EndingSequenceNumber */
+	unsigned lie_open_parent; /* DescribeStream shows a closed parent without EndingSequenceNumber */
 	unsigned lie_missing_child; /* DescribeStream leaves out children younger than 2 s */
-	unsigned empty_page;        /* GetRecords answers with no records although there are some, and moves on */
-	unsigned short_page;        /* GetRecords answers with fewer records than it could */
-	int64_t create_ms;          /* 50 ms: how long a table is CREATING or UPDATING */
+	unsigned empty_page; /* GetRecords answers with no records although there are some, and moves on */
+	unsigned short_page; /* GetRecords answers with fewer records than it could */
+	int64_t create_ms; /* 50 ms: how long a table is CREATING or UPDATING */
 };
 
 /* The defaults of the real service, no lies. */
@@ -53,28 +53,35 @@ int service_call(struct service *service, struct str target, struct str body, in
 void service_tick(struct service *service, int64_t now_ms);
 
 /* What an administrator can make happen. All return false when there is no such table or stream. */
-bool service_roll(struct service *service, struct str table, int64_t now_ms);  /* every open shard 1 -> 1 */
-bool service_split(struct service *service, struct str table, int64_t now_ms); /* one open shard 1 -> 2 */
+
+/* Every open shard rolls, 1 -> 1. */
+bool service_roll(struct service *service, struct str table, int64_t now_ms);
+
+/* One open shard splits, 1 -> 2. */
+bool service_split(struct service *service, struct str table, int64_t now_ms);
+
 /* Trims all records older than `before_ms`, and forgets closed shards that became empty by it. */
 bool service_trim(struct service *service, struct str table, int64_t before_ms);
+
 /*
  * Deletes an item as the process behind TTL does: the record has a userIdentity. `key` is DynamoDB
  * JSON. False when there is no such table or item.
  */
 bool service_ttl_delete(struct service *service, struct str table, struct str key, int64_t now_ms);
+
 /* Makes every iterator handed out so far expired. */
 void service_expire_iterators(struct service *service);
 
 /* One write that reached a stream, as the service's own log has it: the oracle of the tests. */
 struct service_write {
-	uint64_t n;        /* 0, 1, 2 ... over all tables, in order of commit */
+	uint64_t n; /* 0, 1, 2 ... over all tables, in order of commit */
 	int64_t wall_ms;
-	const char *op;    /* "INSERT", "MODIFY" or "REMOVE" */
+	const char *op; /* "INSERT", "MODIFY" or "REMOVE" */
 	struct str table, stream_arn, shard_id, seqno, event_id;
-	struct str keys;      /* DynamoDB JSON object */
+	struct str keys; /* DynamoDB JSON object */
 	struct str old_image; /* the same, n == 0: none; complete whatever the stream's view type */
 	struct str new_image;
-	bool trimmed;         /* no longer readable */
+	bool trimmed; /* no longer readable */
 };
 
 /* Write number `n`, or NULL when there are not so many yet. Valid until the service is freed. */

@@ -33,7 +33,7 @@ struct str text_str(const struct text *text)
 /* A node with room for so many levels. */
 static struct item *node_new(unsigned levels)
 {
-	struct item *item = mem_alloc(sizeof(*item) + levels * sizeof(item->next[0]));
+	struct item *item = mem_alloc(sizeof(*item) + levels * sizeof(struct item *));
 
 	item->levels = levels;
 	return item;

@@ -181,6 +181,7 @@ static bool shard_settled(struct cluster *cluster, struct ledger_shard *shard, s
 
 	for (size_t i = 0; i < cluster->n_targets; i++) {
 		size_t front = ledger_front(&cluster->ledger, shard, i);
+		const struct ledger_write *last;
 
 		if (!shard->table->sinks[i])
 			continue;
@@ -191,9 +192,10 @@ static bool shard_settled(struct cluster *cluster, struct ledger_shard *shard, s
 		}
 		if (shard->n_writes == 0 || row == NULL || !row->exists)
 			continue;
+		/* When all of it is trimmed, nothing is left that could move the row. */
+		last = &cluster->ledger.writes[shard->writes[shard->n_writes - 1]];
 		if (rowwatch_position(&cluster->rows, row, i) < shard->n_writes &&
-		    !ledger_unowed(&cluster->ledger,
-				   &cluster->ledger.writes[shard->writes[shard->n_writes - 1]])) {
+		    !last->w->trimmed && !ledger_unowed(&cluster->ledger, last)) {
 			buf_fmt(why, "the row of %s says %s, which is not all of it for sink %s",
 				shard->id, row->checkpoint, cluster->targets[i].name);
 			return false;

@@ -203,8 +203,7 @@ static bool share_key(const struct delivery *a, const struct delivery *b)
 /* Whether `delivery` may end before those that its cursor submitted earlier. */
 static bool may_overtake(const struct scripted *s, const struct delivery *delivery)
 {
-	list_each(it, &s->queue, spare)
-	{
+	list_each(it, &s->queue, spare) {
 		const struct delivery *earlier = CONTAINER_OF(it, struct delivery, link);
 
 		if (earlier == delivery)
@@ -218,8 +217,7 @@ static bool may_overtake(const struct scripted *s, const struct delivery *delive
 /* The first outstanding delivery of the same cursor. */
 static struct delivery *first_of_cursor(const struct scripted *s, struct delivery *delivery)
 {
-	list_each(it, &s->queue, spare)
-	{
+	list_each(it, &s->queue, spare) {
 		struct delivery *first = CONTAINER_OF(it, struct delivery, link);
 
 		if (first->cursor == delivery->cursor)
@@ -234,10 +232,10 @@ static struct delivery *pick(struct scripted *s)
 	size_t n = 0, at;
 	struct delivery *delivery = NULL;
 
-	list_each(it, &s->queue, spare) n++;
-	at = rng_below(&s->target->world->rng, n);
 	list_each(it, &s->queue, spare)
-	{
+		n++;
+	at = rng_below(&s->target->world->rng, n);
+	list_each(it, &s->queue, spare) {
 		delivery = CONTAINER_OF(it, struct delivery, link);
 		if (at-- == 0)
 			break;
@@ -258,8 +256,7 @@ static void end_badly(struct scripted *s, struct delivery *delivery, enum delive
 	error_set(&why, code, "the scripted sink %s is %s", s->target->name,
 		  mode_words[s->target->mode]);
 	list_remove(&delivery->link);
-	list_each(it, &s->queue, spare)
-	{
+	list_each(it, &s->queue, spare) {
 		struct delivery *other = CONTAINER_OF(it, struct delivery, link);
 
 		if (other->cursor == delivery->cursor) {
@@ -427,8 +424,7 @@ void target_set_mode(struct target *target, enum target_mode mode, int64_t slow_
 						? target->ill_until_ms
 						: target->world->now_ms;
 	world_note(target->world, "sim", "sink %s is %s", target->name, mode_words[mode]);
-	list_each(it, &target->sinks, spare)
-	{
+	list_each(it, &target->sinks, spare) {
 		struct scripted *s = CONTAINER_OF(it, struct scripted, link);
 
 		world_unset(target->world, &s->work);

@@ -179,8 +179,7 @@ static struct proc *next_timer(struct world *world, int64_t *at_ms)
 {
 	struct proc *best = NULL;
 
-	list_each(it, &world->procs, spare)
-	{
+	list_each(it, &world->procs, spare) {
 		struct proc *proc = CONTAINER_OF(it, struct proc, link);
 		const struct heap_node *node = heap_first(&proc->timers);
 

@@ -35,8 +35,11 @@ static struct str quoted(struct arena *arena, const char *text)
 	struct str s = arena_str(arena, str_of(text));
 	char *p = arena_alloc(arena, s.n + 1);
 
-	for (size_t i = 0; i < s.n; i++)
-		p[i] = s.p[i] == '\'' ? '"' : s.p[i];
+	for (size_t i = 0; i < s.n; i++) {
+		p[i] = s.p[i];
+		if (p[i] == '\'')
+			p[i] = '"';
+	}
 	return str_make(p, s.n);
 }
 

@@ -59,22 +59,23 @@ static void list_walk_may_remove(void)
 	int seen = 0;
 
 	list_init(&head);
-	list_each(none, &head, spare) seen++;
+	list_each(none, &head, spare)
+		seen++;
 	CHECK_INT(seen, 0);
 	for (int i = 0; i < 5; i++) {
 		things[i].n = i;
 		list_init(&things[i].link);
 		list_add(&head, &things[i].link);
 	}
-	list_each(it, &head, spare)
-	{
+	list_each(it, &head, spare) {
 		seen++;
 		if (CONTAINER_OF(it, struct thing, link)->n % 2 == 0)
 			list_remove(it);
 	}
 	CHECK_INT(seen, 5);
 	check_list(&head, "13");
-	list_each(it, &head, spare) list_remove(it);
+	list_each(it, &head, spare)
+		list_remove(it);
 	CHECK(list_empty(&head));
 }
 

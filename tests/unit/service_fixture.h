@@ -23,6 +23,15 @@ struct fixture {
 	int status;
 };
 
+/* Appends a byte, and a quote in the place of "'". */
+static inline void add_quoted(struct buf *buf, char c)
+{
+	if (c == '\'')
+		buf_c(buf, '"');
+	else
+		buf_c(buf, c);
+}
+
 /* Carries one request out; "'" stands for a quote in the body. Returns the answer. */
 static inline struct str call(struct fixture *f, const char *operation, const char *body)
 {
@@ -37,7 +46,7 @@ static inline struct str call(struct fixture *f, const char *operation, const ch
 			: "DynamoDB",
 		operation);
 	for (; *body != 0; body++)
-		buf_c(&text, *body == '\'' ? '"' : *body);
+		add_quoted(&text, *body);
 	buf_clear(&f->answer);
 	f->status =
 		service_call(f->service, buf_view(&target), buf_view(&text), f->now_ms, &f->answer);
@@ -73,7 +82,7 @@ static inline bool has(struct str text, const char *part)
 
 	buf_init(&want, 1 << 20);
 	for (const char *p = part; *p != 0; p++)
-		buf_c(&want, *p == '\'' ? '"' : *p);
+		add_quoted(&want, *p);
 	found = want.n == 0 || memmem(text.p, text.n, want.p, want.n) != NULL ||
 		memmem(text.p, text.n, part, want.n) != NULL;
 	buf_release(&want);

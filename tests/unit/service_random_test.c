@@ -11,7 +11,13 @@ struct reader {
 	struct map shards; /* of struct seen, by id */
 	uint64_t *order; /* numbers of the writes in the order of reading */
 	size_t order_n, order_cap;
-	struct map writes; /* of (number + 1), by event id */
+	struct map writes; /* of struct slot, by event id */
+	struct slot *slots; /* one for each write, in the order of the log */
+};
+
+/* Where a map can point to for a write of the log. */
+struct slot {
+	const struct service_write *write;
 };
 
 struct seen {
@@ -91,20 +97,18 @@ static void note_records(struct reader *reader, const struct seen *seen)
 	const char *at;
 
 	while ((at = memmem(rest.p, rest.n, mark.p, mark.n)) != NULL) {
-		const struct service_write *write;
-		uintptr_t n;
+		const struct slot *slot;
 
 		rest = str_skip(rest, (size_t)(at - rest.p) + mark.n);
-		n = (uintptr_t)map_get(&reader->writes, str_head(rest, 32));
-		if (!CHECK(n != 0))
+		slot = map_get(&reader->writes, str_head(rest, 32));
+		if (!CHECK(slot != NULL))
 			return;
-		write = service_write(reader->f->service, n - 1);
-		CHECK_STR(write->shard_id, seen->id);
+		CHECK_STR(slot->write->shard_id, seen->id);
 		if (reader->order_n == reader->order_cap) {
 			reader->order_cap = reader->order_cap * 2 + 64;
 			reader->order = mem_resize_n(reader->order, reader->order_cap, 8);
 		}
-		reader->order[reader->order_n++] = n - 1;
+		reader->order[reader->order_n++] = slot->write->n;
 	}
 }
 
@@ -183,20 +187,17 @@ static void check_order(struct reader *reader)
 
 	map_init(&last);
 	for (size_t i = 0; i < reader->order_n; i++) {
-		const struct service_write *write =
-			service_write(reader->f->service, reader->order[i]);
-		uintptr_t before = (uintptr_t)map_get(&last, write->keys);
+		struct slot *slot = &reader->slots[reader->order[i]];
+		const struct service_write *write = slot->write;
+		const struct slot *before = map_get(&last, write->keys);
 
-		CHECK(before < write->n + 1);
 		CHECK(!write->trimmed);
-		if (before > 0) {
-			const struct service_write *prior =
-				service_write(reader->f->service, before - 1);
-
-			CHECK(seqno_order(prior->seqno, write->seqno) < 0);
-			CHECK(str_eq(prior->new_image, write->old_image));
+		if (before != NULL) {
+			CHECK(before->write->n < write->n);
+			CHECK(seqno_order(before->write->seqno, write->seqno) < 0);
+			CHECK(str_eq(before->write->new_image, write->old_image));
 		}
-		map_put(&last, write->keys, (void *)(uintptr_t)(write->n + 1));
+		map_put(&last, write->keys, slot);
 	}
 	for (uint64_t n = 0; service_write(reader->f->service, n) != NULL; n++)
 		kept += !service_write(reader->f->service, n)->trimmed;
@@ -232,34 +233,43 @@ static void random_step(struct fixture *f, struct rng *rng)
 }
 
 /* Compares the items that are left with the last image of each in the log. */
-static void check_items(struct fixture *f)
+static void check_items(struct reader *reader)
 {
+	struct fixture *f = reader->f;
+	const struct slot *slot;
 	struct map last;
-	const struct service_write *write;
 	char number[50];
 	size_t n = 0;
 
 	map_init(&last);
-	for (uint64_t i = 0; (write = service_write(f->service, i)) != NULL; i++)
-		map_put(&last, write->keys, (void *)(uintptr_t)(i + 1));
+	for (uint64_t i = 0; service_write(f->service, i) != NULL; i++)
+		map_put(&last, reader->slots[i].write->keys, &reader->slots[i]);
 	callf(f, "Scan", "{'TableName':'tab'}");
-	for (size_t at = 0;;) {
-		uintptr_t i = (uintptr_t)map_next(&last, &at);
+	for (size_t at = 0; (slot = map_next(&last, &at)) != NULL;) {
 		struct buf image;
 
-		if (i == 0)
-			break;
-		write = service_write(f->service, i - 1);
 		buf_init(&image, 1000);
-		buf_str(&image, write->new_image);
+		buf_str(&image, slot->write->new_image);
 		buf_c(&image, 0);
 		CHECK(has(buf_view(&f->answer), image.p));
-		n += write->new_image.n > 0;
+		n += slot->write->new_image.n > 0;
 		buf_release(&image);
 	}
 	snprintf(number, sizeof(number), "'Count':%zu,'ScannedCount':%zu}", n, n);
 	expect(f, 200, number);
 	map_release(&last);
+}
+
+/* Gives every write its slot. */
+static void find_writes(struct reader *reader)
+{
+	uint64_t n = writes_n(reader->f);
+
+	reader->slots = mem_alloc_n(n, sizeof(*reader->slots));
+	for (uint64_t i = 0; i < n; i++) {
+		reader->slots[i].write = service_write(reader->f->service, i);
+		map_put(&reader->writes, reader->slots[i].write->event_id, &reader->slots[i]);
+	}
 }
 
 /* Writes, rolls and splits at random for so many steps, reads it all and compares. */
@@ -280,16 +290,15 @@ static void random_run(uint64_t seed, int steps, const struct service_options *l
 	find_shard(&f, arn, shard);
 	service_options(f.service)->empty_page = lies->empty_page;
 	service_options(f.service)->short_page = lies->short_page;
-	for (uint64_t n = 0; service_write(f.service, n) != NULL; n++)
-		map_put(&reader.writes, service_write(f.service, n)->event_id,
-			(void *)(uintptr_t)(n + 1));
+	find_writes(&reader);
 	read_all(&reader, arn);
 	check_lineage(&reader);
 	check_order(&reader);
-	check_items(&f);
+	check_items(&reader);
 	for (size_t at = 0; (seen = map_next(&reader.shards, &at)) != NULL;)
 		mem_free(seen);
 	mem_free(reader.order);
+	mem_free(reader.slots);
 	map_release(&reader.shards);
 	map_release(&reader.writes);
 	teardown(&f);

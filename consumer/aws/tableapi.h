@@ -3,8 +3,8 @@
  * Requests and answers of the DynamoDB table API, as far as the checkpoint table and the discovery of
  * streams need them, and a reader of items. Items stay raw until they are read.
  */
-#ifndef AWS_TABLES_H
-#define AWS_TABLES_H
+#ifndef AWS_TABLEAPI_H
+#define AWS_TABLEAPI_H
 
 #include "base/arena.h"
 #include "base/buf.h"

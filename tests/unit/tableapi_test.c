@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "consumer/aws/tables.h"
+#include "consumer/aws/tableapi.h"
 
 #include "tests/check.h"
 
