@@ -114,7 +114,7 @@ $(FAKE_UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(filter-out %/ddbfake.o,
 	$(MODEL_OBJ) $(BASE_OBJ)
 $(PROPERTY_BIN): $(B)/property/%: $(B)/obj/tests/property/%.o $(LIB_OBJ) $(BASE_OBJ)
 $(TORTURE_BIN): $(B)/torture/%: $(B)/obj/tests/torture/%.o $(LIB_OBJ) $(BASE_OBJ)
-$(BENCH_BIN): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
+$(BENCH_BIN): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/obj/tests/bench/corpus.o $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(FUZZ_BIN): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIB_OBJ) $(BASE_OBJ)
 $(REPLAY_BIN): $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(LIB_OBJ) $(BASE_OBJ)
 
@@ -178,9 +178,10 @@ mutants:
 	$(Q)tests/mutants/run.sh
 bench: dev-deps
 	$(Q)tests/bench/run.sh
-demo: deps
+demo:
+	$(Q)tools/deps.sh demo
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)tests/e2e/demo.sh
+	$(Q)KEEP=$(KEEP) tests/e2e/demo.sh
 lint: dev-deps
 	$(Q)tools/lint.sh
 format:
@@ -200,11 +201,13 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/ddbtap
 clean:
 	rm -rf build ddbtap ddbfake
+help:
+	@sed -n '3,/^MODE/p' Makefile | sed -n 's/^# \{0,1\}//p'
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 .PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check sim fuzz mutants bench demo \
-	lint format docs clean-room install uninstall clean FORCE
+	lint format docs clean-room install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 

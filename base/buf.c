@@ -21,7 +21,7 @@ void buf_clear(struct buf *buf)
 	buf->failed = false;
 }
 
-char *buf_reserve(struct buf *buf, size_t n)
+char *buf_grow(struct buf *buf, size_t n)
 {
 	size_t cap = buf->cap;
 
@@ -47,26 +47,6 @@ void buf_truncate(struct buf *buf, size_t n)
 {
 	if (n < buf->n)
 		buf->n = n;
-}
-
-void buf_add(struct buf *buf, const void *p, size_t n)
-{
-	char *to = buf_reserve(buf, n);
-
-	if (to == NULL)
-		return;
-	mem_copy(to, p, n);
-	buf->n += n;
-}
-
-void buf_str(struct buf *buf, struct str s)
-{
-	buf_add(buf, s.p, s.n);
-}
-
-void buf_c(struct buf *buf, char c)
-{
-	buf_add(buf, &c, 1);
 }
 
 void buf_u64(struct buf *buf, uint64_t v)

@@ -37,15 +37,38 @@ void buf_release(struct buf *buf);
 /* Empties the buffer and its failure, and keeps the memory. */
 void buf_clear(struct buf *buf);
 
+/* The slow half of buf_reserve: when there is no room yet. */
+char *buf_grow(struct buf *buf, size_t n);
+
 /* Makes room for `n` more bytes and returns where they go, or NULL when that passes the maximum. */
-char *buf_reserve(struct buf *buf, size_t n);
+static inline char *buf_reserve(struct buf *buf, size_t n)
+{
+	return n < buf->cap - buf->n && !buf->failed ? buf->p + buf->n : buf_grow(buf, n);
+}
 
 /* Cuts the buffer to its first `n` bytes. */
 void buf_truncate(struct buf *buf, size_t n);
 
-void buf_add(struct buf *buf, const void *p, size_t n);
-void buf_str(struct buf *buf, struct str s);
-void buf_c(struct buf *buf, char c);
+static inline void buf_add(struct buf *buf, const void *p, size_t n)
+{
+	char *to = buf_reserve(buf, n);
+
+	if (to == NULL)
+		return;
+	mem_copy(to, p, n);
+	buf->n += n;
+}
+
+static inline void buf_str(struct buf *buf, struct str s)
+{
+	buf_add(buf, s.p, s.n);
+}
+
+static inline void buf_c(struct buf *buf, char c)
+{
+	buf_add(buf, &c, 1);
+}
+
 void buf_u64(struct buf *buf, uint64_t v);
 void buf_i64(struct buf *buf, int64_t v);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
-#include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -21,8 +20,8 @@ void json_fail(struct json *json, const char *words)
 		json->error = words;
 }
 
-/* Skips white space; returns the next byte, or 0 at the end and after an error. */
-static char next(struct json *json)
+/* The rest of next(), when it is not as simple as most often. */
+static char next_far(struct json *json)
 {
 	if (json->error != NULL)
 		return 0;
@@ -34,6 +33,14 @@ static char next(struct json *json)
 		json->p++;
 	}
 	return 0;
+}
+
+/* Skips white space; returns the next byte, or 0 at the end and after an error. */
+static inline char next(struct json *json)
+{
+	if (json->error == NULL && json->p < json->end && (unsigned char)*json->p > ' ')
+		return *json->p;
+	return next_far(json);
 }
 
 enum json_kind json_peek(struct json *json)
@@ -76,7 +83,7 @@ bool json_enter(struct json *json, enum json_kind kind)
 }
 
 /* Consumes `close` or, before every element but the first, a comma; whether an element follows. */
-static bool step(struct json *json, char close)
+static inline bool step(struct json *json, char close)
 {
 	char c = next(json);
 
@@ -117,28 +124,37 @@ bool json_item(struct json *json)
 	return step(json, ']');
 }
 
+#ifdef __SSE2__
+/* A bit for each of 16 bytes that a JSON string cannot hold as it is: quote, backslash, control. */
+static inline unsigned special_bits(__m128i v)
+{
+	__m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+	__m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
+	__m128i control = _mm_cmpeq_epi8(v, _mm_min_epu8(v, _mm_set1_epi8(0x1F)));
+
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control));
+}
+
+/* Sixteen bytes from anywhere. */
+static inline __m128i load(const char *p)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+#endif
+
 /* The first of quote, backslash or control character at or after `p`; also notes high bytes. */
-static const char *string_stop(struct json *json, const char *p)
+static inline const char *string_stop(struct json *json, const char *p)
 {
 #ifdef __SSE2__
-	for (; p + 16 <= json->end; p += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		__m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
-		__m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
-		__m128i control =
-			_mm_cmpeq_epi8(_mm_max_epu8(v, _mm_set1_epi8(0x20)), _mm_set1_epi8(0x20));
-		__m128i space = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x20));
-		int stop = _mm_movemask_epi8(
-			_mm_or_si128(_mm_or_si128(quote, slash), _mm_andnot_si128(space, control)));
-		int high = _mm_movemask_epi8(v);
+	for (; json->end - p >= 16; p += 16) {
+		__m128i v = load(p);
+		unsigned stop = special_bits(v), high = (unsigned)_mm_movemask_epi8(v);
 
-		if (stop != 0) {
-			int at = __builtin_ctz((unsigned)stop);
-
-			json->high |= (high & ((1 << at) - 1)) != 0;
-			return p + at;
-		}
-		json->high |= high != 0;
+		/* High bytes count up to the stop: below its lowest bit. */
+		if (high != 0)
+			json->high |= (high & (stop - 1) & ~stop) != 0;
+		if (stop != 0)
+			return p + __builtin_ctz(stop);
 	}
 #endif
 	for (; p < json->end; p++) {
@@ -169,6 +185,27 @@ static size_t escape_n(const char *p, const char *end)
 	return 5;
 }
 
+/* Where the string ends that is not plain up to `p`: its closing quote, or NULL after an error. */
+static const char *string_end(struct json *json, const char *p)
+{
+	while (p < json->end && *p == '\\') {
+		size_t n = escape_n(p + 1, json->end);
+
+		if (n == 0) {
+			json->p = p;
+			json_fail(json, "a malformed escape in a string");
+			return NULL;
+		}
+		json->escaped = true;
+		p = string_stop(json, p + 1 + n);
+	}
+	if (p < json->end && *p == '"')
+		return p;
+	json->p = p;
+	json_fail(json, p >= json->end ? "a string has no end" : "a control character in a string");
+	return NULL;
+}
+
 struct str json_string(struct json *json)
 {
 	const char *from, *p;
@@ -178,28 +215,12 @@ struct str json_string(struct json *json)
 		json_fail(json, "a string was expected");
 		return STR_NONE;
 	}
-	from = p = json->p + 1;
-	for (;;) {
-		size_t n;
-
-		p = string_stop(json, p);
-		if (p >= json->end || (unsigned char)*p < 0x20) {
-			json->p = p;
-			json_fail(json, p >= json->end ? "a string has no end"
-						       : "a control character in a string");
-			return STR_NONE;
-		}
-		if (*p == '"')
-			break;
-		n = escape_n(p + 1, json->end);
-		if (n == 0) {
-			json->p = p;
-			json_fail(json, "a malformed escape in a string");
-			return STR_NONE;
-		}
-		json->escaped = true;
-		p += 1 + n;
-	}
+	from = json->p + 1;
+	p = string_stop(json, from);
+	if (p == json->end || *p != '"')
+		p = string_end(json, p);
+	if (p == NULL)
+		return STR_NONE;
 	json->p = p + 1;
 	return str_make(from, (size_t)(p - from));
 }
@@ -388,14 +409,13 @@ bool json_unescape(struct buf *buf, struct str raw)
 	return !buf->failed;
 }
 
-bool json_key_is(struct str raw, const char *word)
+bool json_escaped_is(struct str raw, struct str plain)
 {
-	struct str plain = str_of(word);
 	struct buf buf;
 	bool same;
 
 	if (str_find(raw, '\\') == raw.n)
-		return str_eq(raw, plain);
+		return false;
 	buf_init(&buf, plain.n);
 	same = json_unescape(&buf, raw) && str_eq(buf_view(&buf), plain);
 	buf_release(&buf);
@@ -422,18 +442,30 @@ struct str json_text(struct json *json, struct arena *arena)
 	return json_plain(json_string(json), arena);
 }
 
+/* The bytes that json_put cannot copy unseen. */
+static const bool special[256] = {
+	[0 ... 0x1F] = true,
+	['"'] = true,
+	['\\'] = true,
+	[0x80 ... 0xFF] = true,
+};
+
 /* How many bytes at the start of `s` need no escape and are ASCII. */
-static size_t plain_n(struct str s)
+static inline size_t plain_n(struct str s)
 {
 	size_t i = 0;
 
-	while (i < s.n) {
-		unsigned char c = (unsigned char)s.p[i];
+#ifdef __SSE2__
+	for (; s.n - i >= 16; i += 16) {
+		__m128i v = load(s.p + i);
+		unsigned stop = special_bits(v) | (unsigned)_mm_movemask_epi8(v);
 
-		if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\')
-			break;
-		i++;
+		if (stop != 0)
+			return i + (size_t)__builtin_ctz(stop);
 	}
+#endif
+	while (i < s.n && !special[(unsigned char)s.p[i]])
+		i++;
 	return i;
 }
 
@@ -480,30 +512,20 @@ static size_t put_special(struct buf *buf, struct str s)
 
 void json_put(struct buf *buf, struct str s)
 {
+	size_t n = plain_n(s);
+
+	if (n == s.n) {
+		json_put_raw(buf, s);
+		return;
+	}
 	buf_c(buf, '"');
 	while (s.n > 0) {
-		size_t n = plain_n(s);
-
 		if (n > 0)
 			buf_str(buf, str_head(s, n));
 		else
 			n = put_special(buf, s);
 		s = str_skip(s, n);
+		n = plain_n(s);
 	}
 	buf_c(buf, '"');
-}
-
-void json_put_raw(struct buf *buf, struct str raw)
-{
-	buf_c(buf, '"');
-	buf_str(buf, raw);
-	buf_c(buf, '"');
-}
-
-void json_comma(struct buf *buf)
-{
-	char last = buf->n == 0 ? '[' : buf->p[buf->n - 1];
-
-	if (last != '{' && last != '[' && last != ':' && last != ',')
-		buf_c(buf, ',');
 }

@@ -86,8 +86,19 @@ bool json_end(struct json *json);
 /* Records an error of the caller's own ("static words"), unless there is one already. */
 void json_fail(struct json *json, const char *words);
 
-/* Whether a raw key or string, unescaped, is `word`. */
-bool json_key_is(struct str raw, const char *word);
+/* The slow half of json_key_is: whether `raw` has escapes and is `plain` without them. */
+bool json_escaped_is(struct str raw, struct str plain);
+
+/* Whether a raw key or string, unescaped, is `word`, which has no backslash. */
+static inline bool json_key_is(struct str raw, const char *word)
+{
+	struct str plain = str_of(word);
+
+	/* No escape is as short as what it stands for. */
+	if (raw.n <= plain.n)
+		return str_eq(raw, plain);
+	return (raw.p[0] == '\\' || raw.p[0] == word[0]) && json_escaped_is(raw, plain);
+}
 
 /*
  * Appends the unescaped form of a raw string. A lone surrogate escape becomes U+FFFD. False, with
@@ -102,9 +113,25 @@ struct str json_plain(struct str raw, struct arena *arena);
 void json_put(struct buf *buf, struct str s);
 
 /* Appends a raw (still escaped) string with quotes. */
-void json_put_raw(struct buf *buf, struct str raw);
+static inline void json_put_raw(struct buf *buf, struct str raw)
+{
+	char *to = buf_reserve(buf, raw.n + 2);
+
+	if (to == NULL)
+		return;
+	to[0] = '"';
+	mem_copy(to + 1, raw.p, raw.n);
+	to[raw.n + 1] = '"';
+	buf->n += raw.n + 2;
+}
 
 /* Appends `,` unless the buffer ends in an opening bracket, a colon or a comma, or is empty. */
-void json_comma(struct buf *buf);
+static inline void json_comma(struct buf *buf)
+{
+	char last = buf->n == 0 ? '[' : buf->p[buf->n - 1];
+
+	if (last != '{' && last != '[' && last != ':' && last != ',')
+		buf_c(buf, ',');
+}
 
 #endif

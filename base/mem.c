@@ -47,9 +47,3 @@ void mem_free(void *p)
 {
 	free(p);
 }
-
-void mem_copy(void *to, const void *from, size_t n)
-{
-	if (n > 0)
-		memcpy(to, from, n);
-}

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define ARRAY_N(a) (sizeof(a) / sizeof((a)[0]))
@@ -43,6 +44,10 @@ char *mem_dup(const void *p, size_t n);
 void mem_free(void *p);
 
 /* memcpy that allows n == 0 with NULL pointers. */
-void mem_copy(void *to, const void *from, size_t n);
+static inline void mem_copy(void *to, const void *from, size_t n)
+{
+	if (n > 0)
+		memcpy(to, from, n);
+}
 
 #endif

@@ -3,21 +3,6 @@
 
 #include <string.h>
 
-struct str str_of(const char *terminated)
-{
-	return (struct str){terminated, terminated == NULL ? 0 : strlen(terminated)};
-}
-
-struct str str_make(const char *p, size_t n)
-{
-	return (struct str){p, n};
-}
-
-bool str_eq(struct str a, struct str b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 int str_cmp(struct str a, struct str b)
 {
 	size_t n = a.n < b.n ? a.n : b.n;
@@ -67,18 +52,6 @@ size_t str_find_last(struct str s, char c)
 	const char *at = s.n == 0 ? NULL : memrchr(s.p, c, s.n);
 
 	return at == NULL ? s.n : (size_t)(at - s.p);
-}
-
-struct str str_skip(struct str s, size_t n)
-{
-	if (n > s.n)
-		n = s.n;
-	return (struct str){n == 0 ? s.p : s.p + n, s.n - n};
-}
-
-struct str str_head(struct str s, size_t n)
-{
-	return (struct str){s.p, n < s.n ? n : s.n};
 }
 
 /* Whether `c` is white space to str_trim. */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct str {
 	const char *p;
@@ -28,13 +29,22 @@ struct str {
 #define STR_ARG(s) (int)((s).n < 1048576 ? (s).n : 1048576), ((s).p == NULL ? "" : (s).p)
 
 /* The slice of a terminated string; NULL gives the empty slice. */
-struct str str_of(const char *terminated);
+static inline struct str str_of(const char *terminated)
+{
+	return (struct str){terminated, terminated == NULL ? 0 : strlen(terminated)};
+}
 
 /* The slice of `n` bytes at `p`. */
-struct str str_make(const char *p, size_t n);
+static inline struct str str_make(const char *p, size_t n)
+{
+	return (struct str){p, n};
+}
 
 /* Whether both have the same bytes. */
-bool str_eq(struct str a, struct str b);
+static inline bool str_eq(struct str a, struct str b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 
 /* Byte order, as memcmp; a prefix comes first. */
 int str_cmp(struct str a, struct str b);
@@ -50,10 +60,18 @@ size_t str_find(struct str s, char c);
 size_t str_find_last(struct str s, char c);
 
 /* `s` without its first (at most) `n` bytes. */
-struct str str_skip(struct str s, size_t n);
+static inline struct str str_skip(struct str s, size_t n)
+{
+	if (n > s.n)
+		n = s.n;
+	return (struct str){n == 0 ? s.p : s.p + n, s.n - n};
+}
 
 /* The first (at most) `n` bytes of `s`. */
-struct str str_head(struct str s, size_t n);
+static inline struct str str_head(struct str s, size_t n)
+{
+	return (struct str){s.p, n < s.n ? n : s.n};
+}
 
 /* `s` without blanks, tabs, CR and LF at both ends. */
 struct str str_trim(struct str s);

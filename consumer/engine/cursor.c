@@ -459,7 +459,7 @@ static bool begins_replacement(const struct shard *shard)
 	struct shard *other;
 	size_t at = 0;
 
-	if (!stream->gap_due || shard->parent != NULL)
+	if (!stream_replaces(stream) || shard->parent != NULL)
 		return false;
 	while ((other = map_next(&stream->shards, &at)) != NULL) {
 		if (other->parent == NULL && str_cmp(str_of(other->id), str_of(shard->id)) < 0)
@@ -489,7 +489,7 @@ static void open_one(struct cursor *cu)
 		cu->gaps_wanted |= 1u << GAP_STREAM_NEW;
 	/* A parent that came and went unseen, in a stream that was read before. */
 	if (shard->parent == NULL && shard->parent_id[0] != '\0' &&
-	    (!shard->stream->first_start || shard->stream->gap_due))
+	    (!shard->stream->first_start || stream_replaces(shard->stream)))
 		cu->gaps_wanted |= 1u << GAP_SHARD_LOST;
 	if (shard->start_wall_ms == ROW_START_HORIZON)
 		cu->gaps_wanted |= 1u << GAP_START_UNSURE;

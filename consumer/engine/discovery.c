@@ -72,7 +72,6 @@ static struct stream *stream_add(struct table *table, const struct table_arn *pa
 			break;
 		}
 	}
-	stream->gap_due = at->prev != &table->streams;
 	list_add(at, &stream->link);
 	io_log(table->engine->io, IO_INFO, "stream.found table=%.*s stream=%s",
 	       STR_ARG(table->options->name), stream->arn);
@@ -135,7 +134,7 @@ static void add_streams(struct table *table)
 	add_older_streams(table, parts);
 	present = stream_get(table, &parts);
 	/* Were there others in between? Asked once for each stream that is new to us. */
-	if (present->gap_due && !present->listed)
+	if (stream_replaces(present) && !present->listed)
 		streamlist_start(table);
 	discovery_streams_known(table);
 }

@@ -31,7 +31,7 @@ static bool older_streams_finished(const struct cursor *cu)
 		size_t at = 0;
 
 		if (older == stream)
-			return !(stream->gap_due && stream->table->streams_pending);
+			return !(stream_replaces(stream) && stream->table->streams_pending);
 		if (!older->listed)
 			return false;
 		while ((shard = map_next(&older->shards, &at)) != NULL) {
@@ -139,6 +139,17 @@ bool lineage_row_unneeded(const struct shard *shard)
 	return true;
 }
 
+/* Whether the row shows that its stream was consumed before; not a start at the tip that found none. */
+static bool row_was_read(const struct stream *stream, const struct row *row)
+{
+	for (size_t i = 0; i < stream->table->sinks.n; i++) {
+		if (row->sinks[i].kind != POSITION_START)
+			return true;
+	}
+	return row->start_wall_ms >= 0 ||
+	       (stream->table->options->latest && row->start_wall_ms == ROW_START_ALL);
+}
+
 /* Rows of the stream that were read before its shards were known. */
 static void adopt_rows(struct stream *stream)
 {
@@ -160,7 +171,7 @@ static void adopt_rows(struct stream *stream)
 
 			if (id.n > 0 && id.n <= SHARD_ID_MAX && row.parent.n <= SHARD_ID_MAX)
 				checkpoint_adopt_row(shard_get(stream, id, row.parent), &row);
-			if (row.checkpoint.kind != POSITION_START || row.start_wall_ms >= 0)
+			if (row_was_read(stream, &row))
 				stream->first_start = false;
 		} else {
 			/* Never guess where a sink was: a person has to look. */
@@ -191,7 +202,8 @@ static bool child_started(struct shard *shard, unsigned depth)
 /* The first whole listing since the start: finds out where each shard stands. */
 static void first_listing(struct stream *stream)
 {
-	bool latest = stream->table->options->latest && stream->first_start && !stream->gap_due;
+	bool latest =
+		stream->table->options->latest && stream->first_start && !stream_replaces(stream);
 	struct shard *shard;
 	size_t at = 0;
 

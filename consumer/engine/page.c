@@ -139,6 +139,18 @@ static int64_t next_wait_ms(struct reader *reader, size_t n, size_t bytes, unsig
 	return reader->idle_ms;
 }
 
+/* The first record of a shard whose beginning was trimmed already: later trims are noticed by it. */
+static void note_horizon(struct shard *shard, const struct batch *batch)
+{
+	struct str first = batch->events[0].seqno;
+
+	if (shard->start_wall_ms != ROW_START_HORIZON || shard->horizon_known)
+		return;
+	shard->horizon_known = true;
+	mem_free(shard->first_seqno);
+	shard->first_seqno = mem_dup(first.p, first.n);
+}
+
 /* Hands the batch to the group. */
 static void hand_over(struct reader *reader, struct batch *batch)
 {
@@ -151,6 +163,8 @@ static void hand_over(struct reader *reader, struct batch *batch)
 	engine->stats.bytes_read += (uint64_t)batch->bytes;
 	if (group == GROUP_LEAD)
 		table->records += batch->n;
+	if (reader->at.kind == POSITION_START)
+		note_horizon(shard, batch);
 	reader->at = batch_position(batch, batch->n - 1);
 	/* By index: a cursor may leave the group, and the catch-up reader end, while they are served. */
 	for (size_t i = 0; i < shard->n_cursors; i++) {

@@ -413,7 +413,8 @@ static enum iterator_type iterator_type_for(const struct reader *reader)
 	if (shard->latest)
 		return ITERATOR_LATEST;
 	/* At its first record, so that a trim is noticed. */
-	if (shard->first_seqno != NULL && shard->start_wall_ms != ROW_START_HORIZON)
+	if (shard->first_seqno != NULL &&
+	    (shard->start_wall_ms != ROW_START_HORIZON || shard->horizon_known))
 		return ITERATOR_AT;
 	return ITERATOR_TRIM_HORIZON;
 }
@@ -482,6 +483,8 @@ static void iterator_done(struct call *call)
 								    : call_service_wall_ms(engine);
 		checkpoint_mark(shard, true);
 	}
+	/* From here on a trim is a loss. */
+	shard->fresh_root = false;
 	reader->use_horizon = false;
 	reader->iterator = mem_dup(raw.p, raw.n);
 	reader->iterator_ms = io_now_ms(engine->io);

@@ -99,8 +99,13 @@ struct stream {
 	bool first_start; /* nothing of this stream was ever checkpointed */
 	uint64_t listings; /* whole ones, so far */
 	int64_t listing_began_ms, listed_ms;
-	bool gap_due; /* it replaced another stream: its first shard says so */
 };
+
+/* Whether the stream replaced an older one that we know: its first shard says so by a gap record. */
+static inline bool stream_replaces(const struct stream *stream)
+{
+	return stream->link.prev != &stream->table->streams;
+}
 
 /* One shard and its lease row. */
 struct shard {
@@ -117,6 +122,7 @@ struct shard {
 	bool tip_seen; /* an empty page was read at its tip */
 	bool latest; /* begins at the tip: see ROW_START_LATEST */
 	bool fresh_root; /* its row is new and no parent is known: its beginning may be trimmed already */
+	bool horizon_known; /* first_seqno is the first record that was there when reading began */
 	unsigned char parent_misses, misses;
 	uint64_t seen_in; /* the number of the listing it was seen in last */
 	int64_t missed_ms, parent_missed_ms; /* when the last miss was counted */

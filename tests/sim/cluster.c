@@ -287,12 +287,11 @@ void cluster_start(struct worker *worker)
 	struct cluster *cluster = worker->cluster;
 	struct engine_options options = cluster->options;
 	struct engine_sink sinks[LEDGER_SINKS];
-	char process[32];
 
 	must(worker->engine == NULL);
 	worker->proc = proc_new(&cluster->world, worker->id);
 	must(worker->proc->life < LEDGER_LIVES - 1);
-	snprintf(process, sizeof(process), "%u", 1000 + worker->proc->life);
+	snprintf(worker->process, sizeof(worker->process), "%u", 1000 + worker->proc->life);
 	for (size_t i = 0; i < cluster->n_targets; i++) {
 		worker->sinks[i] = target_open(&cluster->targets[i], worker->proc);
 		sinks[i] = (struct engine_sink){.name = str_of(cluster->targets[i].name),
@@ -310,7 +309,7 @@ void cluster_start(struct worker *worker)
 	options.worker_id = str_of(worker->id);
 	options.worker_id_vouched = worker->vouched;
 	options.boot = STR("boot");
-	options.process = str_of(process);
+	options.process = str_of(worker->process);
 	options.process_is_dead = always_dead;
 	options.tables = cluster->engine_tables;
 	options.n_tables = cluster->n_tables;

@@ -12,7 +12,7 @@
 #include "tests/sim/rowwatch.h"
 #include "tests/sim/sinks.h"
 
-enum { CLUSTER_TABLES = 4, CLUSTER_WORKERS = 4, CLUSTER_STEPS_MAX = 128, CLUSTER_RULES = 32 };
+enum { CLUSTER_TABLES = 4, CLUSTER_WORKERS = 4, CLUSTER_STEPS_MAX = 128 };
 
 #define CLUSTER_CHECKPOINTS "ddbtap-checkpoints"
 
@@ -21,7 +21,7 @@ enum worker_end { END_NONE, END_CRASHED, END_STOPPED };
 
 struct worker {
 	struct cluster *cluster;
-	char id[16];
+	char id[16], process[16]; /* its name, and the present process's on its machine */
 	bool vouched;
 	enum worker_end end;
 	struct error why; /* when it stopped by itself */

@@ -262,7 +262,8 @@ static bool excused(const struct ledger *ledger, const struct ledger_write *writ
 
 	if (!write->w->trimmed)
 		return false;
-	if (gap_above(write->shard, sink) >= write->w->wall_ms)
+	if (gap_above(write->shard, sink) >= write->w->wall_ms ||
+	    ledger_told(ledger, write->shard->arn, sink))
 		return true;
 	while ((shard = map_next(&ledger->shards, &at)) != NULL) {
 		if (shard->taken[sink].gap_wall_ms >= write->w->wall_ms &&

@@ -11,6 +11,7 @@ enum {
 	SLICE_MAX_MS = 700,
 	KEYS = 6,
 	SETTLE_MS = 240 * 1000,
+	FAULT_RETRIED_MS = 20 * 1000, /* the longest wait after a fault of the network */
 	AUTH_RETRIED_MS = 60 * 1000, /* what is forbidden is tried again slowly */
 	SHARD_GONE_MS = 60 * 1000, /* three listings, ten seconds apart, have to lack it */
 };
@@ -268,8 +269,8 @@ static void end_windows(struct run *run, bool all)
 	struct service_options *options = service_options(world->service);
 
 	if (run->fault_until_ms != 0 && (all || world->now_ms >= run->fault_until_ms)) {
-		if (world->mix[NET_AUTH] != 0)
-			cluster_slow(&run->cluster, AUTH_RETRIED_MS);
+		cluster_slow(&run->cluster,
+			     world->mix[NET_AUTH] != 0 ? AUTH_RETRIED_MS : FAULT_RETRIED_MS);
 		for (enum net_fault fault = NET_NONE; fault < NET_N; fault++)
 			world->mix[fault] = 0;
 		run->fault_until_ms = 0;
