@@ -38,7 +38,7 @@ char *buf_grow(struct buf *buf, size_t n)
 	if (cap > buf->max)
 		cap = buf->max;
 	buf->p = mem_resize_n(buf->p, cap + MEM_PADDING, 1);
-	memset(buf->p + buf->n, 0, cap - buf->n + MEM_PADDING);
+	memset(buf->p + cap, 0, MEM_PADDING);
 	buf->cap = cap;
 	return buf->p + buf->n;
 }
