@@ -7,6 +7,9 @@
 
 #include "base/utf8.h"
 
+/* Kept out of the way of what runs for every string. */
+#define APART __attribute__((noinline))
+
 void json_init(struct json *json, struct str text)
 {
 	if (text.n == 0)
@@ -21,7 +24,7 @@ void json_fail(struct json *json, const char *words)
 }
 
 /* The rest of next(), when it is not as simple as most often. */
-static char next_far(struct json *json)
+static APART char next_far(struct json *json)
 {
 	if (json->error != NULL)
 		return 0;
@@ -105,20 +108,6 @@ static inline bool step(struct json *json, char close)
 	return true;
 }
 
-bool json_key(struct json *json, struct str *raw_out)
-{
-	*raw_out = STR_NONE;
-	if (!step(json, '}'))
-		return false;
-	*raw_out = json_string(json);
-	if (next(json) != ':') {
-		json_fail(json, "a colon was expected");
-		return false;
-	}
-	json->p++;
-	return true;
-}
-
 bool json_item(struct json *json)
 {
 	return step(json, ']');
@@ -142,19 +131,25 @@ static inline __m128i load(const char *p)
 }
 #endif
 
-/* The first of quote, backslash or control character at or after `p`; also notes high bytes. */
-static inline const char *string_stop(struct json *json, const char *p)
+/* Notes whether a byte of 16 is high that stands before all that are in `stop`. */
+static inline void note_high(struct json *json, unsigned high, unsigned stop)
+{
+	if (high != 0)
+		json->high |= (high & (stop - 1) & ~stop) != 0;
+}
+
+/* The same as string_stop, for the last bytes of the text. */
+static APART const char *string_stop_near_end(struct json *json, const char *p)
 {
 #ifdef __SSE2__
-	for (; json->end - p >= 16; p += 16) {
-		__m128i v = load(p);
-		unsigned stop = special_bits(v), high = (unsigned)_mm_movemask_epi8(v);
+	if (json->end - json->start >= 16) {
+		/* They are looked at together with some that were seen already. */
+		unsigned seen = 16 - (unsigned)(json->end - p);
+		__m128i v = load(json->end - 16);
+		unsigned stop = special_bits(v) >> seen;
 
-		/* High bytes count up to the stop: below its lowest bit. */
-		if (high != 0)
-			json->high |= (high & (stop - 1) & ~stop) != 0;
-		if (stop != 0)
-			return p + __builtin_ctz(stop);
+		note_high(json, (unsigned)_mm_movemask_epi8(v) >> seen, stop);
+		return stop == 0 ? json->end : p + __builtin_ctz(stop);
 	}
 #endif
 	for (; p < json->end; p++) {
@@ -165,6 +160,22 @@ static inline const char *string_stop(struct json *json, const char *p)
 		json->high |= c >= 0x80;
 	}
 	return p;
+}
+
+/* The first of quote, backslash or control character at or after `p`; also notes high bytes. */
+static inline const char *string_stop(struct json *json, const char *p)
+{
+#ifdef __SSE2__
+	for (; json->end - p >= 16; p += 16) {
+		__m128i v = load(p);
+		unsigned stop = special_bits(v);
+
+		note_high(json, (unsigned)_mm_movemask_epi8(v), stop);
+		if (stop != 0)
+			return p + __builtin_ctz(stop);
+	}
+#endif
+	return string_stop_near_end(json, p);
 }
 
 /* The number of bytes of the escape at `p` (after its backslash), or 0 when it is none. */
@@ -186,7 +197,7 @@ static size_t escape_n(const char *p, const char *end)
 }
 
 /* Where the string ends that is not plain up to `p`: its closing quote, or NULL after an error. */
-static const char *string_end(struct json *json, const char *p)
+static APART const char *string_end(struct json *json, const char *p)
 {
 	while (p < json->end && *p == '\\') {
 		size_t n = escape_n(p + 1, json->end);
@@ -206,7 +217,8 @@ static const char *string_end(struct json *json, const char *p)
 	return NULL;
 }
 
-struct str json_string(struct json *json)
+/* What json_string does, for the functions here that it would cost too much to call it. */
+static inline struct str read_string(struct json *json)
 {
 	const char *from, *p;
 
@@ -223,6 +235,25 @@ struct str json_string(struct json *json)
 		return STR_NONE;
 	json->p = p + 1;
 	return str_make(from, (size_t)(p - from));
+}
+
+struct str json_string(struct json *json)
+{
+	return read_string(json);
+}
+
+bool json_key(struct json *json, struct str *raw_out)
+{
+	*raw_out = STR_NONE;
+	if (!step(json, '}'))
+		return false;
+	*raw_out = read_string(json);
+	if (next(json) != ':') {
+		json_fail(json, "a colon was expected");
+		return false;
+	}
+	json->p++;
+	return true;
 }
 
 /* Skips digits from `p`; returns where they end. */

@@ -323,14 +323,16 @@ static bool show_either(struct transcoder *t, struct frame *frame, const struct 
 bool show_value(struct transcoder *t, struct frame *frame, const struct wire_field *got)
 {
 	const struct field *field = frame->field;
-	struct frame inner = {.parent = frame, .message = field->sub, .wire = got->bytes};
 
 	if (field->masked && !t->options->show_secrets) {
 		show_mask(t, frame);
 		return true;
 	}
-	if (field->kind == FIELD_MESSAGE)
+	if (field->kind == FIELD_MESSAGE) {
+		struct frame inner = {.parent = frame, .message = field->sub, .wire = got->bytes};
+
 		return show_message(t, &inner);
+	}
 	if (field->kind == FIELD_BY_TYPE)
 		return show_by_type(t, frame, got);
 	if (field->kind == FIELD_EITHER)

@@ -245,6 +245,13 @@ struct peer {
 	struct call *call; /* fencing it */
 };
 
+/* The owner of a lease who seems to be gone: certain once a look that began later shows the same. */
+struct suspect {
+	char *owner; /* "<id>:<incarnation>" */
+	int64_t seen_ms;
+	bool certain;
+};
+
 enum worker_state {
 	WORKER_TABLE, /* looks for the checkpoint table */
 	WORKER_CREATING, /* waits for it to become active */
@@ -281,8 +288,10 @@ struct engine {
 	bool scanned;
 	int64_t rival_ms; /* since when another incarnation of our id is watched */
 	struct map peers; /* struct peer by id */
+	struct map suspects; /* struct suspect by owner */
 	struct map rows; /* struct kept_row by key */
 	char *scan_next; /* where the scan goes on; NULL: at the start */
+	int64_t scan_ms; /* when the scan began */
 
 	/* checkpoint.c */
 	struct list dirty; /* shards whose row wants a write */
