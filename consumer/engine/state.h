@@ -142,7 +142,7 @@ struct shard {
 	int64_t writing_start_wall_ms;
 	struct io_timer row_timer;
 	unsigned row_attempts;
-	bool dirty, urgent, row_timer_set, start_dirty;
+	bool dirty, urgent, start_dirty;
 	struct list dirty_link;
 
 	struct reader *lead, *catchup;
