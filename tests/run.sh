@@ -75,7 +75,7 @@ simulation() {
 }
 
 build asan MODE=asan unit
-build release all simulator property
+build release all simulator property benches
 suite unit unit
 suite scenarios scenarios
 if [ "$what" = all ]; then
@@ -88,6 +88,7 @@ if [ "$what" = all ]; then
 		[ -e tests/e2e/$e2e.sh ] && suite "$e2e" tests/e2e/$e2e.sh
 		[ -e tests/e2e/$e2e.py ] && suite "$e2e" $py tests/e2e/$e2e.py
 	done
+	suite gate tests/bench/gate.sh
 	suite torture tests/torture/run.sh
 	suite threads tests/torture/threads.sh
 	suite fuzz tests/fuzz/run.sh "${T:-20}"
