@@ -242,7 +242,8 @@ struct str json_string(struct json *json)
 	return read_string(json);
 }
 
-bool json_key(struct json *json, struct str *raw_out)
+/* What json_key does, likewise. */
+static inline bool read_key(struct json *json, struct str *raw_out)
 {
 	*raw_out = STR_NONE;
 	if (!step(json, '}'))
@@ -254,6 +255,11 @@ bool json_key(struct json *json, struct str *raw_out)
 	}
 	json->p++;
 	return true;
+}
+
+bool json_key(struct json *json, struct str *raw_out)
+{
+	return read_key(json, raw_out);
 }
 
 /* Skips digits from `p`; returns where they end. */
@@ -322,13 +328,10 @@ void json_null(struct json *json)
 	literal(json, STR("null"));
 }
 
-/* Consumes one value that is neither object nor array. */
+/* Consumes one value that is neither object, array nor string. */
 static void skip_scalar(struct json *json)
 {
 	switch (json_peek(json)) {
-	case JSON_STRING:
-		json_string(json);
-		return;
 	case JSON_NUMBER:
 		json_number(json);
 		return;
@@ -339,6 +342,7 @@ static void skip_scalar(struct json *json)
 	case JSON_NULL:
 		json_null(json);
 		return;
+	case JSON_STRING:
 	case JSON_NONE:
 	case JSON_OBJECT:
 	case JSON_ARRAY:
@@ -356,18 +360,20 @@ struct str json_skip(struct json *json)
 	next(json);
 	from = json->p;
 	do {
-		enum json_kind kind = json_peek(json);
+		char c = next(json);
 		struct str key;
 
-		if (kind == JSON_OBJECT || kind == JSON_ARRAY) {
-			if (json_enter(json, kind))
-				in_object[json->depth] = kind == JSON_OBJECT;
+		if (c == '"') {
+			read_string(json);
+		} else if (c == '{' || c == '[') {
+			if (json_enter(json, c == '{' ? JSON_OBJECT : JSON_ARRAY))
+				in_object[json->depth] = c == '{';
 		} else {
 			skip_scalar(json);
 		}
 		/* Close what ends here, until another value is due. */
 		while (json->error == NULL && json->depth > outer) {
-			if (in_object[json->depth] ? json_key(json, &key) : json_item(json))
+			if (in_object[json->depth] ? read_key(json, &key) : step(json, ']'))
 				break;
 		}
 	} while (json->error == NULL && json->depth > outer);

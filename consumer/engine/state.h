@@ -188,6 +188,8 @@ struct reader {
 	int64_t asked_wall_ms;
 	unsigned attempts, limit;
 	bool use_horizon; /* its position cannot be addressed: the next iterator is at the trim horizon */
+	/* A trim was met and nothing was read since: whoever joins now has the same gap. */
+	bool gap_open, gap_certain;
 };
 
 /* One page, until the last cursor is through with it. */

@@ -36,7 +36,7 @@ from fakelib import Fake, make_table, run_tests, wait_for
 from history import create_tables
 from nativeline import Native
 from taplib import FAKE, TOP, Tap, configuration, good_environment, line_count
-from writers import COUNTERS, Resharder, Writers
+from writers import COUNTERS, Resharder, Writers, accounts_differ
 
 KILLS = 6  # per run
 WRITERS = 4
@@ -74,25 +74,6 @@ def replays(writes, lines):
     mistakes += [f"{item} ends with write {last.get(item)} of {n}"
                  for item, n in count.items() if last.get(item) != n - 1]
     return mistakes
-
-
-def accounts_differ(accounts, lines):
-    """Items of which the first deliveries are not what their writer says it did."""
-    seen, found = set(), {}
-    for text in lines:
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        if line.get("table") not in COUNTERS or line["id"] in seen:
-            continue
-        seen.add(line["id"])
-        key = json.dumps({name: {"S": value} for name, value in line["key"].items()},
-                         sort_keys=True)
-        image = line["before"] if line["op"] == "remove" else line["after"]
-        found.setdefault((line["table"], key), []).append((line["op"], int(image["n"])))
-    return [item for item in {*accounts, *found}
-            if list(accounts.get(item, [])) != found.get(item, [])]
 
 
 def position(text):

@@ -43,8 +43,12 @@ int fdatasync(int fd)
 		abort();
 	path[n] = '\0';
 	if (delay_ms != NULL && strstr(path, "slow") != NULL) {
-		struct timespec delay = {atol(delay_ms) / 1000, atol(delay_ms) % 1000 * 1000000};
+		struct timespec delay;
+		long ms = 0;
 
+		for (const char *p = delay_ms; *p >= '0' && *p <= '9' && ms < 100000; p++)
+			ms = ms * 10 + (*p - '0');
+		delay = (struct timespec){ms / 1000, ms % 1000 * 1000000};
 		nanosleep(&delay, NULL);
 	}
 	result = (int)syscall(SYS_fdatasync, fd);
