@@ -44,7 +44,10 @@ struct mark {
 	size_t out_n, masked_n;
 };
 
+/* Notes how much has been appended. */
 struct mark transcoder_mark(const struct transcoder *t);
+
+/* Takes back what was appended after the mark. */
 void transcoder_rewind(struct transcoder *t, struct mark mark);
 
 /* Reports malformed input at byte `at` of the frame's message; returns false. */

@@ -302,6 +302,7 @@ static void file_free(struct file *file)
 	mem_free(file);
 }
 
+/* struct sink_type: opens, locks and repairs the file, and starts its thread. */
 static struct sink *file_open(const struct sink_env *env, const void *options_p, struct error *err)
 {
 	const struct file_options *options = options_p;
@@ -322,11 +323,13 @@ static struct sink *file_open(const struct sink_env *env, const void *options_p,
 	return &file->sink;
 }
 
+/* struct sink_type: queues a delivery for the next group. */
 static void file_submit(struct sink *sink, struct delivery *delivery)
 {
 	lines_submit(CONTAINER_OF(sink, struct file, sink)->lines, delivery);
 }
 
+/* struct sink_type: waits for the write under way, and frees. */
 static void file_close(struct sink *sink)
 {
 	struct file *file = CONTAINER_OF(sink, struct file, sink);

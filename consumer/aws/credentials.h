@@ -75,6 +75,8 @@ void credentials_release(struct credentials *credentials);
  * appended when HOME is needed and not set.
  */
 void aws_config_file(const struct aws_sources *sources, struct buf *out);
+
+/* The same for the shared credentials file: AWS_SHARED_CREDENTIALS_FILE, else ~/.aws/credentials. */
 void aws_credentials_file(const struct aws_sources *sources, struct buf *out);
 
 /*

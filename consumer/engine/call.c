@@ -38,7 +38,6 @@ static enum call_outcome judge_answer(struct call *call)
 		retry_success(&engine->retry);
 		return CALL_OK;
 	case API_THROTTLED:
-		engine->stats.throttled++;
 		return CALL_THROTTLED;
 	case API_TRANSIENT:
 		return CALL_TRANSIENT;
@@ -96,8 +95,6 @@ static void call_done(struct io_http *http)
 	struct call *call = CONTAINER_OF(http, struct call, http);
 
 	call->outcome = judge(call);
-	if (call->outcome != CALL_OK && call->outcome != CALL_ERROR)
-		call->engine->stats.retries++;
 	call->done(call);
 	call_free(call);
 }

@@ -194,7 +194,6 @@ static void settle_bad(struct cursor *cu)
 		drop_links(cu);
 	else
 		cursor_set_state(cu, CURSOR_WAITING_RETRY);
-	engine->stats.retries++;
 	io_timer_set(engine->io, &cu->timer, io_now_ms(engine->io) + delay_ms);
 }
 

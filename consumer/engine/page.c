@@ -155,12 +155,9 @@ static void note_horizon(struct shard *shard, const struct batch *batch)
 static void hand_over(struct reader *reader, struct batch *batch)
 {
 	struct table *table = reader->shard->stream->table;
-	struct engine *engine = table->engine;
 	struct shard *shard = reader->shard;
 	unsigned char group = reader->group;
 
-	engine->stats.records_read += batch->n;
-	engine->stats.bytes_read += (uint64_t)batch->bytes;
 	if (group == GROUP_LEAD)
 		table->records += batch->n;
 	if (reader->at.kind == POSITION_START)
@@ -217,14 +214,12 @@ static void go_on(struct reader *reader, struct str raw_iterator, int64_t wait_m
 /* Takes in a well-formed page. */
 static void take_page(struct reader *reader, struct batch *batch, struct str raw_iterator)
 {
-	struct engine *engine = reader_engine(reader);
 	struct shard *shard = reader->shard;
 	int64_t wait_ms = next_wait_ms(reader, batch->n, (size_t)batch->bytes, reader->limit);
 
 	reader->attempts = 0;
 	reader->limit =
 		reader->limit * 2 < STREAMS_RECORDS_MAX ? reader->limit * 2 : STREAMS_RECORDS_MAX;
-	engine->stats.polls_empty += batch->n == 0;
 	/* The iterator first: handing over may end the reader, and the records come before the end. */
 	if (raw_iterator.n > 0)
 		go_on(reader, raw_iterator, wait_ms);
@@ -242,14 +237,12 @@ static void take_page(struct reader *reader, struct batch *batch, struct str raw
 static void page_done(struct call *call)
 {
 	struct reader *reader = call->owner;
-	struct engine *engine = call->engine;
 	struct error why = {0};
 	struct str raw_iterator;
 	struct batch *batch;
 	int64_t kept;
 
 	reader->call = NULL;
-	engine->stats.polls++;
 	if (call->outcome != CALL_OK) {
 		page_failed(reader, call);
 		return;

@@ -54,18 +54,21 @@ static int64_t clock_ms(clockid_t clock)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* struct io: the monotonic clock, which counts while the machine sleeps. */
 static int64_t loop_now_ms(struct io *io)
 {
 	(void)io;
 	return clock_ms(CLOCK_BOOTTIME);
 }
 
+/* struct io: the machine's clock. */
 static int64_t loop_wall_ms(struct io *io)
 {
 	(void)io;
 	return clock_ms(CLOCK_REALTIME);
 }
 
+/* struct io: the kernel's random numbers. */
 static uint64_t loop_random(struct io *io)
 {
 	uint64_t v;
@@ -76,26 +79,31 @@ static uint64_t loop_random(struct io *io)
 	return v;
 }
 
+/* struct io: sets or moves a timer. */
 static void loop_timer_set(struct io *io, struct io_timer *timer, int64_t at_ms)
 {
 	heap_set(&loop_of(io)->timers, &timer->node, at_ms);
 }
 
+/* struct io: unsets a timer. */
 static void loop_timer_cancel(struct io *io, struct io_timer *timer)
 {
 	heap_remove(&loop_of(io)->timers, &timer->node);
 }
 
+/* struct io: hands a request to the HTTP client. */
 static void loop_http_send(struct io *io, struct io_http *request)
 {
 	http_send(loop_of(io)->http, request);
 }
 
+/* struct io: takes a request back. */
 static void loop_http_cancel(struct io *io, struct io_http *request)
 {
 	http_cancel(loop_of(io)->http, request);
 }
 
+/* struct io: one log line, with both clocks. */
 static void loop_log(struct io *io, enum io_level level, struct str line)
 {
 	log_line(loop_of(io)->log, level, line, loop_now_ms(io), loop_wall_ms(io));

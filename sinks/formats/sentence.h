@@ -62,8 +62,10 @@ struct members {
 /* Reads the members of `object`, which has none when it is absent or no object. */
 void members_read(struct members *members, struct str object);
 
-/* As sentence_member and sentence_text. */
+/* As sentence_member. */
 struct str members_get(const struct members *members, const char *name);
+
+/* As sentence_text. */
 struct str members_text(const struct members *members, const char *name);
 
 /* A JSON value as words, likewise. */
