@@ -82,7 +82,7 @@ if [ "$what" = all ]; then
 	suite selftest build/release/simulator selftest
 	suite simulator simulation
 	suite ddbfake $py tests/e2e/ddbfake.py ./ddbfake
-	for e2e in config reads_all bad_input kills emulators demo; do
+	for e2e in config reads_all bad_input mishaps kills emulators demo; do
 		[ -e tests/e2e/$e2e.sh ] && suite "$e2e" tests/e2e/$e2e.sh
 		[ -e tests/e2e/$e2e.py ] && suite "$e2e" $py tests/e2e/$e2e.py
 	done
