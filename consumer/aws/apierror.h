@@ -42,7 +42,7 @@ bool api_error_expired_credentials(const struct api_error *error);
 /* "throttled", "transient" and so on, for logs and metrics. */
 struct str api_error_word(enum api_error_kind kind);
 
-/* Sets `err` to what the caller has to do and "OPERATION: CODE: MESSAGE"; returns false. */
+/* Sets `err` to what the caller has to do and "OPERATION: CODE: MESSAGE (ADVICE)"; returns false. */
 bool api_error_set(const struct api_error *error, struct str operation, struct error *err);
 
 #endif
