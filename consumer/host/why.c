@@ -72,19 +72,20 @@ static bool speaks_tls(const struct slot *slot)
 /* A transfer ran out of time: before the connection stood, before TLS did, or after. */
 static void explain_timeout(const struct slot *slot, struct error *why)
 {
-	curl_off_t connected_us = 0, ready_us = 0, took_us = 0, received = 0;
+	curl_off_t ready_us = 0, took_us = 0, received = 0;
+	long port = 0; /* our own: there is one as soon as TCP's connection stands */
 
-	curl_easy_getinfo(slot->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+	curl_easy_getinfo(slot->easy, CURLINFO_LOCAL_PORT, &port);
 	curl_easy_getinfo(slot->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
 	curl_easy_getinfo(slot->easy, CURLINFO_TOTAL_TIME_T, &took_us);
 	curl_easy_getinfo(slot->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
 	took_us += 500; /* so that the milliseconds are rounded */
-	if (connected_us != 0 && ready_us == 0 && speaks_tls(slot))
+	if (port != 0 && ready_us == 0 && speaks_tls(slot))
 		error_set(why, ERROR_RETRY,
 			  "%s: connected, but the TLS handshake did not end within %lld ms; does "
 			  "it speak TLS on this port, or is the endpoint http:// ?",
 			  slot->target->name, (long long)took_us / 1000);
-	else if (connected_us == 0)
+	else if (ready_us == 0)
 		error_set(why, ERROR_RETRY,
 			  "%s: no connection within %lld ms; is it reachable from here (routes, "
 			  "security groups, firewalls)?",
