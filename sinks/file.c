@@ -97,8 +97,9 @@ static bool open_locked(struct file *file, int flags, mode_t mode, struct error 
 	file->fd = open(file->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags,
 			mode);
 	if (file->fd < 0)
-		return error_set(err, ERROR_IO, "cannot open %s: %s", file->path,
-				 error_errno(errno));
+		return error_set(err, ERROR_IO, "cannot open %s: %s%s", file->path,
+				 error_errno(errno),
+				 errno == ENOENT ? "; its directory must be there already" : "");
 	if (fstat(file->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		error_set(err, ERROR_CONFIG, "%s is not a regular file", file->path);
 	} else if (flock(file->fd, LOCK_EX | LOCK_NB) != 0) {

@@ -21,13 +21,14 @@ static void describe_table(struct io_timer *timer);
 static void list_page(struct io_timer *timer);
 
 /* Before the first success an error that only a person can cure, or a long silence, stops the start. */
-static bool stops_start(struct call *call, unsigned attempts, bool known)
+static bool stops_start(struct call *call, const struct table *table, unsigned attempts, bool known)
 {
 	struct error why = {0};
 
 	if (known || (call->outcome != CALL_REFUSED && attempts < STARTUP_ATTEMPTS))
 		return false;
 	call_error(call, &why);
+	error_prefix(&why, "table %.*s", STR_ARG(table->options->name));
 	engine_stop(call->engine, &why);
 	return true;
 }
@@ -224,7 +225,7 @@ static void describe_done(struct call *call)
 		else
 			io_log(engine->io, IO_ERROR, "table.unusable table=%.*s error=\"%s\"",
 			       STR_ARG(table->options->name), why.text);
-	} else if (!stops_start(call, ++table->attempts, table->known)) {
+	} else if (!stops_start(call, table, ++table->attempts, table->known)) {
 		delay_ms = call_delay_ms(call, table->attempts);
 		log_trouble(call, "table.describe_failed", table->options->name, delay_ms);
 	}
@@ -330,7 +331,7 @@ static void page_done(struct call *call)
 			goto out;
 		}
 		delay_ms = PAGE_PAUSE_MS;
-	} else if (!stops_start(call, ++stream->attempts, stream->listed)) {
+	} else if (!stops_start(call, stream->table, ++stream->attempts, stream->listed)) {
 		delay_ms = call_delay_ms(call, stream->attempts);
 		log_trouble(call, "stream.list_failed", str_of(stream->arn), delay_ms);
 	}
