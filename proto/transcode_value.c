@@ -320,6 +320,14 @@ static bool show_either(struct transcoder *t, struct frame *frame, const struct 
 	return true;
 }
 
+/* Appends a message inside another. */
+static bool show_sub(struct transcoder *t, struct frame *frame, const struct wire_field *got)
+{
+	struct frame inner = {.parent = frame, .message = frame->field->sub, .wire = got->bytes};
+
+	return show_message(t, &inner);
+}
+
 bool show_value(struct transcoder *t, struct frame *frame, const struct wire_field *got)
 {
 	const struct field *field = frame->field;
@@ -328,11 +336,12 @@ bool show_value(struct transcoder *t, struct frame *frame, const struct wire_fie
 		show_mask(t, frame);
 		return true;
 	}
-	if (field->kind == FIELD_MESSAGE) {
-		struct frame inner = {.parent = frame, .message = field->sub, .wire = got->bytes};
-
-		return show_message(t, &inner);
+	if (field->kind == FIELD_STRING) { /* the most frequent */
+		json_put(t->out, got->bytes);
+		return true;
 	}
+	if (field->kind == FIELD_MESSAGE)
+		return show_sub(t, frame, got);
 	if (field->kind == FIELD_BY_TYPE)
 		return show_by_type(t, frame, got);
 	if (field->kind == FIELD_EITHER)

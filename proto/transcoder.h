@@ -63,13 +63,21 @@ bool show_carefully(struct transcoder *t, struct frame *frame);
 bool show_unknown(struct transcoder *t, struct frame *frame);
 
 /* Starts the member of frame->field; `text` is `,"name":`. */
-void begin_member(struct transcoder *t, struct frame *frame, struct str text);
+static inline void begin_member(struct transcoder *t, struct frame *frame, struct str text)
+{
+	buf_str(t->out, frame->started ? text : str_skip(text, 1));
+	frame->started = true;
+}
 
 /* Appends what comes before the next element of frame->field, which is repeated. */
 void begin_element(struct transcoder *t, struct frame *frame);
 
 /* Appends what closes frame->field. */
-void end_field(struct transcoder *t, struct frame *frame);
+static inline void end_field(struct transcoder *t, struct frame *frame)
+{
+	if (frame->field != NULL && frame->field->repeated && frame->shown_n > 0)
+		buf_c(t->out, ']');
+}
 
 /* Appends all elements of a packed run of frame->field. */
 bool show_packed(struct transcoder *t, struct frame *frame, const struct wire_field *got);
