@@ -101,7 +101,7 @@ bool looks_like(const struct message *message, struct str bytes);
 /* Appends "***" for frame->field, and notes its pointer where the caller wants it. */
 void show_mask(struct transcoder *t, struct frame *frame);
 
-/* Appends where `frame` is, as a JSON Pointer, not escaped for JSON; map keys only with `keys`. */
+/* Appends where `frame` is, as a JSON Pointer inside a JSON string; map keys only with `keys`. */
 void put_path(struct buf *buf, const struct frame *frame, bool keys);
 
 #endif
