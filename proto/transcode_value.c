@@ -130,7 +130,8 @@ void show_raw(struct buf *out, const struct wire_field *got)
 	}
 }
 
-void show_scalar(struct buf *out, const struct field *field, const struct wire_field *got)
+/* Appends a scalar, enum, string or bytes value. */
+static void show_scalar(struct buf *out, const struct field *field, const struct wire_field *got)
 {
 	uint32_t low = (uint32_t)got->v;
 

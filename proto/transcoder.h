@@ -89,9 +89,6 @@ static inline bool wire_suits(const struct field *field, enum wire_type type, bo
 	return field->wire == type || *packed_out;
 }
 
-/* Appends a scalar, enum, string or bytes value. */
-void show_scalar(struct buf *out, const struct field *field, const struct wire_field *got);
-
 /* Appends the value of an unknown field, as a string. */
 void show_raw(struct buf *out, const struct wire_field *got);
 

@@ -69,9 +69,6 @@ bool credentials_set(struct credentials *out, struct str access_key, struct str 
 /* Wipes and frees; `*credentials` is none afterwards. */
 void credentials_release(struct credentials *credentials);
 
-/* "none", "environment", "shared credentials file" or "config file". */
-struct str credentials_source_word(enum credentials_source source);
-
 /*
  * Appends the name of the config file (shared credentials file): the variable AWS_CONFIG_FILE
  * (AWS_SHARED_CREDENTIALS_FILE), else ~/.aws/config (~/.aws/credentials); "~" is $HOME. Nothing is

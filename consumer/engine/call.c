@@ -47,11 +47,10 @@ static enum call_outcome judge_answer(struct call *call)
 		if (learn_skew(call))
 			return CALL_TRANSIENT;
 		/* Once with credentials read afresh, then it is for a person. */
-		if (!engine->fresh_credentials) {
-			engine->fresh_credentials = true;
-			return CALL_TRANSIENT;
-		}
-		return CALL_REFUSED;
+		if (call->http.fresh_credentials)
+			return CALL_REFUSED;
+		engine->fresh_credentials = true;
+		return CALL_TRANSIENT;
 	case API_EXPIRED_ITERATOR:
 	case API_TRIMMED:
 	case API_NOT_FOUND:

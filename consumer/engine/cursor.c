@@ -348,6 +348,8 @@ void cursor_join(struct cursor *cu, enum group group)
 	cu->group = (unsigned char)group;
 	if (group != GROUP_LEAD) {
 		push_wanted_gaps(cu);
+		if (shard->catchup != NULL)
+			reader_joined(shard->catchup, cu);
 		return;
 	}
 	engine_of(cu)->stats.rejoins++;
@@ -355,6 +357,7 @@ void cursor_join(struct cursor *cu, enum group group)
 	       STR_ARG(cu->tap->name), STR_ARG(shard->source.table), shard->id);
 	/* A lead that nobody followed goes on where its first follower is. */
 	reader_follow(shard->lead, &cu->frontier);
+	reader_joined(shard->lead, cu);
 	readers_tidy(shard);
 }
 
@@ -529,8 +532,11 @@ void cursor_open_ready(struct shard *shard)
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		struct cursor *cu = &shard->cursors[i];
 
-		if (cu->state == CURSOR_WAITING_PARENTS && lineage_clear(cu))
-			open_one(cu);
+		if (cu->state != CURSOR_WAITING_PARENTS || !lineage_clear(cu))
+			continue;
+		open_one(cu);
+		if (cu->group == GROUP_LEAD)
+			reader_joined(shard->lead, cu);
 	}
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		if (shard->cursors[i].group == GROUP_LEAD)

@@ -85,6 +85,7 @@ struct engine *engine_new(struct io *io, const struct engine_options *options)
 	list_init(&engine->dirty);
 	list_init(&engine->hungry);
 	map_init(&engine->peers);
+	map_init(&engine->suspects);
 	map_init(&engine->rows);
 	name_worker(engine);
 	add_parts(engine);

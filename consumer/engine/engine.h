@@ -4,7 +4,7 @@
  * and checkpoints what the sinks have durably. No globals, no threads, no world but struct io: any
  * number of engines can live in one process.
  *
- *	engine = engine_new(io, &options);	copies the options; asks for nothing yet
+ *	engine = engine_new(io, &options);	copies the options, not the strings in them
  *	engine_start(engine);
  *	... the loop runs ...
  *	engine_drain(engine);			stop reading, finish, checkpoint, give leases back

@@ -98,7 +98,7 @@ static void page_failed(struct reader *reader, struct call *call)
 	} else if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED) {
 		drop_iterator(reader);
 		reader->use_horizon = true;
-		if (!reader_gap(reader, GAP_TRIMMED, true, false))
+		if (!reader_gap(reader, GAP_TRIMMED, true))
 			return;
 		reader_set_state(reader, READER_NEED_ITERATOR);
 		reader_wait(reader, 0);
@@ -165,6 +165,7 @@ static void hand_over(struct reader *reader, struct batch *batch)
 		table->records += batch->n;
 	if (reader->at.kind == POSITION_START)
 		note_horizon(shard, batch);
+	reader->gap_open = false;
 	reader->at = batch_position(batch, batch->n - 1);
 	/* By index: a cursor may leave the group, and the catch-up reader end, while they are served. */
 	for (size_t i = 0; i < shard->n_cursors; i++) {

@@ -26,6 +26,6 @@ void reader_wait(struct reader *reader, int64_t delay_ms);
 struct cursor *reader_cursor(const struct reader *reader, size_t *i);
 
 /* Hands a gap record to the reader's group; false when the policy stopped the shard instead. */
-bool reader_gap(struct reader *reader, enum gap_reason reason, bool certain, bool to_end);
+bool reader_gap(struct reader *reader, enum gap_reason reason, bool certain);
 
 #endif

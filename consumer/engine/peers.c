@@ -6,7 +6,7 @@
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/worker.h"
 
-enum { STARTUP_ATTEMPTS = 6 };
+enum { STARTUP_ATTEMPTS = 6, SUSPECTS_MAX = 1000 };
 
 static void scan(struct io_timer *timer);
 
@@ -19,16 +19,115 @@ static void peer_free(struct peer *peer)
 	mem_free(peer);
 }
 
-bool worker_owner_lives(const struct engine *engine, struct str owner)
+/* The worker's id in the owner of a lease. */
+static struct str id_of(struct str owner)
 {
-	size_t at = str_find_last(owner, ':');
-	const struct peer *peer;
+	return str_head(owner, str_find_last(owner, ':'));
+}
+
+/* The worker whose heartbeat row has the owner's incarnation, or NULL. */
+static struct peer *peer_of(const struct engine *engine, struct str owner)
+{
+	struct str id = id_of(owner);
+	struct peer *peer = map_get(&engine->peers, id);
+
+	return peer != NULL && str_eq(str_skip(owner, id.n + 1), str_of(peer->incarnation)) ? peer
+											    : NULL;
+}
+
+/* Forgets who seemed to be gone; those who still matter are asked about again. */
+static void forget_suspects(struct engine *engine)
+{
+	struct suspect *suspect;
+	size_t at = 0;
+
+	while ((suspect = map_next(&engine->suspects, &at)) != NULL) {
+		mem_free(suspect->owner);
+		mem_free(suspect);
+	}
+	map_release(&engine->suspects);
+	map_init(&engine->suspects);
+}
+
+/* Begins to suspect an owner that no heartbeat row we know of has. */
+static void suspect(struct engine *engine, struct str owner)
+{
+	struct suspect *suspect = mem_alloc(sizeof(*suspect));
+
+	if (map_n(&engine->suspects) >= SUSPECTS_MAX)
+		forget_suspects(engine);
+	suspect->owner = mem_dup(owner.p, owner.n);
+	suspect->seen_ms = io_now_ms(engine->io);
+	map_put(&engine->suspects, str_of(suspect->owner), suspect);
+	/* Our predecessor or our successor? Our next heartbeat knows. */
+	if (str_eq(id_of(owner), str_of(engine->worker_id)))
+		io_timer_set(engine->io, &engine->beat_timer, suspect->seen_ms);
+}
+
+bool worker_owner_lives(struct engine *engine, struct str owner)
+{
+	const struct peer *peer = peer_of(engine, owner);
+	const struct suspect *known;
 
 	if (str_eq(owner, str_of(engine->owner)))
 		return true;
-	peer = map_get(&engine->peers, str_head(owner, at));
-	return peer != NULL && !peer->fenced &&
-	       str_eq(str_skip(owner, at + 1), str_of(peer->incarnation));
+	if (peer != NULL)
+		return !peer->fenced;
+	known = map_get(&engine->suspects, owner);
+	if (known == NULL)
+		suspect(engine, owner);
+	return known == NULL || !known->certain;
+}
+
+/* Considers all shards again that nobody here holds: somebody may have turned out to be gone. */
+static void reconsider(struct engine *engine)
+{
+	for (size_t t = 0; t < engine->options.n_tables; t++) {
+		list_each(it, &engine->tables[t].streams, spare) {
+			struct stream *stream = CONTAINER_OF(it, struct stream, link);
+			struct shard *shard;
+			size_t at = 0;
+
+			while ((shard = map_next(&stream->shards, &at)) != NULL) {
+				if (shard->lease == LEASE_FREE)
+					lineage_consider(shard);
+			}
+		}
+	}
+}
+
+/*
+ * A look that began at `since_ms` is over: at our own heartbeat row if `own`, otherwise at all others.
+ * Suspects from before are gone for certain, unless they were found; returns whether younger ones are
+ * left.
+ */
+static bool judge_suspects(struct engine *engine, bool own, int64_t since_ms)
+{
+	struct suspect *suspect;
+	bool left = false;
+	size_t at = 0;
+
+	while ((suspect = map_next(&engine->suspects, &at)) != NULL) {
+		struct str owner = str_of(suspect->owner);
+
+		if (suspect->certain || str_eq(id_of(owner), str_of(engine->worker_id)) != own)
+			continue;
+		if (suspect->seen_ms <= since_ms && peer_of(engine, owner) == NULL)
+			suspect->certain = true;
+		else
+			left = true;
+	}
+	return left;
+}
+
+void peers_beaten(struct engine *engine, int64_t sent_ms)
+{
+	if (map_n(&engine->suspects) == 0)
+		return;
+	if (judge_suspects(engine, true, sent_ms))
+		io_timer_set(engine->io, &engine->beat_timer, io_now_ms(engine->io));
+	if (engine->scanned)
+		reconsider(engine);
 }
 
 /* A heartbeat row was fenced, or changed before that. The next scan shows which. */
@@ -163,18 +262,8 @@ static bool something_is_foreign(const struct engine *engine)
 static void scan_over(struct engine *engine)
 {
 	worker_scanned(engine);
-	for (size_t t = 0; t < engine->options.n_tables; t++) {
-		list_each(it, &engine->tables[t].streams, spare) {
-			struct stream *stream = CONTAINER_OF(it, struct stream, link);
-			struct shard *shard;
-			size_t at = 0;
-
-			while ((shard = map_next(&stream->shards, &at)) != NULL) {
-				if (shard->lease == LEASE_FREE)
-					lineage_consider(shard);
-			}
-		}
-	}
+	judge_suspects(engine, false, engine->scan_ms);
+	reconsider(engine);
 	io_timer_set(engine->io, &engine->scan_timer,
 		     io_now_ms(engine->io) + engine->options.heartbeat_ms);
 }
@@ -237,6 +326,8 @@ static void scan(struct io_timer *timer)
 			     io_now_ms(engine->io) + engine->options.heartbeat_ms);
 		return;
 	}
+	if (engine->scan_next == NULL)
+		engine->scan_ms = io_now_ms(engine->io);
 	engine->scan_call = call_new(engine, IO_TABLES, TABLES_SCAN, scanned, engine);
 	tables_scan_request(&engine->scan_call->http.body, engine->options.checkpoint_table,
 			    str_of(engine->scan_next), 0);
@@ -260,6 +351,7 @@ void peers_release(struct engine *engine)
 	while ((peer = map_next(&engine->peers, &at)) != NULL)
 		peer_free(peer);
 	map_release(&engine->peers);
+	forget_suspects(engine);
 	at = 0;
 	while ((kept = map_next(&engine->rows, &at)) != NULL)
 		kept_row_free(kept);

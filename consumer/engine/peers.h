@@ -12,6 +12,9 @@
 /* Reads all rows; worker_scanned is called when they are read. */
 void peers_start(struct engine *engine);
 
+/* A heartbeat that was sent at `sent_ms` got through: other incarnations of our id seen before are gone. */
+void peers_beaten(struct engine *engine, int64_t sent_ms);
+
 /* Implemented in worker.c. */
 void worker_scanned(struct engine *engine);
 

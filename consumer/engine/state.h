@@ -142,7 +142,7 @@ struct shard {
 	int64_t writing_start_wall_ms;
 	struct io_timer row_timer;
 	unsigned row_attempts;
-	bool dirty, urgent, row_timer_set, start_dirty;
+	bool dirty, urgent, start_dirty;
 	struct list dirty_link;
 
 	struct reader *lead, *catchup;
@@ -188,6 +188,8 @@ struct reader {
 	int64_t asked_wall_ms;
 	unsigned attempts, limit;
 	bool use_horizon; /* its position cannot be addressed: the next iterator is at the trim horizon */
+	/* A trim was met and nothing was read since: whoever joins now has the same gap. */
+	bool gap_open, gap_certain;
 };
 
 /* One page, until the last cursor is through with it. */
@@ -245,6 +247,13 @@ struct peer {
 	struct call *call; /* fencing it */
 };
 
+/* The owner of a lease who seems to be gone: certain once a look that began later shows the same. */
+struct suspect {
+	char *owner; /* "<id>:<incarnation>" */
+	int64_t seen_ms;
+	bool certain;
+};
+
 enum worker_state {
 	WORKER_TABLE, /* looks for the checkpoint table */
 	WORKER_CREATING, /* waits for it to become active */
@@ -281,8 +290,10 @@ struct engine {
 	bool scanned;
 	int64_t rival_ms; /* since when another incarnation of our id is watched */
 	struct map peers; /* struct peer by id */
+	struct map suspects; /* struct suspect by owner */
 	struct map rows; /* struct kept_row by key */
 	char *scan_next; /* where the scan goes on; NULL: at the start */
+	int64_t scan_ms; /* when the scan began */
 
 	/* checkpoint.c */
 	struct list dirty; /* shards whose row wants a write */

@@ -46,7 +46,8 @@ void tap_trouble(struct tap *tap, const struct flight *flight, int64_t delay_ms)
 	       (long long)delay_ms, flight->why.text);
 }
 
-void tap_wake(struct tap *tap)
+/* Lets cursors submit that waited for room. */
+static void tap_wake(struct tap *tap)
 {
 	while (!list_empty(&tap->waiting) && tap_room(tap)) {
 		struct cursor *cu = list_first(&tap->waiting, struct cursor, waiting_link);

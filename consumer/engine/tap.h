@@ -23,9 +23,6 @@ bool tap_hoards(const struct tap *tap);
 void tap_well(struct tap *tap);
 void tap_trouble(struct tap *tap, const struct flight *flight, int64_t delay_ms);
 
-/* Lets cursors submit that waited for room. */
-void tap_wake(struct tap *tap);
-
 /* Submits the next delivery of the link's events. */
 void flight_start(struct cursor *cu, struct link *link);
 

@@ -293,6 +293,7 @@ static void beaten(struct call *call)
 		stood_still = engine->paused ||
 			      io_now_ms(engine->io) - engine->beat_ms > engine->options.lease_ms;
 		engine->beat_ms = call->extra;
+		peers_beaten(engine, call->extra);
 		if (stood_still)
 			resume(engine);
 	} else if (call->outcome == CALL_ERROR && call->error.kind == API_CONDITION_FAILED) {

@@ -20,8 +20,12 @@
 /* Begins the start. */
 void worker_start(struct engine *engine);
 
-/* Whether the lease owner "<id>:<incarnation>" is us or an unfenced worker. */
-bool worker_owner_lives(const struct engine *engine, struct str owner);
+/*
+ * Whether the lease owner "<id>:<incarnation>" is us or an unfenced worker. One who is not known might
+ * have started after the heartbeat rows were read: it counts as alive until a later look says no, which
+ * this asks for.
+ */
+bool worker_owner_lives(struct engine *engine, struct str owner);
 
 /* Whether our leases are still ours by our own clock: the holder's side of their expiry. */
 bool worker_may_deliver(struct engine *engine);

@@ -37,7 +37,6 @@ struct loop {
 	loop_signal_fn *on_signal;
 	void *on_signal_arg;
 	bool stopping;
-	int64_t lag_ms; /* the longest turn since it was last asked for */
 };
 
 /* The loop that embeds `io`. */
@@ -198,14 +197,6 @@ void loop_on_signal(struct loop *loop, loop_signal_fn *fn, void *arg)
 	loop->on_signal_arg = arg;
 }
 
-int64_t loop_take_lag_ms(struct loop *loop)
-{
-	int64_t lag_ms = loop->lag_ms;
-
-	loop->lag_ms = 0;
-	return lag_ms;
-}
-
 /* Runs what was posted before this moment; what that posts waits for the next turn. */
 static void run_inbox(struct loop *loop)
 {
@@ -306,11 +297,9 @@ static struct events wait_for_events(struct loop *loop)
 	return (struct events){.posts = fds[0].revents != 0, .signals = fds[1].revents != 0};
 }
 
-/* Notes how long a turn took, and complains when others had to wait for it. */
+/* Complains about a turn so long that others had to wait for it. */
 static void watch_lag(struct loop *loop, int64_t took_ms)
 {
-	if (took_ms > loop->lag_ms)
-		loop->lag_ms = took_ms;
 	if (took_ms > LAG_WARN_MS)
 		io_log(&loop->io, IO_WARN, "loop.lag took_ms=%lld", (long long)took_ms);
 }

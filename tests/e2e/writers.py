@@ -152,3 +152,22 @@ class Resharder(threading.Thread):
     def stop(self):
         self.ending.set()
         self.join()
+
+
+def accounts_differ(accounts, lines):
+    """Items of which the first deliveries are not what their writer says it did."""
+    seen, found = set(), {}
+    for text in lines:
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if line.get("table") not in COUNTERS or line["id"] in seen:
+            continue
+        seen.add(line["id"])
+        key = json.dumps({name: {"S": value} for name, value in line["key"].items()},
+                         sort_keys=True)
+        image = line["before"] if line["op"] == "remove" else line["after"]
+        found.setdefault((line["table"], key), []).append((line["op"], int(image["n"])))
+    return [item for item in {*accounts, *found}
+            if list(accounts.get(item, [])) != found.get(item, [])]

@@ -141,12 +141,6 @@ bool ledger_told(const struct ledger *ledger, struct str arn, size_t sink);
 bool ledger_has(const struct ledger *ledger, const struct ledger_write *write, size_t sink);
 bool ledger_taken(const struct ledger *ledger, const struct ledger_write *write, size_t sink);
 
-/*
- * The invariant that broke when this write is missing: `name`, but gap-reported when the service has
- * not got it any more either, and nobody said so.
- */
-const char *ledger_blame(const struct ledger_write *write, const char *name);
-
 /* Whether the write was never owed: before the place where the first worker started. */
 bool ledger_unowed(const struct ledger *ledger, const struct ledger_write *write);
 

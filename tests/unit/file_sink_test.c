@@ -395,6 +395,18 @@ static void a_file_without_lines_is_not_ours(void)
 	teardown();
 }
 
+static void a_new_file_is_durable_in_its_folder(void)
+{
+	struct error err;
+
+	setup_open();
+	CHECK_INT(fault.name_syncs, 1);
+	f.sink->type->close(f.sink);
+	f.sink = open_sink(f.path, "0640", &err);
+	CHECK_INT(fault.name_syncs, 1); /* only when it is new */
+	teardown();
+}
+
 static void one_path_has_one_writer(void)
 {
 	struct error err;
@@ -558,6 +570,7 @@ int main(void)
 	CHECK_RUN(a_torn_last_line_is_taken_off);
 	CHECK_RUN(a_long_torn_line_is_found_from_behind);
 	CHECK_RUN(a_file_without_lines_is_not_ours);
+	CHECK_RUN(a_new_file_is_durable_in_its_folder);
 	CHECK_RUN(one_path_has_one_writer);
 	CHECK_RUN(unusable_options_are_refused_with_a_sentence);
 	CHECK_RUN(closing_forgets_what_is_held);
