@@ -28,11 +28,24 @@ static void note(const char *path, int64_t synced_bytes)
 	close(fd);
 }
 
+/* How long a sync of this file is to take. */
+static int64_t delay_ms(const char *path)
+{
+	const char *digit = getenv("SLOWSYNC_MS");
+	int64_t ms = 0;
+
+	if (digit == NULL || strstr(path, "slow") == NULL)
+		return 0;
+	for (; *digit >= '0' && *digit <= '9'; digit++)
+		ms = ms * 10 + (*digit - '0');
+	return ms;
+}
+
 /* Stands in for the C library's; the sync itself is the system's. */
 int fdatasync(int fd)
 {
-	const char *delay_ms = getenv("SLOWSYNC_MS");
 	char link[64], path[PATH_MAX];
+	struct timespec delay;
 	struct stat st;
 	ssize_t n;
 	int result;
@@ -42,15 +55,8 @@ int fdatasync(int fd)
 	if (n < 0 || fstat(fd, &st) != 0)
 		abort();
 	path[n] = '\0';
-	if (delay_ms != NULL && strstr(path, "slow") != NULL) {
-		struct timespec delay;
-		long ms = 0;
-
-		for (const char *p = delay_ms; *p >= '0' && *p <= '9' && ms < 100000; p++)
-			ms = ms * 10 + (*p - '0');
-		delay = (struct timespec){ms / 1000, ms % 1000 * 1000000};
-		nanosleep(&delay, NULL);
-	}
+	delay = (struct timespec){delay_ms(path) / 1000, delay_ms(path) % 1000 * 1000000};
+	nanosleep(&delay, NULL);
 	result = (int)syscall(SYS_fdatasync, fd);
 	if (result == 0)
 		note(path, st.st_size);
