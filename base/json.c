@@ -547,6 +547,24 @@ static size_t put_special(struct buf *buf, struct str s)
 	return 1;
 }
 
+/* Appends `s`, of which the first `n` bytes are known to be plain, escaped. */
+static void put_escaped(struct buf *buf, struct str s, size_t n)
+{
+	while (s.n > 0) {
+		if (n > 0)
+			buf_str(buf, str_head(s, n));
+		else
+			n = put_special(buf, s);
+		s = str_skip(s, n);
+		n = plain_n(s);
+	}
+}
+
+void json_put_inside(struct buf *buf, struct str s)
+{
+	put_escaped(buf, s, plain_n(s));
+}
+
 void json_put(struct buf *buf, struct str s)
 {
 	size_t n = plain_n(s);
@@ -556,13 +574,6 @@ void json_put(struct buf *buf, struct str s)
 		return;
 	}
 	buf_c(buf, '"');
-	while (s.n > 0) {
-		if (n > 0)
-			buf_str(buf, str_head(s, n));
-		else
-			n = put_special(buf, s);
-		s = str_skip(s, n);
-		n = plain_n(s);
-	}
+	put_escaped(buf, s, n);
 	buf_c(buf, '"');
 }

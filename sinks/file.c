@@ -97,8 +97,9 @@ static bool open_locked(struct file *file, int flags, mode_t mode, struct error 
 	file->fd = open(file->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags,
 			mode);
 	if (file->fd < 0)
-		return error_set(err, ERROR_IO, "cannot open %s: %s", file->path,
-				 error_errno(errno));
+		return error_set(err, ERROR_IO, "cannot open %s: %s%s", file->path,
+				 error_errno(errno),
+				 errno == ENOENT ? "; its directory must be there already" : "");
 	if (fstat(file->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		error_set(err, ERROR_CONFIG, "%s is not a regular file", file->path);
 	} else if (flock(file->fd, LOCK_EX | LOCK_NB) != 0) {
@@ -178,7 +179,9 @@ static bool repair(struct file *file, const struct sink_env *env, struct error *
 /* Opens the file for the first time, creating it if need be. */
 static bool open_first(struct file *file, mode_t mode, struct error *err)
 {
-	if (open_locked(file, O_CREAT | O_EXCL, mode, err))
+	struct error first;
+
+	if (open_locked(file, O_CREAT | O_EXCL, mode, &first))
 		return sync_directory(file->path, err);
 	/* It exists, or cannot be created: the second attempt knows. */
 	return open_locked(file, O_CREAT, mode, err);
@@ -274,6 +277,30 @@ static void give_up(struct file *file, struct lines_group *group, const char *ve
 	}
 }
 
+/*
+ * Whether the path still names our file, and it is as long as we made it. Else what was synced may be in a
+ * file without a name, or gone.
+ */
+static bool is_intact(const struct file *file, off_t size)
+{
+	struct stat st;
+
+	return stat(file->path, &st) == 0 && st.st_dev == file->dev && st.st_ino == file->ino &&
+	       st.st_size == size;
+}
+
+/* Somebody else deleted, moved, cut or wrote our file: the group is not safe there. */
+static void distrust(struct file *file, struct lines_group *group)
+{
+	group->durable_bytes = 0;
+	group->result = DELIVERY_RETRY;
+	error_set(&group->why, ERROR_IO,
+		  "%s was written by someone else; what was not synced is written again",
+		  file->path);
+	if (!reopen(file, &group->why))
+		group->result = DELIVERY_FATAL;
+}
+
 /* Appends a group and syncs it; on the writer's thread. */
 static void commit(void *arg, struct lines_group *group)
 {
@@ -284,10 +311,14 @@ static void commit(void *arg, struct lines_group *group)
 	if (file->fd < 0 && !reopen(file, &group->why)) {
 		group->result = DELIVERY_FATAL;
 		group->durable_bytes = 0;
+	} else if (!is_intact(file, file->durable)) {
+		distrust(file, group); /* before writing: the size still tells that it was cut */
 	} else if (!write_all(file->fd, group->parts, group->n)) {
 		give_up(file, group, "write to", errno);
 	} else if (fdatasync(file->fd) != 0) {
 		give_up(file, group, "sync", errno);
+	} else if (!is_intact(file, file->durable + (off_t)group->total_bytes)) {
+		distrust(file, group);
 	} else {
 		file->durable += (off_t)group->total_bytes;
 	}

@@ -75,7 +75,7 @@ simulation() {
 }
 
 build asan MODE=asan unit
-build release all simulator property
+build release all simulator property benches
 suite unit unit
 suite scenarios scenarios
 if [ "$what" = all ]; then
@@ -84,10 +84,12 @@ if [ "$what" = all ]; then
 	suite simulator simulation
 	suite ddbfake $py tests/e2e/ddbfake.py ./ddbfake
 	suite verify $py tests/e2e/verify.py selftest
-	for e2e in config reads_all bad_input kills emulators demo; do
-		[ -e tests/e2e/$e2e.sh ] && suite "$e2e" tests/e2e/$e2e.sh
-		[ -e tests/e2e/$e2e.py ] && suite "$e2e" $py tests/e2e/$e2e.py
+	suite config tests/e2e/config.sh
+	for e2e in reads_all bad_input mishaps kills emulators; do
+		suite "$e2e" $py tests/e2e/$e2e.py
 	done
+	suite demo tests/e2e/demo.sh
+	suite gate tests/bench/gate.sh
 	suite torture tests/torture/run.sh
 	suite threads tests/torture/threads.sh
 	suite fuzz tests/fuzz/run.sh "${T:-20}"

@@ -213,11 +213,39 @@ static enum error_code code_of(enum api_error_kind kind)
 	return ERROR_RETRY;
 }
 
+/* What a person can do about an error, beginning with " ("; empty when the service's words are enough. */
+static const char *advice_of(struct str code)
+{
+	static const struct {
+		const char *code, *advice;
+	} table[] = {
+		{"UnrecognizedClientException",
+		 " (check the access key: AWS_ACCESS_KEY_ID, or the profile's)"},
+		{"InvalidClientTokenId",
+		 " (check the access key: AWS_ACCESS_KEY_ID, or the profile's)"},
+		{"InvalidSignatureException",
+		 " (check the secret: AWS_SECRET_ACCESS_KEY, or the profile's)"},
+		{"SignatureDoesNotMatch",
+		 " (check the secret: AWS_SECRET_ACCESS_KEY, or the profile's)"},
+		{"ExpiredTokenException", " (renew the credentials)"},
+		{"ExpiredToken", " (renew the credentials)"},
+		{"AccessDeniedException", " (add this to the user's or role's policy)"},
+		{"AccessDenied", " (add this to the user's or role's policy)"},
+	};
+
+	for (size_t i = 0; i < ARRAY_N(table); i++) {
+		if (str_eq(code, str_of(table[i].code)))
+			return table[i].advice;
+	}
+	return "";
+}
+
 bool api_error_set(const struct api_error *error, struct str operation, struct error *err)
 {
 	if (error->code[0] == '\0')
 		return error_set(err, code_of(error->kind), "%.*s: HTTP status %d",
 				 STR_ARG(operation), error->status);
-	return error_set(err, code_of(error->kind), "%.*s: %s%s%s", STR_ARG(operation), error->code,
-			 error->message[0] == '\0' ? "" : ": ", error->message);
+	return error_set(err, code_of(error->kind), "%.*s: %s%s%s%s", STR_ARG(operation),
+			 error->code, error->message[0] == '\0' ? "" : ": ", error->message,
+			 advice_of(str_of(error->code)));
 }

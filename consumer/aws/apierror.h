@@ -14,7 +14,7 @@ enum api_error_kind {
 	API_TRANSIENT, /* the service's trouble, or a proxy's: the same again */
 	API_EXPIRED_ITERATOR, /* get a new iterator */
 	API_TRIMMED, /* the position is older than what the stream keeps */
-	API_NOT_FOUND, /* table, stream or shard */
+	API_NOT_FOUND, /* table, stream or shard; see api_error_names_shard */
 	API_CONDITION_FAILED, /* a conditional write's condition does not hold */
 	API_IN_USE, /* the table exists already, or is being changed */
 	API_AUTH, /* credentials or permissions */
@@ -33,7 +33,16 @@ struct api_error {
 /* Classifies an answer. 2xx is API_OK, whatever the body says. */
 void api_error_read(int status, struct str body, struct api_error *out);
 
-/* Sets `err` to what the caller has to do and "OPERATION: CODE: MESSAGE"; returns false. */
+/* Whether an API_NOT_FOUND speaks of a shard, and not of the stream or table. */
+bool api_error_names_shard(const struct api_error *error);
+
+/* Whether the service speaks of expired credentials, which a fresh set may cure. */
+bool api_error_expired_credentials(const struct api_error *error);
+
+/* "throttled", "transient" and so on, for logs and metrics. */
+struct str api_error_word(enum api_error_kind kind);
+
+/* Sets `err` to what the caller has to do and "OPERATION: CODE: MESSAGE (ADVICE)"; returns false. */
 bool api_error_set(const struct api_error *error, struct str operation, struct error *err);
 
 #endif

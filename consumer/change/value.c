@@ -277,7 +277,35 @@ static const char *read_tagged(struct json *json, struct value *out)
 	return error;
 }
 
-void value_scan(struct json *json, struct value *out)
+/*
+ * Reads what most values are, {"S":"text"} without white space. False, with nothing consumed, when
+ * it is anything else, or wrong.
+ */
+static bool read_simple(struct json *json, struct value *out)
+{
+	const char *from = json->p;
+
+	if (json->end - from < 8 || memcmp(from, "{\"", 2) != 0 ||
+	    memcmp(from + 3, "\":\"", 3) != 0 || json->depth >= JSON_DEPTH_MAX ||
+	    json->error != NULL)
+		return false;
+	out->tag = tag_of(str_make(from + 2, 1));
+	if (out->tag != VALUE_S && out->tag != VALUE_N && out->tag != VALUE_B)
+		return false;
+	json->p = from + 5;
+	if (read_string(json, out->tag, &out->payload) == NULL && json->p < json->end &&
+	    *json->p == '}') {
+		json->p++;
+		out->text = str_make(from, (size_t)(json->p - from));
+		return true;
+	}
+	json->p = from;
+	json->error = NULL;
+	return false;
+}
+
+/* Reads any value. */
+static void read_any(struct json *json, struct value *out)
 {
 	enum json_kind kind = json_peek(json);
 	const char *from = json->p, *error;
@@ -297,4 +325,11 @@ void value_scan(struct json *json, struct value *out)
 	out->tag = VALUE_BAD;
 	out->payload = STR_NONE;
 	out->error = error;
+}
+
+void value_scan(struct json *json, struct value *out)
+{
+	*out = (struct value){0};
+	if (!read_simple(json, out))
+		read_any(json, out);
 }

@@ -299,7 +299,9 @@ bool cursor_full(struct cursor *cu)
 {
 	struct engine *engine = engine_of(cu);
 
-	if (cu->window_bytes < engine->options.window_bytes && !tap_hoards(cu->tap)) {
+	/* One that holds nothing is not what fills its sink's share. */
+	if (cu->window_bytes == 0 ||
+	    (cu->window_bytes < engine->options.window_bytes && !tap_hoards(cu->tap))) {
 		cu->full_since_ms = 0;
 		return false;
 	}

@@ -21,13 +21,14 @@ static void describe_table(struct io_timer *timer);
 static void list_page(struct io_timer *timer);
 
 /* Before the first success an error that only a person can cure, or a long silence, stops the start. */
-static bool stops_start(struct call *call, unsigned attempts, bool known)
+static bool stops_start(struct call *call, const struct table *table, unsigned attempts, bool known)
 {
 	struct error why = {0};
 
 	if (known || (call->outcome != CALL_REFUSED && attempts < STARTUP_ATTEMPTS))
 		return false;
 	call_error(call, &why);
+	error_prefix(&why, "table %.*s", STR_ARG(table->options->name));
 	engine_stop(call->engine, &why);
 	return true;
 }
@@ -60,6 +61,7 @@ static struct stream *stream_add(struct table *table, const struct table_arn *pa
 	stream->label = str_of(stream->arn);
 	stream->label = str_skip(stream->label, stream->label.n - parts->label.n);
 	stream->table = table;
+	stream->found_ms = io_now_ms(table->engine->io);
 	stream->first_start = true;
 	stream->timer.fire = list_page;
 	map_init(&stream->shards);
@@ -149,8 +151,15 @@ void discovery_add_stream(struct table *table, struct str arn)
 
 void discovery_streams_known(struct table *table)
 {
+	const struct stream *present = CONTAINER_OF(table->streams.prev, struct stream, link);
+
 	list_each(it, &table->streams, spare) {
-		stream_list(CONTAINER_OF(it, struct stream, link));
+		struct stream *stream = CONTAINER_OF(it, struct stream, link);
+
+		if (stream->listed && stream->listed_ms < present->found_ms)
+			discovery_rush(stream);
+		else
+			stream_list(stream);
 	}
 }
 
@@ -216,7 +225,7 @@ static void describe_done(struct call *call)
 		else
 			io_log(engine->io, IO_ERROR, "table.unusable table=%.*s error=\"%s\"",
 			       STR_ARG(table->options->name), why.text);
-	} else if (!stops_start(call, ++table->attempts, table->known)) {
+	} else if (!stops_start(call, table, ++table->attempts, table->known)) {
 		delay_ms = call_delay_ms(call, table->attempts);
 		log_trouble(call, "table.describe_failed", table->options->name, delay_ms);
 	}
@@ -322,7 +331,7 @@ static void page_done(struct call *call)
 			goto out;
 		}
 		delay_ms = PAGE_PAUSE_MS;
-	} else if (!stops_start(call, ++stream->attempts, stream->listed)) {
+	} else if (!stops_start(call, stream->table, ++stream->attempts, stream->listed)) {
 		delay_ms = call_delay_ms(call, stream->attempts);
 		log_trouble(call, "stream.list_failed", str_of(stream->arn), delay_ms);
 	}

@@ -98,6 +98,7 @@ struct stream {
 	bool disabled, gone;
 	bool first_start; /* nothing of this stream was ever checkpointed */
 	uint64_t listings; /* whole ones, so far */
+	int64_t found_ms; /* when we first knew of it */
 	int64_t listing_began_ms, listed_ms;
 };
 

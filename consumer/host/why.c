@@ -63,15 +63,29 @@ static void explain_certificate(const struct slot *slot, struct error *why)
 		  name, slot->error);
 }
 
-/* A transfer ran out of time: before the connection stood, or after. */
+/* Whether requests to this target go over TLS. */
+static bool speaks_tls(const struct slot *slot)
+{
+	return str_starts(str_of(slot->target->url), STR("https:"));
+}
+
+/* A transfer ran out of time: before the connection stood, before TLS did, or after. */
 static void explain_timeout(const struct slot *slot, struct error *why)
 {
-	curl_off_t connected_us = 0, took_us = 0, received = 0;
+	curl_off_t ready_us = 0, took_us = 0, received = 0;
+	long port = 0; /* our own: there is one as soon as TCP's connection stands */
 
-	curl_easy_getinfo(slot->easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+	curl_easy_getinfo(slot->easy, CURLINFO_LOCAL_PORT, &port);
+	curl_easy_getinfo(slot->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
 	curl_easy_getinfo(slot->easy, CURLINFO_TOTAL_TIME_T, &took_us);
 	curl_easy_getinfo(slot->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-	if (connected_us == 0)
+	took_us += 500; /* so that the milliseconds are rounded */
+	if (port != 0 && ready_us == 0 && speaks_tls(slot))
+		error_set(why, ERROR_RETRY,
+			  "%s: connected, but the TLS handshake did not end within %lld ms; does "
+			  "it speak TLS on this port, or is the endpoint http:// ?",
+			  slot->target->name, (long long)took_us / 1000);
+	else if (ready_us == 0)
 		error_set(why, ERROR_RETRY,
 			  "%s: no connection within %lld ms; is it reachable from here (routes, "
 			  "security groups, firewalls)?",
@@ -92,6 +106,18 @@ static void explain_connect(const struct slot *slot, struct error *why)
 		  slot->target->name, number == 0 ? slot->error : error_errno((int)number));
 }
 
+/* What a port that wants TLS says to plain HTTP: nothing. */
+static const char *plain_hint(const struct slot *slot, CURLcode code)
+{
+	curl_off_t received = 0;
+
+	curl_easy_getinfo(slot->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+	if (speaks_tls(slot) || received != 0 ||
+	    (code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING))
+		return "";
+	return "; if this port speaks TLS, the endpoint must be https://";
+}
+
 enum io_result why_failed(const struct slot *slot, CURLcode code, struct error *why)
 {
 	if (code == CURLE_OPERATION_TIMEDOUT) {
@@ -110,8 +136,9 @@ enum io_result why_failed(const struct slot *slot, CURLcode code, struct error *
 		if (causes[i].code != code)
 			continue;
 		error_set(why, causes[i].result == IO_REFUSED ? ERROR_CONFIG : ERROR_RETRY,
-			  "%s: %s (%s)", slot->target->name, causes[i].words,
-			  slot->error[0] == '\0' ? curl_easy_strerror(code) : slot->error);
+			  "%s: %s (%s)%s", slot->target->name, causes[i].words,
+			  slot->error[0] == '\0' ? curl_easy_strerror(code) : slot->error,
+			  plain_hint(slot, code));
 		return causes[i].result;
 	}
 	error_set(why, ERROR_RETRY, "%s: %s", slot->target->name,

@@ -24,7 +24,7 @@ def clean_environment(**more):
 
 def good_environment(**more):
     """One with the credentials that ddbfake takes."""
-    return clean_environment(AWS_ACCESS_KEY_ID=ACCESS, AWS_SECRET_ACCESS_KEY=SECRET, **more)
+    return clean_environment(**{"AWS_ACCESS_KEY_ID": ACCESS, "AWS_SECRET_ACCESS_KEY": SECRET, **more})
 
 
 def configuration(endpoint, tables, sinks, **more):

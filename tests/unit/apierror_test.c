@@ -170,7 +170,8 @@ static void apierror_becomes_an_error(void)
 	api_error_read(403, STR("{\"__type\":\"AccessDeniedException\"}"), &error);
 	api_error_set(&error, STR("Scan"), &err);
 	CHECK_INT(err.code, ERROR_AUTH);
-	CHECK_STR(str_of(err.text), "Scan: AccessDeniedException");
+	CHECK_STR(str_of(err.text),
+		  "Scan: AccessDeniedException (add this to the user's or role's policy)");
 	api_error_read(502, STR("<html>"), &error);
 	api_error_set(&error, STR("Scan"), &err);
 	CHECK_STR(str_of(err.text), "Scan: HTTP status 502");
