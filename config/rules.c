@@ -264,6 +264,24 @@ static void check_paths(struct loading *l)
 	}
 }
 
+/* Checks that there is one sink at most of each type that allows no more. */
+static void check_single(struct loading *l)
+{
+	for (size_t i = 1; i < l->config->n_sinks; i++) {
+		const struct sink_type *type = l->config->sinks[i].type;
+		size_t j = 0;
+
+		if (type == NULL || !type->single)
+			continue;
+		while (j < i && l->config->sinks[j].type != type)
+			j++;
+		if (j < i)
+			complain(l->complaints, l->sink_nodes[i]->key_at,
+				 "there can be only one sink of type %s, and '%s' is one",
+				 type->name, l->config->sinks[j].name);
+	}
+}
+
 void rules_check(struct loading *l)
 {
 	struct map names;
@@ -274,5 +292,6 @@ void rules_check(struct loading *l)
 	check_tables(l, &names);
 	check_sinks(l, &names);
 	check_paths(l);
+	check_single(l);
 	map_release(&names);
 }

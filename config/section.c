@@ -119,7 +119,7 @@ static const struct option_spec table_options[] = {
 	 .words = gap_words,
 	 .help = "What happens after changes were lost before they could be read: reading stops, "
 		 "or goes "
-		 "on behind the gap. A gap record is delivered in any case."},
+		 "on behind the gap after delivering a gap record."},
 };
 
 const struct section config_table_section = {"tables", "A list of tables to read, at least one.",

@@ -24,6 +24,28 @@ struct file_options {
 	char *mode;
 };
 
+/* The number of permissions in octal, of which the first 5 digits count. */
+static mode_t mode_of(struct str text)
+{
+	mode_t mode = 0;
+
+	for (size_t i = 0; i < text.n && i < 5; i++)
+		mode = mode * 8 + (mode_t)(text.p[i] - '0');
+	return mode;
+}
+
+/* struct option_spec: whether `text` can be permissions. */
+static const char *check_mode(struct str text)
+{
+	bool ok = text.n > 0 && text.n <= 5;
+
+	for (size_t i = 0; i < text.n; i++)
+		ok = ok && text.p[i] >= '0' && text.p[i] <= '7';
+	return ok && mode_of(text) <= MODE_MAX && (mode_of(text) & S_IWUSR) != 0
+		       ? NULL
+		       : "permissions in octal that let the owner write, such as 0640";
+}
+
 static const struct option_spec file_option_specs[] = {
 	{.name = "path",
 	 .type = OPTION_TEXT,
@@ -35,6 +57,7 @@ static const struct option_spec file_option_specs[] = {
 	 .type = OPTION_TEXT,
 	 .offset = offsetof(struct file_options, mode),
 	 .fallback = "0640",
+	 .check = check_mode,
 	 .help = "Permissions of a file that is created, in octal; the process's umask takes its "
 		 "bits off."},
 };
@@ -49,27 +72,6 @@ struct file {
 	ino_t ino;
 	off_t durable; /* everything up to here is on the disk, and ends with a whole record */
 };
-
-/* Reads permissions in octal; false with `err` set when `text` is something else. */
-static bool parse_mode(const char *text, mode_t *mode, struct error *err)
-{
-	struct str s = str_of(text);
-	mode_t v = 0;
-
-	for (size_t i = 0; i < s.n && i < 5; i++) {
-		if (s.p[i] < '0' || s.p[i] > '7')
-			return error_set(err, ERROR_CONFIG,
-					 "mode \"%s\" is not octal, such as 0640", text);
-		v = v * 8 + (mode_t)(s.p[i] - '0');
-	}
-	if (s.n == 0 || s.n > 5 || v > MODE_MAX || (v & S_IWUSR) == 0)
-		return error_set(err, ERROR_CONFIG,
-				 "mode \"%s\" is not between 0200 and 0777 with write permission "
-				 "for the owner",
-				 text);
-	*mode = v;
-	return true;
-}
 
 /* Makes a new file's name durable. */
 static bool sync_directory(const char *path, struct error *err)
@@ -338,15 +340,11 @@ static struct sink *file_open(const struct sink_env *env, const void *options_p,
 {
 	const struct file_options *options = options_p;
 	struct file *file;
-	mode_t mode = 0;
-
-	if (!parse_mode(options->mode, &mode, err))
-		return NULL;
 	file = mem_alloc(sizeof(*file));
 	file->sink.type = &sink_file;
 	file->path = mem_dup(options->path, str_of(options->path).n);
 	file->fd = -1;
-	if (!open_first(file, mode, err) || !repair(file, env, err)) {
+	if (!open_first(file, mode_of(str_of(options->mode)), err) || !repair(file, env, err)) {
 		file_free(file);
 		return NULL;
 	}

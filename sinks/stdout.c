@@ -117,6 +117,7 @@ static void stdout_close(struct sink *sink)
 const struct sink_type sink_stdout = {
 	.name = "stdout",
 	.help = "writes to standard output",
+	.single = true,
 	.open = stdout_open,
 	.submit = stdout_submit,
 	.close = stdout_close,

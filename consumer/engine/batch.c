@@ -96,6 +96,7 @@ const struct encoding *batch_encoding(struct batch *batch, const struct encoder 
 	encoding->encoder = encoder;
 	encoding->ends = mem_alloc_n(batch->n, sizeof(*encoding->ends));
 	buf_init(&encoding->bytes, ENCODED_MAX_BYTES);
+	buf_reserve(&encoding->bytes, batch->body.n);
 	for (size_t i = 0; i < batch->n; i++) {
 		encoder->encode(encoder, &batch->shard->source, &batch->events[i],
 				&encoding->bytes);

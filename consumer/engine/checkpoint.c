@@ -400,8 +400,15 @@ static void delete_done(struct call *call)
 {
 	struct shard *shard = call->owner;
 	bool refused = call->outcome == CALL_ERROR && call->error.kind == API_CONDITION_FAILED;
+	struct error why = {0};
 
 	shard->row_call = NULL;
+	if (call->outcome != CALL_OK && !refused) {
+		call_error(call, &why);
+		io_log(call->engine->io, IO_WARN,
+		       "checkpoint.undeleted table=%.*s shard=%s error=\"%s\"",
+		       STR_ARG(shard->source.table), shard->id, why.text);
+	}
 	if (call->outcome != CALL_OK && shard->ours) {
 		lease_set_state(shard, LEASE_SETTLING);
 		row_step(shard);

@@ -54,6 +54,11 @@ void page_trouble(struct reader *reader, struct call *call)
 	}
 	delay_ms = call_delay_ms(call, ++reader->attempts);
 	call_error(call, &why);
+	if (call->outcome == CALL_REFUSED && !call->engine->read_once) {
+		/* Nothing was ever read: better not to start than to look alive. */
+		engine_stop(call->engine, &why);
+		return;
+	}
 	log_trouble(reader, call->outcome == CALL_REFUSED ? IO_ERROR : IO_WARN, "read.failed",
 		    delay_ms, &why);
 	reader_set_state(reader, READER_BACKOFF);
@@ -217,6 +222,7 @@ static void take_page(struct reader *reader, struct batch *batch, struct str raw
 	struct shard *shard = reader->shard;
 	int64_t wait_ms = next_wait_ms(reader, batch->n, (size_t)batch->bytes, reader->limit);
 
+	reader_engine(reader)->read_once = true;
 	reader->attempts = 0;
 	reader->limit =
 		reader->limit * 2 < STREAMS_RECORDS_MAX ? reader->limit * 2 : STREAMS_RECORDS_MAX;

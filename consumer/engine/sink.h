@@ -58,6 +58,7 @@ struct sink_type {
 	const struct option_spec *options; /* config/option.h */
 	size_t n_options;
 	size_t options_bytes; /* of the struct that the options are parsed into */
+	bool single; /* there can be only one sink of this type */
 	/* Opens a sink; NULL with `err` set when it cannot be used as configured. */
 	struct sink *(*open)(const struct sink_env *env, const void *options, struct error *err);
 	/* Takes a delivery. */

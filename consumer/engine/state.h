@@ -284,6 +284,7 @@ struct engine {
 	enum worker_state worker;
 	char *worker_id, *incarnation, *owner; /* owner: "<id>:<incarnation>" */
 	int64_t beat_counter, beat_ms; /* beat_ms: of the last success */
+	bool beaten_once; /* a heartbeat got through */
 	bool paused; /* the lease may have run out: deliver nothing */
 	struct call *worker_call, *beat_call, *scan_call;
 	struct io_timer worker_timer, beat_timer, scan_timer;
@@ -307,6 +308,7 @@ struct engine {
 	struct io_timer status_timer, drain_timer, tick_timer;
 	int64_t status_ms;
 	int64_t drain_due_ms;
+	bool read_once; /* some page was read */
 	bool started, draining, drain_over, stopped;
 	struct io_timer stop_timer;
 	struct error stop_why;

@@ -291,6 +291,7 @@ static void beaten(struct call *call)
 		stood_still = engine->paused ||
 			      io_now_ms(engine->io) - engine->beat_ms > engine->options.lease_ms;
 		engine->beat_ms = call->extra;
+		engine->beaten_once = true;
 		peers_beaten(engine, call->extra);
 		if (stood_still)
 			resume(engine);
@@ -299,6 +300,9 @@ static void beaten(struct call *call)
 			  "another process took over as worker %s, or judged this one dead; "
 			  "this one stops",
 			  engine->worker_id);
+		engine_stop(engine, &why);
+	} else if (call->outcome == CALL_REFUSED && !engine->beaten_once) {
+		call_error(call, &why);
 		engine_stop(engine, &why);
 	} else {
 		call_error(call, &why);

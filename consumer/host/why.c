@@ -9,9 +9,9 @@ static const struct cause {
 	enum io_result result;
 	const char *words; /* completes "HOST:PORT: ..." */
 } causes[] = {
-	{CURLE_COULDNT_RESOLVE_HOST, IO_REFUSED,
+	{CURLE_COULDNT_RESOLVE_HOST, IO_BROKEN,
 	 "the name does not resolve; check the region, the endpoint and this machine's DNS"},
-	{CURLE_COULDNT_RESOLVE_PROXY, IO_REFUSED,
+	{CURLE_COULDNT_RESOLVE_PROXY, IO_BROKEN,
 	 "the proxy's name does not resolve; check HTTPS_PROXY and HTTP_PROXY"},
 	{CURLE_SSL_CACERT_BADFILE, IO_REFUSED, "the file that `ca_file` names cannot be used"},
 	{CURLE_SSL_CONNECT_ERROR, IO_BROKEN,

@@ -10,7 +10,7 @@
 #include "consumer/verbs/load.h"
 #include "sinks/formats/native.h"
 
-enum { URL_MAX = 1024 };
+enum { URL_MAX = 1024, SIGNALS_APART_MS = 500 };
 
 /* Everything that one run is made of, so that it can be taken apart again. */
 struct running {
@@ -28,6 +28,7 @@ struct running {
 	size_t n_encoders;
 	struct engine *engine;
 	int signals; /* how many asked us to stop */
+	int64_t asked_ms; /* when the first did */
 	int signo; /* the one that would not wait */
 	bool until_caught_up;
 	struct error why;
@@ -188,13 +189,17 @@ static void stopped(void *arg, const struct error *why)
 static void on_signal(void *arg, int signo)
 {
 	struct running *run = arg;
+	int64_t now_ms = io_now_ms(loop_io(run->loop));
 
 	if (signo == SIGHUP)
 		return;
 	if (++run->signals == 1) {
+		run->asked_ms = now_ms;
 		engine_drain(run->engine);
-		return;
 	}
+	/* Some senders ask twice at once: that is one wish. */
+	if (now_ms - run->asked_ms < SIGNALS_APART_MS)
+		return;
 	run->signo = signo;
 	loop_stop(run->loop);
 }

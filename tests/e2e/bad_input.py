@@ -155,7 +155,7 @@ def nobody_answers(bench):
 
 
 def a_name_that_does_not_resolve(bench):
-    bench.refused(78, "nowhere.invalid", "does not resolve", "endpoint",
+    bench.refused(75, "nowhere.invalid", "does not resolve", "endpoint",
                   config=bench.config("http://nowhere.invalid:8000"))
 
 
