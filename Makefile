@@ -8,7 +8,7 @@
 #   make fuzz T=seconds   each fuzzer for so long
 #   make mutants          proves that the tests notice each planted bug
 #   make bench            what it costs, as ratios in one run
-#   make lint             format, tidy, layers, headers, sizes, banned calls, shellcheck
+#   make lint             format, tidy, layers, headers, comments, sizes, banned calls, shellcheck
 #   make format           lets clang-format decide
 #   make docs             the option reference from the option tables
 #   make clean-room       `make demo` and `make test` on a bare Debian 12

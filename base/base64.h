@@ -11,6 +11,9 @@ void base64_encode(struct buf *buf, const void *p, size_t n);
 /* Appends the decoded bytes; on malformed input appends nothing and returns false. */
 bool base64_decode(struct buf *buf, struct str text) MUST_CHECK;
 
+/* How many bytes at the start of `text` stand for six bits each; padding does not. */
+size_t base64_chars_n(struct str text);
+
 /* How many bytes a well-formed `text` decodes to. */
 size_t base64_decoded_n(struct str text);
 

@@ -2,7 +2,6 @@
 #include "base/buf.h"
 
 #include <stdio.h>
-#include <string.h>
 
 void buf_init(struct buf *buf, size_t max)
 {
@@ -38,7 +37,6 @@ char *buf_grow(struct buf *buf, size_t n)
 	if (cap > buf->max)
 		cap = buf->max;
 	buf->p = mem_resize_n(buf->p, cap + MEM_PADDING, 1);
-	memset(buf->p + buf->n, 0, cap - buf->n + MEM_PADDING);
 	buf->cap = cap;
 	return buf->p + buf->n;
 }

@@ -49,6 +49,7 @@ static inline char *buf_reserve(struct buf *buf, size_t n)
 /* Cuts the buffer to its first `n` bytes. */
 void buf_truncate(struct buf *buf, size_t n);
 
+/* Appends `n` bytes. */
 static inline void buf_add(struct buf *buf, const void *p, size_t n)
 {
 	char *to = buf_reserve(buf, n);
@@ -59,17 +60,22 @@ static inline void buf_add(struct buf *buf, const void *p, size_t n)
 	buf->n += n;
 }
 
+/* Appends the bytes of `s`. */
 static inline void buf_str(struct buf *buf, struct str s)
 {
 	buf_add(buf, s.p, s.n);
 }
 
+/* Appends one byte. */
 static inline void buf_c(struct buf *buf, char c)
 {
 	buf_add(buf, &c, 1);
 }
 
+/* Appends a number in decimal. */
 void buf_u64(struct buf *buf, uint64_t v);
+
+/* Appends a number in decimal, with its sign. */
 void buf_i64(struct buf *buf, int64_t v);
 
 /* Two lower-case hexadecimal digits per byte. */
@@ -77,6 +83,8 @@ void buf_hex(struct buf *buf, const void *p, size_t n);
 
 /* printf into the buffer. */
 void buf_fmt(struct buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* As buf_fmt, for functions that take its arguments themselves. */
 void buf_vfmt(struct buf *buf, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
 /* What the buffer holds; valid until the next append. */

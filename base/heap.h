@@ -20,6 +20,7 @@ struct heap {
 	uint64_t turns;
 };
 
+/* An empty heap. */
 void heap_init(struct heap *heap);
 
 /* Frees the array, not the nodes. */

@@ -7,6 +7,9 @@
 
 #include "base/utf8.h"
 
+/* Kept out of the way of what runs for every string. */
+#define APART __attribute__((noinline))
+
 void json_init(struct json *json, struct str text)
 {
 	if (text.n == 0)
@@ -21,7 +24,7 @@ void json_fail(struct json *json, const char *words)
 }
 
 /* The rest of next(), when it is not as simple as most often. */
-static char next_far(struct json *json)
+static APART char next_far(struct json *json)
 {
 	if (json->error != NULL)
 		return 0;
@@ -105,20 +108,6 @@ static inline bool step(struct json *json, char close)
 	return true;
 }
 
-bool json_key(struct json *json, struct str *raw_out)
-{
-	*raw_out = STR_NONE;
-	if (!step(json, '}'))
-		return false;
-	*raw_out = json_string(json);
-	if (next(json) != ':') {
-		json_fail(json, "a colon was expected");
-		return false;
-	}
-	json->p++;
-	return true;
-}
-
 bool json_item(struct json *json)
 {
 	return step(json, ']');
@@ -142,19 +131,25 @@ static inline __m128i load(const char *p)
 }
 #endif
 
-/* The first of quote, backslash or control character at or after `p`; also notes high bytes. */
-static inline const char *string_stop(struct json *json, const char *p)
+/* Notes whether a byte of 16 is high that stands before all that are in `stop`. */
+static inline void note_high(struct json *json, unsigned high, unsigned stop)
+{
+	if (high != 0)
+		json->high |= (high & (stop - 1) & ~stop) != 0;
+}
+
+/* The same as string_stop, for the last bytes of the text. */
+static APART const char *string_stop_near_end(struct json *json, const char *p)
 {
 #ifdef __SSE2__
-	for (; json->end - p >= 16; p += 16) {
-		__m128i v = load(p);
-		unsigned stop = special_bits(v), high = (unsigned)_mm_movemask_epi8(v);
+	if (json->end - json->start >= 16) {
+		/* They are looked at together with some that were seen already. */
+		unsigned seen = 16 - (unsigned)(json->end - p);
+		__m128i v = load(json->end - 16);
+		unsigned stop = special_bits(v) >> seen;
 
-		/* High bytes count up to the stop: below its lowest bit. */
-		if (high != 0)
-			json->high |= (high & (stop - 1) & ~stop) != 0;
-		if (stop != 0)
-			return p + __builtin_ctz(stop);
+		note_high(json, (unsigned)_mm_movemask_epi8(v) >> seen, stop);
+		return stop == 0 ? json->end : p + __builtin_ctz(stop);
 	}
 #endif
 	for (; p < json->end; p++) {
@@ -165,6 +160,22 @@ static inline const char *string_stop(struct json *json, const char *p)
 		json->high |= c >= 0x80;
 	}
 	return p;
+}
+
+/* The first of quote, backslash or control character at or after `p`; also notes high bytes. */
+static inline const char *string_stop(struct json *json, const char *p)
+{
+#ifdef __SSE2__
+	for (; json->end - p >= 16; p += 16) {
+		__m128i v = load(p);
+		unsigned stop = special_bits(v);
+
+		note_high(json, (unsigned)_mm_movemask_epi8(v), stop);
+		if (stop != 0)
+			return p + __builtin_ctz(stop);
+	}
+#endif
+	return string_stop_near_end(json, p);
 }
 
 /* The number of bytes of the escape at `p` (after its backslash), or 0 when it is none. */
@@ -186,7 +197,7 @@ static size_t escape_n(const char *p, const char *end)
 }
 
 /* Where the string ends that is not plain up to `p`: its closing quote, or NULL after an error. */
-static const char *string_end(struct json *json, const char *p)
+static APART const char *string_end(struct json *json, const char *p)
 {
 	while (p < json->end && *p == '\\') {
 		size_t n = escape_n(p + 1, json->end);
@@ -206,7 +217,8 @@ static const char *string_end(struct json *json, const char *p)
 	return NULL;
 }
 
-struct str json_string(struct json *json)
+/* What json_string does, for the functions here that it would cost too much to call it. */
+static inline struct str read_string(struct json *json)
 {
 	const char *from, *p;
 
@@ -223,6 +235,31 @@ struct str json_string(struct json *json)
 		return STR_NONE;
 	json->p = p + 1;
 	return str_make(from, (size_t)(p - from));
+}
+
+struct str json_string(struct json *json)
+{
+	return read_string(json);
+}
+
+/* What json_key does, likewise. */
+static inline bool read_key(struct json *json, struct str *raw_out)
+{
+	*raw_out = STR_NONE;
+	if (!step(json, '}'))
+		return false;
+	*raw_out = read_string(json);
+	if (next(json) != ':') {
+		json_fail(json, "a colon was expected");
+		return false;
+	}
+	json->p++;
+	return true;
+}
+
+bool json_key(struct json *json, struct str *raw_out)
+{
+	return read_key(json, raw_out);
 }
 
 /* Skips digits from `p`; returns where they end. */
@@ -291,13 +328,10 @@ void json_null(struct json *json)
 	literal(json, STR("null"));
 }
 
-/* Consumes one value that is neither object nor array. */
+/* Consumes one value that is neither object, array nor string. */
 static void skip_scalar(struct json *json)
 {
 	switch (json_peek(json)) {
-	case JSON_STRING:
-		json_string(json);
-		return;
 	case JSON_NUMBER:
 		json_number(json);
 		return;
@@ -308,6 +342,7 @@ static void skip_scalar(struct json *json)
 	case JSON_NULL:
 		json_null(json);
 		return;
+	case JSON_STRING:
 	case JSON_NONE:
 	case JSON_OBJECT:
 	case JSON_ARRAY:
@@ -325,18 +360,20 @@ struct str json_skip(struct json *json)
 	next(json);
 	from = json->p;
 	do {
-		enum json_kind kind = json_peek(json);
+		char c = next(json);
 		struct str key;
 
-		if (kind == JSON_OBJECT || kind == JSON_ARRAY) {
-			if (json_enter(json, kind))
-				in_object[json->depth] = kind == JSON_OBJECT;
+		if (c == '"') {
+			read_string(json);
+		} else if (c == '{' || c == '[') {
+			if (json_enter(json, c == '{' ? JSON_OBJECT : JSON_ARRAY))
+				in_object[json->depth] = c == '{';
 		} else {
 			skip_scalar(json);
 		}
 		/* Close what ends here, until another value is due. */
 		while (json->error == NULL && json->depth > outer) {
-			if (in_object[json->depth] ? json_key(json, &key) : json_item(json))
+			if (in_object[json->depth] ? read_key(json, &key) : step(json, ']'))
 				break;
 		}
 	} while (json->error == NULL && json->depth > outer);
@@ -510,6 +547,24 @@ static size_t put_special(struct buf *buf, struct str s)
 	return 1;
 }
 
+/* Appends `s`, of which the first `n` bytes are known to be plain, escaped. */
+static void put_escaped(struct buf *buf, struct str s, size_t n)
+{
+	while (s.n > 0) {
+		if (n > 0)
+			buf_str(buf, str_head(s, n));
+		else
+			n = put_special(buf, s);
+		s = str_skip(s, n);
+		n = plain_n(s);
+	}
+}
+
+void json_put_inside(struct buf *buf, struct str s)
+{
+	put_escaped(buf, s, plain_n(s));
+}
+
 void json_put(struct buf *buf, struct str s)
 {
 	size_t n = plain_n(s);
@@ -519,13 +574,6 @@ void json_put(struct buf *buf, struct str s)
 		return;
 	}
 	buf_c(buf, '"');
-	while (s.n > 0) {
-		if (n > 0)
-			buf_str(buf, str_head(s, n));
-		else
-			n = put_special(buf, s);
-		s = str_skip(s, n);
-		n = plain_n(s);
-	}
+	put_escaped(buf, s, n);
 	buf_c(buf, '"');
 }

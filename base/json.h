@@ -112,6 +112,9 @@ struct str json_plain(struct str raw, struct arena *arena);
 /* Appends `s` as a JSON string with quotes; invalid UTF-8 is replaced by U+FFFD. */
 void json_put(struct buf *buf, struct str s);
 
+/* The same without the quotes. */
+void json_put_inside(struct buf *buf, struct str s);
+
 /* Appends a raw (still escaped) string with quotes. */
 static inline void json_put_raw(struct buf *buf, struct str raw)
 {

@@ -22,6 +22,7 @@ struct map {
 	size_t n_entries, n_slots, n_live;
 };
 
+/* An empty map. */
 void map_init(struct map *map);
 
 /* Frees the table, not the values. */

@@ -12,7 +12,10 @@ struct rng {
 	uint64_t s[4];
 };
 
+/* Equal seeds give equal numbers. */
 void rng_init(struct rng *rng, uint64_t seed);
+
+/* The next 64 random bits. */
 uint64_t rng_next(struct rng *rng);
 
 /* A number in [0, n); 0 when n is 0. */

@@ -52,11 +52,16 @@ int str_cmp(struct str a, struct str b);
 /* Whether both have the same bytes when ASCII letters are folded. */
 bool str_eq_nocase(struct str a, struct str b);
 
+/* Whether `s` begins with `prefix`. */
 bool str_starts(struct str s, struct str prefix);
+
+/* Whether `s` ends with `suffix`. */
 bool str_ends(struct str s, struct str suffix);
 
-/* Where `c` first (last) stands in `s`, or s.n. */
+/* Where `c` stands first in `s`, or s.n. */
 size_t str_find(struct str s, char c);
+
+/* Where `c` stands last in `s`, or s.n. */
 size_t str_find_last(struct str s, char c);
 
 /* `s` without its first (at most) `n` bytes. */

@@ -84,14 +84,6 @@ void time_add_rfc3339(struct buf *buf, int64_t wall_ms)
 	buf_c(buf, 'Z');
 }
 
-void time_add_rfc3339_s(struct buf *buf, int64_t wall_ms)
-{
-	struct civil c = civil_of(wall_ms);
-
-	add_date_time(buf, &c);
-	buf_c(buf, 'Z');
-}
-
 void time_add_amz(struct buf *buf, int64_t wall_ms)
 {
 	struct civil c = civil_of(wall_ms);

@@ -13,9 +13,6 @@ enum { SECOND_MS = 1000, MINUTE_MS = 60 * 1000, HOUR_MS = 3600 * 1000, DAY_MS = 
 /* Appends "2026-01-02T03:04:05.678Z". Years 0000 to 9999; others are clamped. */
 void time_add_rfc3339(struct buf *buf, int64_t wall_ms);
 
-/* Appends "2026-01-02T03:04:05Z". */
-void time_add_rfc3339_s(struct buf *buf, int64_t wall_ms);
-
 /* Appends "20260102T030405Z", the form that AWS signatures use; its first 8 bytes are the date. */
 void time_add_amz(struct buf *buf, int64_t wall_ms);
 

@@ -84,10 +84,14 @@ struct config {
  */
 struct config *config_parse(struct str file, struct str text, const struct sink_type *const *types,
 			    size_t n_types, struct buf *out);
+
+/* Frees a configuration; NULL is allowed. */
 void config_free(struct config *config);
 
-/* The reference of all options, as Markdown, and the short list for --help, from the tables. */
+/* Appends the reference of all options, as Markdown, from the option tables. */
 void config_reference(const struct sink_type *const *types, size_t n_types, struct buf *out);
+
+/* Appends the short list of all options for --help, from the same tables. */
 void config_help(const struct sink_type *const *types, size_t n_types, struct buf *out);
 
 #endif

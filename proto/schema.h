@@ -40,6 +40,8 @@ struct overlay {
  */
 struct schema *schema_load(struct str descriptor_set, const struct overlay *overlays,
 			   size_t n_overlays, struct error *err);
+
+/* Frees a schema; NULL is allowed. */
 void schema_free(struct schema *schema);
 
 /* The message with the full name `name`, or NULL. */

@@ -32,12 +32,6 @@ bool transcoder_bad(struct transcoder *t, const struct frame *frame, size_t at, 
 	return false;
 }
 
-void begin_member(struct transcoder *t, struct frame *frame, struct str text)
-{
-	buf_str(t->out, frame->started ? text : str_skip(text, 1));
-	frame->started = true;
-}
-
 void begin_element(struct transcoder *t, struct frame *frame)
 {
 	if (frame->shown_n++ > 0) {
@@ -46,12 +40,6 @@ void begin_element(struct transcoder *t, struct frame *frame)
 	}
 	begin_member(t, frame, frame->field->member);
 	buf_c(t->out, '[');
-}
-
-void end_field(struct transcoder *t, struct frame *frame)
-{
-	if (frame->field != NULL && frame->field->repeated && frame->shown_n > 0)
-		buf_c(t->out, ']');
 }
 
 bool show_packed(struct transcoder *t, struct frame *frame, const struct wire_field *got)

@@ -23,6 +23,7 @@ struct map_item {
 	size_t order;
 };
 
+/* The field's number, which an entry has in its upper half. */
 static uint32_t entry_number(uint64_t entry)
 {
 	return (uint32_t)(entry >> 32);

@@ -130,7 +130,8 @@ void show_raw(struct buf *out, const struct wire_field *got)
 	}
 }
 
-void show_scalar(struct buf *out, const struct field *field, const struct wire_field *got)
+/* Appends a scalar, enum, string or bytes value. */
+static void show_scalar(struct buf *out, const struct field *field, const struct wire_field *got)
 {
 	uint32_t low = (uint32_t)got->v;
 
@@ -186,17 +187,19 @@ void show_scalar(struct buf *out, const struct field *field, const struct wire_f
 	}
 }
 
-/* Appends one step of a pointer, escaped by RFC 6901. */
+/* Appends one step of a pointer, escaped by RFC 6901 and as part of a JSON string. */
 static void put_step(struct buf *buf, struct str step)
 {
 	buf_c(buf, '/');
-	for (size_t i = 0; i < step.n; i++) {
-		if (step.p[i] == '~')
-			buf_str(buf, STR("~0"));
-		else if (step.p[i] == '/')
-			buf_str(buf, STR("~1"));
-		else
-			buf_c(buf, step.p[i]);
+	while (step.n > 0) {
+		size_t n = 0;
+
+		while (n < step.n && step.p[n] != '~' && step.p[n] != '/')
+			n++;
+		json_put_inside(buf, str_head(step, n));
+		if (n < step.n)
+			buf_str(buf, step.p[n++] == '~' ? STR("~0") : STR("~1"));
+		step = str_skip(step, n);
 	}
 }
 
@@ -219,22 +222,15 @@ void put_path(struct buf *buf, const struct frame *frame, bool keys)
 void show_mask(struct transcoder *t, struct frame *frame)
 {
 	struct buf *masked = t->options->masked;
-	struct buf path, text;
 
 	buf_str(t->out, STR("\"***\""));
 	if (masked == NULL)
 		return;
-	buf_init(&path, masked->max);
-	buf_init(&text, masked->max);
-	put_path(&path, frame, true);
-	json_put(&text, buf_view(&path));
 	json_comma(masked);
 	buf_c(masked, '"');
 	buf_str(masked, t->options->pointer);
-	buf_str(masked, str_skip(buf_view(&text), 1));
-	masked->failed |= path.failed || text.failed;
-	buf_release(&path);
-	buf_release(&text);
+	put_path(masked, frame, true);
+	buf_c(masked, '"');
 }
 
 /* The last value of the type field of the nearest message that has one, or STR_NONE. */
@@ -320,17 +316,28 @@ static bool show_either(struct transcoder *t, struct frame *frame, const struct 
 	return true;
 }
 
+/* Appends a message inside another. */
+static bool show_sub(struct transcoder *t, struct frame *frame, const struct wire_field *got)
+{
+	struct frame inner = {.parent = frame, .message = frame->field->sub, .wire = got->bytes};
+
+	return show_message(t, &inner);
+}
+
 bool show_value(struct transcoder *t, struct frame *frame, const struct wire_field *got)
 {
 	const struct field *field = frame->field;
-	struct frame inner = {.parent = frame, .message = field->sub, .wire = got->bytes};
 
 	if (field->masked && !t->options->show_secrets) {
 		show_mask(t, frame);
 		return true;
 	}
+	if (field->kind == FIELD_STRING) { /* the most frequent */
+		json_put(t->out, got->bytes);
+		return true;
+	}
 	if (field->kind == FIELD_MESSAGE)
-		return show_message(t, &inner);
+		return show_sub(t, frame, got);
 	if (field->kind == FIELD_BY_TYPE)
 		return show_by_type(t, frame, got);
 	if (field->kind == FIELD_EITHER)

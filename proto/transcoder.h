@@ -44,7 +44,10 @@ struct mark {
 	size_t out_n, masked_n;
 };
 
+/* Notes how much has been appended. */
 struct mark transcoder_mark(const struct transcoder *t);
+
+/* Takes back what was appended after the mark. */
 void transcoder_rewind(struct transcoder *t, struct mark mark);
 
 /* Reports malformed input at byte `at` of the frame's message; returns false. */
@@ -63,13 +66,21 @@ bool show_carefully(struct transcoder *t, struct frame *frame);
 bool show_unknown(struct transcoder *t, struct frame *frame);
 
 /* Starts the member of frame->field; `text` is `,"name":`. */
-void begin_member(struct transcoder *t, struct frame *frame, struct str text);
+static inline void begin_member(struct transcoder *t, struct frame *frame, struct str text)
+{
+	buf_str(t->out, frame->started ? text : str_skip(text, 1));
+	frame->started = true;
+}
 
 /* Appends what comes before the next element of frame->field, which is repeated. */
 void begin_element(struct transcoder *t, struct frame *frame);
 
 /* Appends what closes frame->field. */
-void end_field(struct transcoder *t, struct frame *frame);
+static inline void end_field(struct transcoder *t, struct frame *frame)
+{
+	if (frame->field != NULL && frame->field->repeated && frame->shown_n > 0)
+		buf_c(t->out, ']');
+}
 
 /* Appends all elements of a packed run of frame->field. */
 bool show_packed(struct transcoder *t, struct frame *frame, const struct wire_field *got);
@@ -81,9 +92,6 @@ static inline bool wire_suits(const struct field *field, enum wire_type type, bo
 	return field->wire == type || *packed_out;
 }
 
-/* Appends a scalar, enum, string or bytes value. */
-void show_scalar(struct buf *out, const struct field *field, const struct wire_field *got);
-
 /* Appends the value of an unknown field, as a string. */
 void show_raw(struct buf *out, const struct wire_field *got);
 
@@ -93,7 +101,7 @@ bool looks_like(const struct message *message, struct str bytes);
 /* Appends "***" for frame->field, and notes its pointer where the caller wants it. */
 void show_mask(struct transcoder *t, struct frame *frame);
 
-/* Appends where `frame` is, as a JSON Pointer, not escaped for JSON; map keys only with `keys`. */
+/* Appends where `frame` is, as a JSON Pointer inside a JSON string; map keys only with `keys`. */
 void put_path(struct buf *buf, const struct frame *frame, bool keys);
 
 #endif

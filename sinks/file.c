@@ -179,7 +179,9 @@ static bool repair(struct file *file, const struct sink_env *env, struct error *
 /* Opens the file for the first time, creating it if need be. */
 static bool open_first(struct file *file, mode_t mode, struct error *err)
 {
-	if (open_locked(file, O_CREAT | O_EXCL, mode, err))
+	struct error first;
+
+	if (open_locked(file, O_CREAT | O_EXCL, mode, &first))
 		return sync_directory(file->path, err);
 	/* It exists, or cannot be created: the second attempt knows. */
 	return open_locked(file, O_CREAT, mode, err);
@@ -275,6 +277,30 @@ static void give_up(struct file *file, struct lines_group *group, const char *ve
 	}
 }
 
+/*
+ * Whether the path still names our file, and it is as long as we made it. Else what was synced may be in a
+ * file without a name, or gone.
+ */
+static bool is_intact(const struct file *file, off_t size)
+{
+	struct stat st;
+
+	return stat(file->path, &st) == 0 && st.st_dev == file->dev && st.st_ino == file->ino &&
+	       st.st_size == size;
+}
+
+/* Somebody else deleted, moved, cut or wrote our file: the group is not safe there. */
+static void distrust(struct file *file, struct lines_group *group)
+{
+	group->durable_bytes = 0;
+	group->result = DELIVERY_RETRY;
+	error_set(&group->why, ERROR_IO,
+		  "%s was written by someone else; what was not synced is written again",
+		  file->path);
+	if (!reopen(file, &group->why))
+		group->result = DELIVERY_FATAL;
+}
+
 /* Appends a group and syncs it; on the writer's thread. */
 static void commit(void *arg, struct lines_group *group)
 {
@@ -285,10 +311,14 @@ static void commit(void *arg, struct lines_group *group)
 	if (file->fd < 0 && !reopen(file, &group->why)) {
 		group->result = DELIVERY_FATAL;
 		group->durable_bytes = 0;
+	} else if (!is_intact(file, file->durable)) {
+		distrust(file, group); /* before writing: the size still tells that it was cut */
 	} else if (!write_all(file->fd, group->parts, group->n)) {
 		give_up(file, group, "write to", errno);
 	} else if (fdatasync(file->fd) != 0) {
 		give_up(file, group, "sync", errno);
+	} else if (!is_intact(file, file->durable + (off_t)group->total_bytes)) {
+		distrust(file, group);
 	} else {
 		file->durable += (off_t)group->total_bytes;
 	}
@@ -303,6 +333,7 @@ static void file_free(struct file *file)
 	mem_free(file);
 }
 
+/* struct sink_type: opens, locks and repairs the file, and starts its thread. */
 static struct sink *file_open(const struct sink_env *env, const void *options_p, struct error *err)
 {
 	const struct file_options *options = options_p;
@@ -323,11 +354,13 @@ static struct sink *file_open(const struct sink_env *env, const void *options_p,
 	return &file->sink;
 }
 
+/* struct sink_type: queues a delivery for the next group. */
 static void file_submit(struct sink *sink, struct delivery *delivery)
 {
 	lines_submit(CONTAINER_OF(sink, struct file, sink)->lines, delivery);
 }
 
+/* struct sink_type: waits for the write under way, and frees. */
 static void file_close(struct sink *sink)
 {
 	struct file *file = CONTAINER_OF(sink, struct file, sink);

@@ -75,9 +75,9 @@ static void hand_over(struct lines *lines)
 			group->parts =
 				mem_resize_n(group->parts, lines->parts_cap, sizeof(*group->parts));
 		}
-		/* An iovec has no const; the bytes are only read.
-		   NOLINTNEXTLINE(performance-no-int-to-ptr) */
+		/* An iovec has no const; the bytes are only read. */
 		group->parts[group->n++] = (struct iovec){
+			/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 			.iov_base = (void *)(uintptr_t)delivery->bytes.p,
 			.iov_len = delivery->bytes.n,
 		};

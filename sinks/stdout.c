@@ -79,6 +79,7 @@ static void commit(void *arg, struct lines_group *group)
 	}
 }
 
+/* struct sink_type: checks that standard output is there, and starts its thread. */
 static struct sink *stdout_open(const struct sink_env *env, const void *options, struct error *err)
 {
 	struct standard_output *out;
@@ -98,11 +99,13 @@ static struct sink *stdout_open(const struct sink_env *env, const void *options,
 	return &out->sink;
 }
 
+/* struct sink_type: queues a delivery for the next group. */
 static void stdout_submit(struct sink *sink, struct delivery *delivery)
 {
 	lines_submit(CONTAINER_OF(sink, struct standard_output, sink)->lines, delivery);
 }
 
+/* struct sink_type: stops the thread, and frees. */
 static void stdout_close(struct sink *sink)
 {
 	struct standard_output *out = CONTAINER_OF(sink, struct standard_output, sink);

@@ -13,6 +13,7 @@ py=/usr/bin/python3
 rm -rf "$logs"
 mkdir -p "$logs"
 passed=0 failed=0
+export DDBTAP_TEST=1 # the demo is a test here: it prints result lines too
 
 # suite NAME COMMAND...: runs one suite and counts its lines.
 suite() {
@@ -74,7 +75,7 @@ simulation() {
 }
 
 build asan MODE=asan unit
-build release all simulator property
+build release all simulator property benches
 suite unit unit
 suite scenarios scenarios
 if [ "$what" = all ]; then
@@ -82,10 +83,13 @@ if [ "$what" = all ]; then
 	suite selftest build/release/simulator selftest
 	suite simulator simulation
 	suite ddbfake $py tests/e2e/ddbfake.py ./ddbfake
-	for e2e in config reads_all bad_input kills emulators demo; do
-		[ -e tests/e2e/$e2e.sh ] && suite "$e2e" tests/e2e/$e2e.sh
-		[ -e tests/e2e/$e2e.py ] && suite "$e2e" $py tests/e2e/$e2e.py
+	suite verify $py tests/e2e/verify.py selftest
+	suite config tests/e2e/config.sh
+	for e2e in reads_all bad_input mishaps kills emulators; do
+		suite "$e2e" $py tests/e2e/$e2e.py
 	done
+	suite demo tests/e2e/demo.sh
+	suite gate tests/bench/gate.sh
 	suite torture tests/torture/run.sh
 	suite threads tests/torture/threads.sh
 	suite fuzz tests/fuzz/run.sh "${T:-20}"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The rules that a machine can check: format, tidy, layers, headers, sizes, banned calls, shellcheck.
+# The rules that a machine can check: format, tidy, layers, headers, comments, sizes, banned calls, shellcheck.
 #   tools/lint.sh            everything
 #   tools/lint.sh RULE...    only these
 # shellcheck disable=SC2317 # the rules are called by name
@@ -127,6 +127,26 @@ sizes() {
 	fi
 }
 
+# A sentence above every function: above the prototype if a header has one. The names of unit tests, and
+# their fixtures', speak for themselves.
+comments() {
+	local file
+	for file in "${sources[@]}" "${headers[@]}"; do
+		case $file in tests/unit/* | tests/check.h) continue ;; esac
+		awk -v file="$file" '
+			file ~ /h$/ && /^[a-z].*[a-z0-9_]\(/ && !/^(typedef|enum|struct [a-z_]+ \{)/ && above !~ /\*\/$/ {
+				print file ":" NR ": no sentence above: " $0 }
+			file ~ /c$/ && /^static .*[a-z0-9_]\(/ && above !~ /\*\/$/ { bare = NR ": " $0 }
+			/;$/ { bare = "" } # a declaration
+			/^{$/ && bare { print file ":" bare ": no sentence above"; bare = "" }
+			{ above = $0 }' "$file"
+	done >build/comments.log
+	if [ -s build/comments.log ]; then
+		cat build/comments.log >&2
+		complain "say in one sentence what each is for"
+	fi
+}
+
 banned() {
 	local words='strcpy|strcat|strncpy|strncat|sprintf|vsprintf|strtok|strtok_r|atoi|atol|atof|strtod|strtol|strtoul|gets|gmtime|localtime|ctime|strerror|alloca|setlocale'
 	if grep -nE "(^|[^a-zA-Z0-9_])($words)\(" "${sources[@]}" "${headers[@]}" |
@@ -145,9 +165,9 @@ shell() {
 mkdir -p build
 for rule in "${@:-}"; do
 	case $rule in
-	'') for r in format layers headers sizes banned shell tidy; do $r; done ;;
-	format | tidy | layers | headers | sizes | banned | shell) $rule ;;
-	*) echo "usage: $0 [format|tidy|layers|headers|sizes|banned|shell]..." >&2; exit 64 ;;
+	'') for r in format layers headers comments sizes banned shell tidy; do $r; done ;;
+	format | tidy | layers | headers | comments | sizes | banned | shell) $rule ;;
+	*) echo "usage: $0 [format|tidy|layers|headers|comments|sizes|banned|shell]..." >&2; exit 64 ;;
 	esac
 done
 [ "$bad" -eq 0 ] && echo "lint: clean"

@@ -187,65 +187,6 @@ void api_error_read(int status, struct str body, struct api_error *out)
 	out->kind = kind_of(status, str_of(out->code));
 }
 
-/* Whether `text` holds `word`, in this spelling. */
-static bool holds(struct str text, struct str word)
-{
-	while (text.n >= word.n) {
-		if (str_starts(text, word))
-			return true;
-		text = str_skip(text, 1);
-	}
-	return false;
-}
-
-bool api_error_names_shard(const struct api_error *error)
-{
-	struct str message = str_of(error->message);
-
-	/* "Requested resource not found: Shard does not exist". A name may hold the word, but has no blanks. */
-	return error->kind == API_NOT_FOUND &&
-	       (str_starts(message, STR("Shard ")) || holds(message, STR(" Shard ")) ||
-		holds(message, STR(" shard ")));
-}
-
-bool api_error_expired_credentials(const struct api_error *error)
-{
-	struct str code = str_of(error->code);
-
-	return str_eq(code, STR("ExpiredTokenException")) || str_eq(code, STR("ExpiredToken"));
-}
-
-struct str api_error_word(enum api_error_kind kind)
-{
-	switch (kind) {
-	case API_OK:
-		return STR("ok");
-	case API_THROTTLED:
-		return STR("throttled");
-	case API_TRANSIENT:
-		return STR("transient");
-	case API_EXPIRED_ITERATOR:
-		return STR("expired_iterator");
-	case API_TRIMMED:
-		return STR("trimmed");
-	case API_NOT_FOUND:
-		return STR("not_found");
-	case API_CONDITION_FAILED:
-		return STR("condition_failed");
-	case API_IN_USE:
-		return STR("in_use");
-	case API_AUTH:
-		return STR("auth");
-	case API_SIGNATURE:
-		return STR("signature");
-	case API_VALIDATION:
-		return STR("validation");
-	case API_OTHER:
-		return STR("other");
-	}
-	return STR_NONE;
-}
-
 /* What a caller that only passes the error on has to do. */
 static enum error_code code_of(enum api_error_kind kind)
 {

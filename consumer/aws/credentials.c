@@ -62,21 +62,6 @@ void credentials_release(struct credentials *credentials)
 	*credentials = (struct credentials){0};
 }
 
-struct str credentials_source_word(enum credentials_source source)
-{
-	switch (source) {
-	case CREDENTIALS_NONE:
-		return STR("none");
-	case CREDENTIALS_ENVIRONMENT:
-		return STR("environment");
-	case CREDENTIALS_SHARED_FILE:
-		return STR("shared credentials file");
-	case CREDENTIALS_CONFIG_FILE:
-		return STR("config file");
-	}
-	return STR_NONE;
-}
-
 /* An environment variable, or the empty slice. */
 static struct str env(const struct aws_sources *sources, const char *name)
 {

@@ -69,15 +69,14 @@ bool credentials_set(struct credentials *out, struct str access_key, struct str 
 /* Wipes and frees; `*credentials` is none afterwards. */
 void credentials_release(struct credentials *credentials);
 
-/* "none", "environment", "shared credentials file" or "config file". */
-struct str credentials_source_word(enum credentials_source source);
-
 /*
  * Appends the name of the config file (shared credentials file): the variable AWS_CONFIG_FILE
  * (AWS_SHARED_CREDENTIALS_FILE), else ~/.aws/config (~/.aws/credentials); "~" is $HOME. Nothing is
  * appended when HOME is needed and not set.
  */
 void aws_config_file(const struct aws_sources *sources, struct buf *out);
+
+/* The same for the shared credentials file: AWS_SHARED_CREDENTIALS_FILE, else ~/.aws/credentials. */
 void aws_credentials_file(const struct aws_sources *sources, struct buf *out);
 
 /*

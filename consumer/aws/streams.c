@@ -245,16 +245,6 @@ void streams_iterator_request(struct buf *buf, struct str stream_arn, struct str
 	buf_c(buf, '}');
 }
 
-void streams_iterator_after(struct buf *buf, struct str stream_arn, struct str shard_id,
-			    const struct position *position)
-{
-	must(position->kind != POSITION_END);
-	streams_iterator_request(buf, stream_arn, shard_id,
-				 position->kind == POSITION_START ? ITERATOR_TRIM_HORIZON
-								  : ITERATOR_AFTER,
-				 position_text(position));
-}
-
 bool streams_iterator_read(struct str body, struct str *raw_iterator_out, struct error *err)
 {
 	struct json json;

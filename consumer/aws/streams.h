@@ -18,13 +18,8 @@
 #define STREAMS_ITERATOR STR("DynamoDBStreams_20120810.GetShardIterator")
 #define STREAMS_RECORDS	 STR("DynamoDBStreams_20120810.GetRecords")
 
-/* The service's own limits, and ours on one page of a listing. */
-enum {
-	STREAMS_RECORDS_MAX = 1000,
-	STREAMS_SHARDS_MAX = 100,
-	STREAMS_PAGE_SHARDS_MAX = 10000,
-	STREAMS_PAGE_MAX = 1000
-};
+/* The service's limit on a page of records, and ours on a page of a listing. */
+enum { STREAMS_RECORDS_MAX = 1000, STREAMS_PAGE_SHARDS_MAX = 10000, STREAMS_PAGE_MAX = 1000 };
 
 enum stream_status {
 	STREAM_UNKNOWN, /* a word that is not known here */
@@ -85,10 +80,6 @@ bool streams_describe_read(struct arena *arena, struct str body, struct stream_d
 /* Appends a GetShardIterator request; `seqno` counts only with ITERATOR_AT and ITERATOR_AFTER. */
 void streams_iterator_request(struct buf *buf, struct str stream_arn, struct str shard_id,
 			      enum iterator_type type, struct str seqno);
-
-/* The request that goes on after `position`, which is not the shard's end. */
-void streams_iterator_after(struct buf *buf, struct str stream_arn, struct str shard_id,
-			    const struct position *position);
 
 /* Reads its answer: the iterator as a raw, still escaped slice of `body`. */
 bool streams_iterator_read(struct str body, struct str *raw_iterator_out, struct error *err);

@@ -167,22 +167,6 @@ bool tables_get_read(struct str body, struct str *raw_item_out, struct error *er
 	return wire_end(&json, "GetItem", err);
 }
 
-bool tables_write_read(struct str body, struct str *raw_item_out, struct error *err)
-{
-	struct json json;
-
-	read_object(body, "Attributes", raw_item_out, &json);
-	return wire_end(&json, "write", err);
-}
-
-struct str tables_condition_item(struct str body)
-{
-	struct json json;
-	struct str raw_item;
-
-	return read_object(body, "Item", &raw_item, &json) && json_end(&json) ? raw_item : STR_NONE;
-}
-
 void tables_scan_request(struct buf *buf, struct str table, struct str raw_start_key,
 			 unsigned limit)
 {

@@ -14,16 +14,11 @@
 /* X-Amz-Target values. */
 #define TABLES_DESCRIBE	   STR("DynamoDB_20120810.DescribeTable")
 #define TABLES_CREATE	   STR("DynamoDB_20120810.CreateTable")
-#define TABLES_DELETE	   STR("DynamoDB_20120810.DeleteTable")
-#define TABLES_LIST	   STR("DynamoDB_20120810.ListTables")
 #define TABLES_GET_ITEM	   STR("DynamoDB_20120810.GetItem")
 #define TABLES_PUT_ITEM	   STR("DynamoDB_20120810.PutItem")
 #define TABLES_UPDATE_ITEM STR("DynamoDB_20120810.UpdateItem")
 #define TABLES_DELETE_ITEM STR("DynamoDB_20120810.DeleteItem")
-#define TABLES_QUERY	   STR("DynamoDB_20120810.Query")
 #define TABLES_SCAN	   STR("DynamoDB_20120810.Scan")
-#define TABLES_BATCH_WRITE STR("DynamoDB_20120810.BatchWriteItem")
-#define TABLES_TRANSACT	   STR("DynamoDB_20120810.TransactWriteItems")
 
 enum table_status {
 	TABLE_UNKNOWN, /* a word that is not known here */
@@ -85,7 +80,7 @@ struct item {
 
 enum { TABLES_PAGE_ITEMS_MAX = 100000, TABLES_SET_MAX = 10000 };
 
-/* Appends a DescribeTable request (DeleteTable's has the same form). */
+/* Appends a DescribeTable request. */
 void tables_describe_request(struct buf *buf, struct str table);
 
 /* Reads its answer, or CreateTable's; strings lie in the arena. ERROR_DATA when it is malformed. */
@@ -100,12 +95,6 @@ void tables_get_request(struct buf *buf, struct str table, struct str hash_key, 
 
 /* Reads its answer: the raw item, empty when there is none. */
 bool tables_get_read(struct str body, struct str *raw_item_out, struct error *err);
-
-/* Reads an answer to UpdateItem, PutItem or DeleteItem: raw Attributes, empty when there are none. */
-bool tables_write_read(struct str body, struct str *raw_item_out, struct error *err);
-
-/* The raw Item in the error body of a failed condition; empty when there is none, never an error. */
-struct str tables_condition_item(struct str body);
 
 /* Appends a consistent Scan request; `raw_start_key` may be empty, `limit` 0: the service's own. */
 void tables_scan_request(struct buf *buf, struct str table, struct str raw_start_key,

@@ -34,8 +34,10 @@ bool seqno_valid(struct str s);
 /* Orders two valid sequence numbers by value: negative, zero or positive. */
 int seqno_cmp(struct str a, struct str b);
 
-/* The position before everything (after everything). */
+/* The position before everything. */
 struct position position_start(void);
+
+/* The position after everything. */
 struct position position_end(void);
 
 /* The position after the record with the valid sequence number `seqno`. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/change/value.h"
 
+#include "base/base64.h"
+
 /* The parts of a number's text. */
 struct number {
 	bool minus;
@@ -79,22 +81,13 @@ void value_put_number(struct buf *buf, struct str text)
 	buf_str(buf, number.exponent);
 }
 
-/* Whether `c` stands for six bits in base64. */
-static bool base64_char(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       c == '+' || c == '/';
-}
-
 /* Whether `text`, without escapes, is base64 with its padding. */
 static bool base64_plain_ok(struct str text)
 {
-	size_t n = text.n, i;
+	size_t n = text.n, i = base64_chars_n(text);
 
 	if (n % 4 != 0)
 		return false;
-	for (i = 0; i < n && base64_char(text.p[i]); i++)
-		;
 	return n - i == 0 || (n - i <= 2 && text.p[i] == '=' && text.p[n - 1] == '=');
 }
 
@@ -227,14 +220,43 @@ struct str value_tag_word(enum value_tag tag)
 	return STR_NONE;
 }
 
+/* Two characters as one number, to switch by. */
+#define PAIR(a, b) ((a) << 8 | (b))
+
 /* The tag of a raw key, VALUE_BAD when it is none. */
 static enum value_tag tag_of(struct str raw)
 {
-	for (enum value_tag tag = VALUE_S; tag <= VALUE_BS; tag++) {
-		if (str_eq(raw, value_tag_word(tag)))
-			return tag;
+	if (raw.n == 1) {
+		switch (raw.p[0]) {
+		case 'S':
+			return VALUE_S;
+		case 'N':
+			return VALUE_N;
+		case 'B':
+			return VALUE_B;
+		case 'M':
+			return VALUE_M;
+		case 'L':
+			return VALUE_L;
+		default:
+			return VALUE_BAD;
+		}
 	}
-	return VALUE_BAD;
+	if (raw.n == 2) {
+		switch (PAIR(raw.p[0], raw.p[1])) {
+		case PAIR('S', 'S'):
+			return VALUE_SS;
+		case PAIR('N', 'S'):
+			return VALUE_NS;
+		case PAIR('B', 'S'):
+			return VALUE_BS;
+		default:
+			return VALUE_BAD;
+		}
+	}
+	if (str_eq(raw, STR("BOOL")))
+		return VALUE_BOOL;
+	return str_eq(raw, STR("NULL")) ? VALUE_NULL : VALUE_BAD;
 }
 
 /* Reads the object of a value: one tag and what belongs to it; returns what is wrong, or NULL. */
@@ -255,7 +277,35 @@ static const char *read_tagged(struct json *json, struct value *out)
 	return error;
 }
 
-void value_scan(struct json *json, struct value *out)
+/*
+ * Reads what most values are, {"S":"text"} without white space. False, with nothing consumed, when
+ * it is anything else, or wrong.
+ */
+static bool read_simple(struct json *json, struct value *out)
+{
+	const char *from = json->p;
+
+	if (json->end - from < 8 || memcmp(from, "{\"", 2) != 0 ||
+	    memcmp(from + 3, "\":\"", 3) != 0 || json->depth >= JSON_DEPTH_MAX ||
+	    json->error != NULL)
+		return false;
+	out->tag = tag_of(str_make(from + 2, 1));
+	if (out->tag != VALUE_S && out->tag != VALUE_N && out->tag != VALUE_B)
+		return false;
+	json->p = from + 5;
+	if (read_string(json, out->tag, &out->payload) == NULL && json->p < json->end &&
+	    *json->p == '}') {
+		json->p++;
+		out->text = str_make(from, (size_t)(json->p - from));
+		return true;
+	}
+	json->p = from;
+	json->error = NULL;
+	return false;
+}
+
+/* Reads any value. */
+static void read_any(struct json *json, struct value *out)
 {
 	enum json_kind kind = json_peek(json);
 	const char *from = json->p, *error;
@@ -275,4 +325,11 @@ void value_scan(struct json *json, struct value *out)
 	out->tag = VALUE_BAD;
 	out->payload = STR_NONE;
 	out->error = error;
+}
+
+void value_scan(struct json *json, struct value *out)
+{
+	*out = (struct value){0};
+	if (!read_simple(json, out))
+		read_any(json, out);
 }

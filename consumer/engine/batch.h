@@ -19,6 +19,7 @@ struct batch *batch_new(struct shard *shard, struct buf *body, int64_t reserved_
 /* Makes a batch of one gap record. After it, the shard is finished when `to_end`. */
 struct batch *batch_new_gap(struct shard *shard, const struct gap *gap, bool to_end);
 
+/* One more holder of the batch; each calls batch_unref once. */
 void batch_ref(struct batch *batch);
 
 /* Gives up a reference; frees the batch with the last one and wakes readers that wait for budget. */

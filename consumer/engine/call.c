@@ -38,7 +38,6 @@ static enum call_outcome judge_answer(struct call *call)
 		retry_success(&engine->retry);
 		return CALL_OK;
 	case API_THROTTLED:
-		engine->stats.throttled++;
 		return CALL_THROTTLED;
 	case API_TRANSIENT:
 		return CALL_TRANSIENT;
@@ -47,11 +46,10 @@ static enum call_outcome judge_answer(struct call *call)
 		if (learn_skew(call))
 			return CALL_TRANSIENT;
 		/* Once with credentials read afresh, then it is for a person. */
-		if (!engine->fresh_credentials) {
-			engine->fresh_credentials = true;
-			return CALL_TRANSIENT;
-		}
-		return CALL_REFUSED;
+		if (call->http.fresh_credentials)
+			return CALL_REFUSED;
+		engine->fresh_credentials = true;
+		return CALL_TRANSIENT;
 	case API_EXPIRED_ITERATOR:
 	case API_TRIMMED:
 	case API_NOT_FOUND:
@@ -97,8 +95,6 @@ static void call_done(struct io_http *http)
 	struct call *call = CONTAINER_OF(http, struct call, http);
 
 	call->outcome = judge(call);
-	if (call->outcome != CALL_OK && call->outcome != CALL_ERROR)
-		call->engine->stats.retries++;
 	call->done(call);
 	call_free(call);
 }

@@ -247,7 +247,6 @@ static void write_done(struct call *call)
 		return;
 	}
 	shard->row_attempts = 0;
-	call->engine->stats.checkpoint_writes++;
 	if (shard->lease == LEASE_TAKING) {
 		shard->fresh_root = !shard->has_row && shard->parent == NULL;
 		shard->counter = shard->has_row ? shard->counter + 1 : 1;
@@ -442,24 +441,6 @@ void checkpoint_consider_delete(struct shard *shard)
 	buf_release(&key);
 }
 
-/* Calls `fn` for every shard; stops when it returns false. */
-static bool each_shard(const struct engine *engine, bool (*fn)(struct shard *shard))
-{
-	for (size_t t = 0; t < engine->options.n_tables; t++) {
-		list_each(it, &engine->tables[t].streams, spare) {
-			struct stream *stream = CONTAINER_OF(it, struct stream, link);
-			struct shard *shard;
-			size_t at = 0;
-
-			while ((shard = map_next(&stream->shards, &at)) != NULL) {
-				if (!fn(shard))
-					return false;
-			}
-		}
-	}
-	return true;
-}
-
 /* Draining: releases the shard's lease. */
 static bool release_one(struct shard *shard)
 {
@@ -469,7 +450,7 @@ static bool release_one(struct shard *shard)
 
 void checkpoint_release_all(struct engine *engine)
 {
-	each_shard(engine, release_one);
+	shard_each(engine, release_one);
 }
 
 /* Whether nothing of the shard's lease is left to do. */
@@ -480,5 +461,5 @@ static bool released(struct shard *shard)
 
 bool checkpoint_all_released(const struct engine *engine)
 {
-	return each_shard(engine, released);
+	return shard_each(engine, released);
 }

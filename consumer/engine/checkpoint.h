@@ -12,8 +12,10 @@
 
 #include "consumer/engine/state.h"
 
-/* Sets up, and ends, what belongs to a shard's row. */
+/* Sets up what belongs to a shard's row. */
 void checkpoint_init(struct shard *shard);
+
+/* Ends what is under way for a shard's row and frees what belongs to it. */
 void checkpoint_release(struct shard *shard);
 
 /* Takes over what a row says that was read from the table. */
@@ -37,6 +39,7 @@ void checkpoint_release_all(struct engine *engine);
 /* Whether we hold no lease any more and no write is outstanding. */
 bool checkpoint_all_released(const struct engine *engine);
 
+/* Frees a row that was kept for a shard that is not known yet. */
 void kept_row_free(struct kept_row *kept);
 
 #endif

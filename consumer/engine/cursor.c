@@ -194,7 +194,6 @@ static void settle_bad(struct cursor *cu)
 		drop_links(cu);
 	else
 		cursor_set_state(cu, CURSOR_WAITING_RETRY);
-	engine->stats.retries++;
 	io_timer_set(engine->io, &cu->timer, io_now_ms(engine->io) + delay_ms);
 }
 
@@ -300,7 +299,9 @@ bool cursor_full(struct cursor *cu)
 {
 	struct engine *engine = engine_of(cu);
 
-	if (cu->window_bytes < engine->options.window_bytes && !tap_hoards(cu->tap)) {
+	/* One that holds nothing is not what fills its sink's share. */
+	if (cu->window_bytes == 0 ||
+	    (cu->window_bytes < engine->options.window_bytes && !tap_hoards(cu->tap))) {
 		cu->full_since_ms = 0;
 		return false;
 	}
@@ -348,6 +349,8 @@ void cursor_join(struct cursor *cu, enum group group)
 	cu->group = (unsigned char)group;
 	if (group != GROUP_LEAD) {
 		push_wanted_gaps(cu);
+		if (shard->catchup != NULL)
+			reader_joined(shard->catchup, cu);
 		return;
 	}
 	engine_of(cu)->stats.rejoins++;
@@ -355,6 +358,7 @@ void cursor_join(struct cursor *cu, enum group group)
 	       STR_ARG(cu->tap->name), STR_ARG(shard->source.table), shard->id);
 	/* A lead that nobody followed goes on where its first follower is. */
 	reader_follow(shard->lead, &cu->frontier);
+	reader_joined(shard->lead, cu);
 	readers_tidy(shard);
 }
 
@@ -529,8 +533,11 @@ void cursor_open_ready(struct shard *shard)
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		struct cursor *cu = &shard->cursors[i];
 
-		if (cu->state == CURSOR_WAITING_PARENTS && lineage_clear(cu))
-			open_one(cu);
+		if (cu->state != CURSOR_WAITING_PARENTS || !lineage_clear(cu))
+			continue;
+		open_one(cu);
+		if (cu->group == GROUP_LEAD)
+			reader_joined(shard->lead, cu);
 	}
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		if (shard->cursors[i].group == GROUP_LEAD)

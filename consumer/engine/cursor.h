@@ -13,6 +13,7 @@
 
 #include "consumer/engine/state.h"
 
+/* Sets up the cursor of one of the shard's sinks; it waits for its parents. */
 void cursor_init(struct cursor *cu, struct shard *shard, struct tap *tap);
 
 /* Ends everything of the cursor; its sink may still complete a delivery, which is then ignored. */

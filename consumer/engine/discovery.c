@@ -61,6 +61,7 @@ static struct stream *stream_add(struct table *table, const struct table_arn *pa
 	stream->label = str_of(stream->arn);
 	stream->label = str_skip(stream->label, stream->label.n - parts->label.n);
 	stream->table = table;
+	stream->found_ms = io_now_ms(table->engine->io);
 	stream->first_start = true;
 	stream->timer.fire = list_page;
 	map_init(&stream->shards);
@@ -150,8 +151,15 @@ void discovery_add_stream(struct table *table, struct str arn)
 
 void discovery_streams_known(struct table *table)
 {
+	const struct stream *present = CONTAINER_OF(table->streams.prev, struct stream, link);
+
 	list_each(it, &table->streams, spare) {
-		stream_list(CONTAINER_OF(it, struct stream, link));
+		struct stream *stream = CONTAINER_OF(it, struct stream, link);
+
+		if (stream->listed && stream->listed_ms < present->found_ms)
+			discovery_rush(stream);
+		else
+			stream_list(stream);
 	}
 }
 

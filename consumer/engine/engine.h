@@ -4,7 +4,7 @@
  * and checkpoints what the sinks have durably. No globals, no threads, no world but struct io: any
  * number of engines can live in one process.
  *
- *	engine = engine_new(io, &options);	copies the options; asks for nothing yet
+ *	engine = engine_new(io, &options);	copies the options, not the strings in them
  *	engine_start(engine);
  *	... the loop runs ...
  *	engine_drain(engine);			stop reading, finish, checkpoint, give leases back
@@ -73,8 +73,13 @@ struct engine_options {
 /* The options that have defaults, as the reference has them. */
 void engine_options_init(struct engine_options *options);
 
+/* Makes an engine that does nothing yet; copies the options, not what they point to. */
 struct engine *engine_new(struct io *io, const struct engine_options *options);
+
+/* Starts the work; everything else happens in callbacks of the loop. */
 void engine_start(struct engine *engine);
+
+/* Stops reading, finishes, checkpoints and gives the leases back; options.stopped tells the end. */
 void engine_drain(struct engine *engine);
 
 /* Frees the engine and everything in flight; empties the caller's pointer, which may point to NULL. */
@@ -82,14 +87,16 @@ void engine_free(struct engine **engine);
 
 /* What an observer may ask at any time between calls. */
 struct engine_stats {
-	uint64_t records_read, records_delivered, bytes_read, polls, polls_empty;
-	uint64_t gaps, retries, throttled, checkpoint_writes, detaches, rejoins;
+	uint64_t records_delivered, gaps;
+	uint64_t detaches, rejoins; /* of cursors, from and to the lead */
 	int64_t budget_used_bytes, budget_peak_bytes;
 	int64_t window_peak_bytes; /* the fullest window of any cursor so far, over-commit included */
 	unsigned readers_peak; /* the most readers one shard has had at once */
-	unsigned shards_known, shards_owned;
+	unsigned shards_owned;
 	bool caught_up; /* every sink has everything up to the tips that were last seen */
 };
+
+/* Copies the figures as they are now. */
 void engine_stats(const struct engine *engine, struct engine_stats *out);
 
 /* What an observer may ask about one table. */
@@ -99,6 +106,8 @@ struct engine_table_stats {
 	int64_t headroom_ms; /* until the oldest such change passes the stream's retention */
 	const char *state; /* "starting", "current", "behind", "blocked" or "failed" */
 };
+
+/* Computes the figures of the table with this index in options.tables. */
 void engine_table_stats(struct engine *engine, size_t table_index, struct engine_table_stats *out);
 
 /* One legal step of one of the engine's state machines, and how often it was taken. */

@@ -96,41 +96,49 @@ struct io {
 	const struct io_ops *ops;
 };
 
+/* The monotonic clock, in milliseconds: for intervals. */
 static inline int64_t io_now_ms(struct io *io)
 {
 	return io->ops->now_ms(io);
 }
 
+/* Milliseconds since 1970 by the machine's clock: for what others are told. */
 static inline int64_t io_wall_ms(struct io *io)
 {
 	return io->ops->wall_ms(io);
 }
 
+/* 64 random bits. */
 static inline uint64_t io_random(struct io *io)
 {
 	return io->ops->random(io);
 }
 
+/* Sets the timer to fire at `at_ms` (by io_now_ms), or moves it. */
 static inline void io_timer_set(struct io *io, struct io_timer *timer, int64_t at_ms)
 {
 	io->ops->timer_set(io, timer, at_ms);
 }
 
+/* Unsets the timer; one that is not set is fine. */
 static inline void io_timer_cancel(struct io *io, struct io_timer *timer)
 {
 	io->ops->timer_cancel(io, timer);
 }
 
+/* Starts a request; http->done runs later, from the loop. */
 static inline void io_http_send(struct io *io, struct io_http *http)
 {
 	io->ops->http_send(io, http);
 }
 
+/* Forgets a request: http->done does not run any more. */
 static inline void io_http_cancel(struct io *io, struct io_http *http)
 {
 	io->ops->http_cancel(io, http);
 }
 
+/* Runs post->run on the loop; from any thread. */
 static inline void io_post(struct io *io, struct io_post *post)
 {
 	io->ops->post(io, post);

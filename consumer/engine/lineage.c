@@ -32,7 +32,8 @@ static bool older_streams_finished(const struct cursor *cu)
 
 		if (older == stream)
 			return !(stream_replaces(stream) && stream->table->streams_pending);
-		if (!older->listed)
+		/* Its listing must be from after it was replaced: before, children may have been missing. */
+		if (!older->listed || older->listed_ms < stream->found_ms)
 			return false;
 		while ((shard = map_next(&older->shards, &at)) != NULL) {
 			if (!finished_for(shard, cu))
@@ -276,6 +277,6 @@ void lineage_listed(struct stream *stream)
 			shard->refused = false;
 	}
 	consider_all(stream);
-	if (first && stream->link.next != &stream->table->streams)
+	if (stream->link.next != &stream->table->streams)
 		consider_all(CONTAINER_OF(stream->link.next, struct stream, link));
 }

@@ -98,7 +98,7 @@ static void page_failed(struct reader *reader, struct call *call)
 	} else if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED) {
 		drop_iterator(reader);
 		reader->use_horizon = true;
-		if (!reader_gap(reader, GAP_TRIMMED, true, false))
+		if (!reader_gap(reader, GAP_TRIMMED, true))
 			return;
 		reader_set_state(reader, READER_NEED_ITERATOR);
 		reader_wait(reader, 0);
@@ -155,16 +155,14 @@ static void note_horizon(struct shard *shard, const struct batch *batch)
 static void hand_over(struct reader *reader, struct batch *batch)
 {
 	struct table *table = reader->shard->stream->table;
-	struct engine *engine = table->engine;
 	struct shard *shard = reader->shard;
 	unsigned char group = reader->group;
 
-	engine->stats.records_read += batch->n;
-	engine->stats.bytes_read += (uint64_t)batch->bytes;
 	if (group == GROUP_LEAD)
 		table->records += batch->n;
 	if (reader->at.kind == POSITION_START)
 		note_horizon(shard, batch);
+	reader->gap_open = false;
 	reader->at = batch_position(batch, batch->n - 1);
 	/* By index: a cursor may leave the group, and the catch-up reader end, while they are served. */
 	for (size_t i = 0; i < shard->n_cursors; i++) {
@@ -216,14 +214,12 @@ static void go_on(struct reader *reader, struct str raw_iterator, int64_t wait_m
 /* Takes in a well-formed page. */
 static void take_page(struct reader *reader, struct batch *batch, struct str raw_iterator)
 {
-	struct engine *engine = reader_engine(reader);
 	struct shard *shard = reader->shard;
 	int64_t wait_ms = next_wait_ms(reader, batch->n, (size_t)batch->bytes, reader->limit);
 
 	reader->attempts = 0;
 	reader->limit =
 		reader->limit * 2 < STREAMS_RECORDS_MAX ? reader->limit * 2 : STREAMS_RECORDS_MAX;
-	engine->stats.polls_empty += batch->n == 0;
 	/* The iterator first: handing over may end the reader, and the records come before the end. */
 	if (raw_iterator.n > 0)
 		go_on(reader, raw_iterator, wait_ms);
@@ -241,14 +237,12 @@ static void take_page(struct reader *reader, struct batch *batch, struct str raw
 static void page_done(struct call *call)
 {
 	struct reader *reader = call->owner;
-	struct engine *engine = call->engine;
 	struct error why = {0};
 	struct str raw_iterator;
 	struct batch *batch;
 	int64_t kept;
 
 	reader->call = NULL;
-	engine->stats.polls++;
 	if (call->outcome != CALL_OK) {
 		page_failed(reader, call);
 		return;

@@ -4,6 +4,7 @@
 #include "consumer/aws/tableapi.h"
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/lineage.h"
+#include "consumer/engine/shard.h"
 #include "consumer/engine/worker.h"
 
 enum { STARTUP_ATTEMPTS = 6, SUSPECTS_MAX = 1000 };
@@ -79,21 +80,12 @@ bool worker_owner_lives(struct engine *engine, struct str owner)
 	return known == NULL || !known->certain;
 }
 
-/* Considers all shards again that nobody here holds: somebody may have turned out to be gone. */
-static void reconsider(struct engine *engine)
+/* Takes the shard up if it has become free. */
+static bool consider_free(struct shard *shard)
 {
-	for (size_t t = 0; t < engine->options.n_tables; t++) {
-		list_each(it, &engine->tables[t].streams, spare) {
-			struct stream *stream = CONTAINER_OF(it, struct stream, link);
-			struct shard *shard;
-			size_t at = 0;
-
-			while ((shard = map_next(&stream->shards, &at)) != NULL) {
-				if (shard->lease == LEASE_FREE)
-					lineage_consider(shard);
-			}
-		}
-	}
+	if (shard->lease == LEASE_FREE)
+		lineage_consider(shard);
+	return true;
 }
 
 /*
@@ -127,7 +119,7 @@ void peers_beaten(struct engine *engine, int64_t sent_ms)
 	if (judge_suspects(engine, true, sent_ms))
 		io_timer_set(engine->io, &engine->beat_timer, io_now_ms(engine->io));
 	if (engine->scanned)
-		reconsider(engine);
+		shard_each(engine, consider_free);
 }
 
 /* A heartbeat row was fenced, or changed before that. The next scan shows which. */
@@ -240,22 +232,10 @@ static bool see_row(struct engine *engine, struct arena *arena, struct str raw, 
 	return true;
 }
 
-/* Whether a shard that we could read belongs to somebody else. */
-static bool something_is_foreign(const struct engine *engine)
+/* Whether nobody else owns the shard, or there is nothing left to read in it. */
+static bool not_foreign(struct shard *shard)
 {
-	for (size_t t = 0; t < engine->options.n_tables; t++) {
-		list_each(it, &engine->tables[t].streams, spare) {
-			struct stream *stream = CONTAINER_OF(it, struct stream, link);
-			struct shard *shard;
-			size_t at = 0;
-
-			while ((shard = map_next(&stream->shards, &at)) != NULL) {
-				if (shard->owner != NULL && shard->state != SHARD_DONE)
-					return true;
-			}
-		}
-	}
-	return false;
+	return shard->owner == NULL || shard->state == SHARD_DONE;
 }
 
 /* The last page is in. */
@@ -263,7 +243,7 @@ static void scan_over(struct engine *engine)
 {
 	worker_scanned(engine);
 	judge_suspects(engine, false, engine->scan_ms);
-	reconsider(engine);
+	shard_each(engine, consider_free);
 	io_timer_set(engine->io, &engine->scan_timer,
 		     io_now_ms(engine->io) + engine->options.heartbeat_ms);
 }
@@ -321,7 +301,7 @@ static void scan(struct io_timer *timer)
 
 	if (engine->scan_call != NULL || engine->draining)
 		return;
-	if (engine->scanned && engine->scan_next == NULL && !something_is_foreign(engine)) {
+	if (engine->scanned && engine->scan_next == NULL && shard_each(engine, not_foreign)) {
 		io_timer_set(engine->io, timer,
 			     io_now_ms(engine->io) + engine->options.heartbeat_ms);
 		return;

@@ -130,6 +130,7 @@ void reader_free(struct reader **reader)
 static void reader_move(struct reader *reader, const struct position *at)
 {
 	forget_iterator(reader);
+	reader->gap_open = false;
 	reader->at = *at;
 	reader_set_state(reader, READER_NEED_ITERATOR);
 	reader_wait(reader, 0);
@@ -354,7 +355,7 @@ static void stop_shard(struct shard *shard, enum gap_reason reason)
 	       "and go on");
 }
 
-bool reader_gap(struct reader *reader, enum gap_reason reason, bool certain, bool to_end)
+bool reader_gap(struct reader *reader, enum gap_reason reason, bool certain)
 {
 	struct shard *shard = reader->shard;
 	unsigned char group = reader->group;
@@ -363,11 +364,19 @@ bool reader_gap(struct reader *reader, enum gap_reason reason, bool certain, boo
 		stop_shard(shard, reason);
 		return false;
 	}
+	reader->gap_open = reason == GAP_TRIMMED;
+	reader->gap_certain = certain;
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		if (shard->cursors[i].group == group)
-			cursor_push_gap(&shard->cursors[i], reason, certain, to_end);
+			cursor_push_gap(&shard->cursors[i], reason, certain, false);
 	}
 	return true;
+}
+
+void reader_joined(struct reader *reader, struct cursor *cu)
+{
+	if (reader->gap_open)
+		cursor_push_gap(cu, GAP_TRIMMED, reader->gap_certain, false);
 }
 
 /* Hands over that the rest of the shard is lost, unless the cursor knows, or is detached and busy. */
@@ -440,7 +449,7 @@ static void iterator_refused(struct reader *reader, struct call *call)
 	}
 	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED) {
 		reader->use_horizon = true;
-		if (!reader_gap(reader, GAP_TRIMMED, certain, false))
+		if (!reader_gap(reader, GAP_TRIMMED, certain))
 			return;
 		reader_set_state(reader, READER_BACKOFF);
 		reader_wait(reader, 0);
@@ -450,7 +459,7 @@ static void iterator_refused(struct reader *reader, struct call *call)
 	    iterator_type_for(reader) == ITERATOR_AT) {
 		reader->use_horizon = true;
 		if (born_ms >= 0 && wall_ms - born_ms > RETENTION_MS)
-			reader_gap(reader, GAP_START_UNSURE, false, false);
+			reader_gap(reader, GAP_START_UNSURE, false);
 		reader_set_state(reader, READER_BACKOFF);
 		reader_wait(reader, 0);
 		return;

@@ -23,6 +23,9 @@ void reader_free(struct reader **reader);
 /* Goes back to `at` if that is before where the reader is. */
 void reader_go_back(struct reader *reader, const struct position *at);
 
+/* A cursor has joined the reader's group: it has what gap the reader has just met. */
+void reader_joined(struct reader *reader, struct cursor *cu);
+
 /* A cursor at `frontier` joins the lead: goes on there if nobody else follows it. */
 void reader_follow(struct reader *lead, const struct position *frontier);
 

@@ -79,14 +79,28 @@ struct shard *shard_get(struct stream *stream, struct str id, struct str parent_
 	add_cursors(shard);
 	link_family(shard);
 	map_put(&stream->shards, str_of(shard->id), shard);
-	stream->table->engine->stats.shards_known++;
 	return shard;
+}
+
+bool shard_each(const struct engine *engine, bool (*fn)(struct shard *shard))
+{
+	for (size_t t = 0; t < engine->options.n_tables; t++) {
+		list_each(it, &engine->tables[t].streams, spare) {
+			struct stream *stream = CONTAINER_OF(it, struct stream, link);
+			struct shard *shard;
+			size_t at = 0;
+
+			while ((shard = map_next(&stream->shards, &at)) != NULL) {
+				if (!fn(shard))
+					return false;
+			}
+		}
+	}
+	return true;
 }
 
 void shard_free(struct shard *shard)
 {
-	struct engine *engine = shard->stream->table->engine;
-
 	reader_free(&shard->lead);
 	reader_free(&shard->catchup);
 	for (size_t i = 0; i < shard->n_cursors; i++)
@@ -98,7 +112,6 @@ void shard_free(struct shard *shard)
 	}
 	list_remove(&shard->child_link);
 	list_remove(&shard->dirty_link);
-	engine->stats.shards_known--;
 	mem_free(shard->cursors);
 	mem_free(shard->first_seqno);
 	mem_free(shard->owner);

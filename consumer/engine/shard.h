@@ -11,6 +11,9 @@
 /* The stream's shard `id`, made if it is new; links it to its parent, and its children to it. */
 struct shard *shard_get(struct stream *stream, struct str id, struct str parent_id);
 
+/* Calls `fn` for every shard of the engine until it returns false; returns whether it never did. */
+bool shard_each(const struct engine *engine, bool (*fn)(struct shard *shard));
+
 /* Frees the shard and everything of it that is under way. */
 void shard_free(struct shard *shard);
 

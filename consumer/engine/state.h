@@ -98,6 +98,7 @@ struct stream {
 	bool disabled, gone;
 	bool first_start; /* nothing of this stream was ever checkpointed */
 	uint64_t listings; /* whole ones, so far */
+	int64_t found_ms; /* when we first knew of it */
 	int64_t listing_began_ms, listed_ms;
 };
 
@@ -142,7 +143,7 @@ struct shard {
 	int64_t writing_start_wall_ms;
 	struct io_timer row_timer;
 	unsigned row_attempts;
-	bool dirty, urgent, row_timer_set, start_dirty;
+	bool dirty, urgent, start_dirty;
 	struct list dirty_link;
 
 	struct reader *lead, *catchup;
@@ -188,6 +189,8 @@ struct reader {
 	int64_t asked_wall_ms;
 	unsigned attempts, limit;
 	bool use_horizon; /* its position cannot be addressed: the next iterator is at the trim horizon */
+	/* A trim was met and nothing was read since: whoever joins now has the same gap. */
+	bool gap_open, gap_certain;
 };
 
 /* One page, until the last cursor is through with it. */

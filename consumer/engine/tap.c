@@ -4,18 +4,23 @@
 #include "consumer/engine/batch.h"
 #include "consumer/engine/cursor.h"
 
+/* The bytes of pages that may wait for one sink; halved, for an encoded page counts as much again. */
+static int64_t share_bytes(const struct tap *tap)
+{
+	const struct engine *engine = tap->engine;
+
+	return engine->options.budget_bytes / (int64_t)(engine->options.n_sinks + 1) / 2;
+}
+
 bool tap_room(const struct tap *tap)
 {
-	return tap->flight_bytes < SINK_FLIGHT_MAX_BYTES;
+	return tap->flight_bytes < SINK_FLIGHT_MAX_BYTES &&
+	       tap->flight_bytes < share_bytes(tap) / 2;
 }
 
 bool tap_hoards(const struct tap *tap)
 {
-	const struct engine *engine = tap->engine;
-	int64_t share = engine->options.budget_bytes / (int64_t)(engine->options.n_sinks + 1) / 2;
-
-	/* Halved: a page's encoded form counts as much as the page. */
-	return tap->held_bytes >= share;
+	return tap->held_bytes >= share_bytes(tap);
 }
 
 void tap_well(struct tap *tap)
@@ -46,7 +51,8 @@ void tap_trouble(struct tap *tap, const struct flight *flight, int64_t delay_ms)
 	       (long long)delay_ms, flight->why.text);
 }
 
-void tap_wake(struct tap *tap)
+/* Lets cursors submit that waited for room. */
+static void tap_wake(struct tap *tap)
 {
 	while (!list_empty(&tap->waiting) && tap_room(tap)) {
 		struct cursor *cu = list_first(&tap->waiting, struct cursor, waiting_link);

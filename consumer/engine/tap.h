@@ -19,12 +19,11 @@ bool tap_room(const struct tap *tap);
 /* Whether pages that wait for this sink take more than its share of the budget. */
 bool tap_hoards(const struct tap *tap);
 
-/* A delivery ended well (badly; it is tried again after `delay_ms`): logged when that is news. */
+/* A delivery ended well: logged when that is news. */
 void tap_well(struct tap *tap);
-void tap_trouble(struct tap *tap, const struct flight *flight, int64_t delay_ms);
 
-/* Lets cursors submit that waited for room. */
-void tap_wake(struct tap *tap);
+/* A delivery ended badly, and is tried again after `delay_ms`: logged. */
+void tap_trouble(struct tap *tap, const struct flight *flight, int64_t delay_ms);
 
 /* Submits the next delivery of the link's events. */
 void flight_start(struct cursor *cu, struct link *link);

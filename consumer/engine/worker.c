@@ -7,6 +7,7 @@
 #include "consumer/engine/discovery.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/peers.h"
+#include "consumer/engine/shard.h"
 
 enum {
 	STARTUP_ATTEMPTS = 6, /* then an unreachable service stops the start */
@@ -255,24 +256,21 @@ void worker_scanned(struct engine *engine)
 		discovery_rows_known(&engine->tables[i]);
 }
 
+/* Goes on with the shard after a pause. */
+static bool go_on(struct shard *shard)
+{
+	for (size_t i = 0; i < shard->n_cursors; i++)
+		cursor_pump(&shard->cursors[i]);
+	lineage_consider(shard);
+	return true;
+}
+
 /* A heartbeat got through again, and nobody had judged us dead: deliveries go on. */
 static void resume(struct engine *engine)
 {
 	engine->paused = false;
 	io_log(engine->io, IO_INFO, "worker.resumed worker=%s", engine->worker_id);
-	for (size_t t = 0; t < engine->options.n_tables; t++) {
-		list_each(it, &engine->tables[t].streams, spare) {
-			struct stream *stream = CONTAINER_OF(it, struct stream, link);
-			struct shard *shard;
-			size_t at = 0;
-
-			while ((shard = map_next(&stream->shards, &at)) != NULL) {
-				for (size_t i = 0; i < shard->n_cursors; i++)
-					cursor_pump(&shard->cursors[i]);
-				lineage_consider(shard);
-			}
-		}
-	}
+	shard_each(engine, go_on);
 }
 
 bool worker_may_deliver(struct engine *engine)

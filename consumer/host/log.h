@@ -20,6 +20,8 @@ struct log;
 
 /* Logs to `fd`, which stays the caller's, what is at least `level`. */
 struct log *log_new(int fd, enum io_level level);
+
+/* Frees the log; NULL is allowed. */
 void log_free(struct log *log);
 
 /* Writes one line. `now_ms` is for the rate limit, `wall_ms` for the time stamp. */

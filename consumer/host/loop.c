@@ -37,7 +37,6 @@ struct loop {
 	loop_signal_fn *on_signal;
 	void *on_signal_arg;
 	bool stopping;
-	int64_t lag_ms; /* the longest turn since it was last asked for */
 };
 
 /* The loop that embeds `io`. */
@@ -55,18 +54,21 @@ static int64_t clock_ms(clockid_t clock)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* struct io: the monotonic clock, which counts while the machine sleeps. */
 static int64_t loop_now_ms(struct io *io)
 {
 	(void)io;
 	return clock_ms(CLOCK_BOOTTIME);
 }
 
+/* struct io: the machine's clock. */
 static int64_t loop_wall_ms(struct io *io)
 {
 	(void)io;
 	return clock_ms(CLOCK_REALTIME);
 }
 
+/* struct io: the kernel's random numbers. */
 static uint64_t loop_random(struct io *io)
 {
 	uint64_t v;
@@ -77,26 +79,31 @@ static uint64_t loop_random(struct io *io)
 	return v;
 }
 
+/* struct io: sets or moves a timer. */
 static void loop_timer_set(struct io *io, struct io_timer *timer, int64_t at_ms)
 {
 	heap_set(&loop_of(io)->timers, &timer->node, at_ms);
 }
 
+/* struct io: unsets a timer. */
 static void loop_timer_cancel(struct io *io, struct io_timer *timer)
 {
 	heap_remove(&loop_of(io)->timers, &timer->node);
 }
 
+/* struct io: hands a request to the HTTP client. */
 static void loop_http_send(struct io *io, struct io_http *request)
 {
 	http_send(loop_of(io)->http, request);
 }
 
+/* struct io: takes a request back. */
 static void loop_http_cancel(struct io *io, struct io_http *request)
 {
 	http_cancel(loop_of(io)->http, request);
 }
 
+/* struct io: one log line, with both clocks. */
 static void loop_log(struct io *io, enum io_level level, struct str line)
 {
 	log_line(loop_of(io)->log, level, line, loop_now_ms(io), loop_wall_ms(io));
@@ -196,14 +203,6 @@ void loop_on_signal(struct loop *loop, loop_signal_fn *fn, void *arg)
 {
 	loop->on_signal = fn;
 	loop->on_signal_arg = arg;
-}
-
-int64_t loop_take_lag_ms(struct loop *loop)
-{
-	int64_t lag_ms = loop->lag_ms;
-
-	loop->lag_ms = 0;
-	return lag_ms;
 }
 
 /* Runs what was posted before this moment; what that posts waits for the next turn. */
@@ -306,11 +305,9 @@ static struct events wait_for_events(struct loop *loop)
 	return (struct events){.posts = fds[0].revents != 0, .signals = fds[1].revents != 0};
 }
 
-/* Notes how long a turn took, and complains when others had to wait for it. */
+/* Complains about a turn so long that others had to wait for it. */
 static void watch_lag(struct loop *loop, int64_t took_ms)
 {
-	if (took_ms > loop->lag_ms)
-		loop->lag_ms = took_ms;
 	if (took_ms > LAG_WARN_MS)
 		io_log(&loop->io, IO_WARN, "loop.lag took_ms=%lld", (long long)took_ms);
 }

@@ -63,7 +63,4 @@ void loop_stop(struct loop *loop);
 /* Sets what SIGTERM, SIGINT and SIGHUP run; before that they are read and ignored. */
 void loop_on_signal(struct loop *loop, loop_signal_fn *fn, void *arg);
 
-/* How long the longest turn took since the last call, in milliseconds, and starts over. */
-int64_t loop_take_lag_ms(struct loop *loop);
-
 #endif

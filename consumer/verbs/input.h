@@ -23,6 +23,8 @@ struct line_reader {
 
 /* Reads lines from `fd`, none longer than `max` bytes. */
 void line_reader_init(struct line_reader *reader, int fd, size_t max);
+
+/* Frees the reader's buffer; the descriptor stays open. */
 void line_reader_release(struct line_reader *reader);
 
 /*

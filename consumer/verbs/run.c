@@ -17,7 +17,7 @@ struct running {
 	struct config *config;
 	struct keys *keys;
 	struct buf streams_url, tables_url;
-	const char *region;
+	char *region, *ca_file; /* our own: reading credentials again frees the settings */
 	struct loop *loop;
 	struct schema *schema;
 	struct process_identity identity;
@@ -47,6 +47,12 @@ static bool resolve_url(const struct aws_settings *settings, enum aws_service se
 	return true;
 }
 
+/* A copy of a terminated string, or NULL for NULL. */
+static char *copy(const char *text)
+{
+	return text == NULL ? NULL : mem_dup(text, str_of(text).n);
+}
+
 /* Finds region, endpoints and where credentials come from, and makes the loop. */
 static bool open_world(struct running *run, struct error *err)
 {
@@ -65,10 +71,11 @@ static bool open_world(struct running *run, struct error *err)
 	settings = keys_settings(run->keys, err);
 	if (settings == NULL)
 		return false;
-	run->region = settings->region;
-	if (run->region == NULL)
+	if (settings->region == NULL)
 		return error_set(err, ERROR_CONFIG,
 				 "no region: set region in the configuration, or AWS_REGION");
+	run->region = copy(settings->region);
+	run->ca_file = copy(config->ca_file != NULL ? config->ca_file : settings->ca_bundle);
 	if (!resolve_url(settings, AWS_STREAMS, str_of(run->region), &run->streams_url, err) ||
 	    !resolve_url(settings, AWS_TABLES, str_of(run->region), &run->tables_url, err))
 		return false;
@@ -76,7 +83,7 @@ static bool open_world(struct running *run, struct error *err)
 		.endpoint_streams = run->streams_url.p,
 		.endpoint_tables = run->tables_url.p,
 		.region = run->region,
-		.ca_file = config->ca_file != NULL ? config->ca_file : settings->ca_bundle,
+		.ca_file = run->ca_file,
 		.keys = run->keys,
 		.log_level = config->log.level,
 	};
@@ -246,6 +253,8 @@ static void release(struct running *run)
 	schema_free(run->schema);
 	loop_free(run->loop);
 	keys_free(run->keys);
+	mem_free(run->region);
+	mem_free(run->ca_file);
 	buf_release(&run->streams_url);
 	buf_release(&run->tables_url);
 	config_free(run->config);

@@ -58,6 +58,8 @@ struct image_rules {
 bool image_rules_init(struct image_rules *rules, const struct image_options *options,
 		      const struct profile_role *role, const struct schema *schema,
 		      struct error *err);
+
+/* Frees what the rules hold. */
 void image_rules_release(struct image_rules *rules);
 
 /* The most that one kind of note may take for one event; hostile items nest long names. */
@@ -74,7 +76,10 @@ struct image_notes {
 	struct buf wire, scratch;
 };
 
+/* Empty notes, whose buffers are reused from image to image. */
 void image_notes_init(struct image_notes *notes);
+
+/* Frees what the notes hold. */
 void image_notes_release(struct image_notes *notes);
 
 /* Forgets the notes and keeps the memory: before each event. */

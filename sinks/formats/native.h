@@ -24,6 +24,8 @@ struct native_options {
  */
 struct encoder *native_new(const struct native_options *options, const struct profile_role *role,
 			   const struct schema *schema, struct error *err);
+
+/* Frees the encoder. */
 void native_free(struct encoder *encoder);
 
 #endif

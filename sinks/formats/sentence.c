@@ -47,6 +47,40 @@ struct str sentence_text(struct str object, const char *name)
 	return sentence_words(sentence_member(object, name));
 }
 
+void members_read(struct members *members, struct str object)
+{
+	struct json json;
+	struct str name;
+
+	members->object = object;
+	members->n = 0;
+	members->more = false;
+	if (!sentence_enter(&json, object, JSON_OBJECT))
+		return;
+	while (json_key(&json, &name)) {
+		if (members->n == MEMBERS_MAX) {
+			members->more = true;
+			return;
+		}
+		members->list[members->n].name = name;
+		members->list[members->n++].value = json_skip(&json);
+	}
+}
+
+struct str members_get(const struct members *members, const char *name)
+{
+	for (size_t i = 0; i < members->n; i++) {
+		if (json_key_is(members->list[i].name, name))
+			return members->list[i].value;
+	}
+	return members->more ? sentence_member(members->object, name) : STR_NONE;
+}
+
+struct str members_text(const struct members *members, const char *name)
+{
+	return sentence_words(members_get(members, name));
+}
+
 /* Whether the array has an item with the text `item`. */
 static bool array_has(struct str array, struct str item)
 {

@@ -47,6 +47,27 @@ struct str sentence_member(struct str object, const char *name);
    objects and arrays. */
 struct str sentence_text(struct str object, const char *name);
 
+enum { MEMBERS_MAX = 24 };
+
+/* The members of a JSON object, read once to be asked for one after the other. */
+struct members {
+	struct str object;
+	struct {
+		struct str name, value;
+	} list[MEMBERS_MAX];
+	size_t n;
+	bool more; /* there are others, which are looked for in the object */
+};
+
+/* Reads the members of `object`, which has none when it is absent or no object. */
+void members_read(struct members *members, struct str object);
+
+/* As sentence_member. */
+struct str members_get(const struct members *members, const char *name);
+
+/* As sentence_text. */
+struct str members_text(const struct members *members, const char *name);
+
 /* A JSON value as words, likewise. */
 struct str sentence_words(struct str value);
 

@@ -95,12 +95,12 @@ static void put_data(struct buf *out, struct str record)
 }
 
 /* Appends the data of a record set, parted by commas. */
-static void put_records(struct buf *out, struct str set)
+static void put_records(struct buf *out, const struct members *set)
 {
 	bool first = true;
 	struct json json;
 
-	if (!sentence_enter(&json, sentence_member(set, "record"), JSON_ARRAY)) {
+	if (!sentence_enter(&json, members_get(set, "record"), JSON_ARRAY)) {
 		buf_str(out, STR("no data"));
 		return;
 	}
@@ -113,77 +113,79 @@ static void put_records(struct buf *out, struct str set)
 }
 
 /* Appends ": data (ttl 300)", or with `before`, what changed. */
-static void put_set(struct buf *out, struct str before, struct str after)
+static void put_set(struct buf *out, const struct members *before, const struct members *after)
 {
 	struct parts parts = parts_begin(out, ", ");
 
 	parts_next(&parts);
-	if (before.n == 0) {
+	if (before->object.n == 0) {
 		put_records(out, after);
 		buf_str(out, STR(" (ttl "));
-		buf_str(out, sentence_text(after, "ttl"));
+		buf_str(out, members_text(after, "ttl"));
 		buf_c(out, ')');
 		return;
 	}
 	buf_truncate(out, parts.start);
-	if (!sentence_same_items(sentence_member(before, "record"),
-				 sentence_member(after, "record"))) {
+	if (!sentence_same_items(members_get(before, "record"), members_get(after, "record"))) {
 		parts_next(&parts);
 		buf_str(out, STR("from "));
 		put_records(out, before);
 		buf_str(out, STR(" to "));
 		put_records(out, after);
 	}
-	parts_changed(&parts, "ttl", sentence_text(before, "ttl"), sentence_text(after, "ttl"));
-	parts_changed(&parts, "name", sentence_text(before, "name"), sentence_text(after, "name"));
-	parts_changed(&parts, "owner group", sentence_text(before, "ownerGroupId"),
-		      sentence_text(after, "ownerGroupId"));
+	parts_changed(&parts, "ttl", members_text(before, "ttl"), members_text(after, "ttl"));
+	parts_changed(&parts, "name", members_text(before, "name"), members_text(after, "name"));
+	parts_changed(&parts, "owner group", members_text(before, "ownerGroupId"),
+		      members_text(after, "ownerGroupId"));
 }
 
 /* Appends "A record www in zone example.com."; without the zone's name, with its id. */
-static void put_set_name(struct buf *out, struct str set, struct str zone_name)
+static void put_set_name(struct buf *out, const struct members *set, struct str zone_name)
 {
-	buf_str(out, sentence_text(set, "typ"));
+	buf_str(out, members_text(set, "typ"));
 	buf_str(out, STR(" record "));
-	buf_str(out, sentence_text(set, "name"));
+	buf_str(out, members_text(set, "name"));
 	buf_str(out, STR(" in zone "));
-	buf_str(out, zone_name.n > 0 ? zone_name : sentence_text(set, "zoneId"));
+	buf_str(out, zone_name.n > 0 ? zone_name : members_text(set, "zoneId"));
 }
 
 /* On the table of record sets: `before` and `after` are RecordSets. */
-static void put_record_set(const struct summary_input *input, struct str before, struct str after,
-			   struct buf *out)
+static void put_record_set(const struct summary_input *input, const struct members *before,
+			   const struct members *after, struct buf *out)
 {
-	struct str set = after.n > 0 ? after : before;
+	const struct members none = {.n = 0};
+	bool present = after->object.n > 0;
 
 	put_deed(out, STR_NONE, op_type(input->event->op), STR_NONE);
-	put_set_name(out, set, STR_NONE);
-	put_set(out, after.n > 0 ? before : STR_NONE, set);
+	put_set_name(out, present ? after : before, STR_NONE);
+	put_set(out, present ? before : &none, present ? after : before);
 }
 
 /* On the table of record changes: `change` is a RecordSetChange. */
-static void put_record_set_change(struct str change, struct buf *out)
+static void put_record_set_change(const struct members *change, struct buf *out)
 {
-	struct str type = sentence_text(change, "typ"), status = sentence_text(change, "status");
-	struct str set = sentence_member(change, "recordSet");
-	struct str previous = sentence_member(change, "updates");
+	struct str type = members_text(change, "typ"), status = members_text(change, "status");
+	bool update = str_eq(type, STR("Update"));
+	struct members set, previous;
 
-	put_deed(out, sentence_text(change, "userId"), type, status);
-	put_set_name(out, set, sentence_text(sentence_member(change, "zone"), "name"));
+	members_read(&set, members_get(change, "recordSet"));
+	members_read(&previous, update ? members_get(change, "updates") : STR_NONE);
+	put_deed(out, members_text(change, "userId"), type, status);
+	put_set_name(out, &set, sentence_text(members_get(change, "zone"), "name"));
 	if (!str_eq(status, STR("Failed")))
-		put_set(out, str_eq(type, STR("Update")) ? previous : STR_NONE, set);
-	put_message(out, sentence_text(change, "systemMessage"), status);
+		put_set(out, &previous, &set);
+	put_message(out, members_text(change, "systemMessage"), status);
 }
 
 /* On the table of zone changes: `change` is a ZoneChange. */
-static void put_zone_change(struct str change, struct buf *out)
+static void put_zone_change(const struct members *change, struct buf *out)
 {
-	struct str status = sentence_text(change, "status");
+	struct str status = members_text(change, "status");
 
-	put_deed(out, sentence_text(change, "userId"), sentence_text(change, "typ"), status);
+	put_deed(out, members_text(change, "userId"), members_text(change, "typ"), status);
 	buf_str(out, STR("zone "));
-	buf_str(out, sentence_text(sentence_member(change, "zone"), "name"));
-	put_message(out, sentence_text(change, "systemMessage"), status);
+	buf_str(out, sentence_text(members_get(change, "zone"), "name"));
+	put_message(out, members_text(change, "systemMessage"), status);
 }
 
 /* What the parts of a group are called: in messages, and as attributes of the table. */
@@ -219,15 +221,14 @@ static void put_group(struct buf *out, struct str before, struct str after,
 }
 
 /* On the table of group changes: `change` is a GroupChange. */
-static void put_group_change(struct str change, struct buf *out)
+static void put_group_change(const struct members *change, struct buf *out)
 {
-	struct str after = sentence_member(change, "newGroup");
+	struct str after = members_get(change, "newGroup");
 
-	put_deed(out, sentence_text(change, "userId"), sentence_text(change, "changeType"),
-		 STR_NONE);
+	put_deed(out, members_text(change, "userId"), members_text(change, "changeType"), STR_NONE);
 	buf_str(out, STR("group "));
 	buf_str(out, sentence_text(after, "name"));
-	put_group(out, sentence_member(change, "oldGroup"), after, &in_message);
+	put_group(out, members_get(change, "oldGroup"), after, &in_message);
 }
 
 /* On the table of groups. */
@@ -278,39 +279,40 @@ static void put_user_change(const struct summary_input *input, struct buf *out)
 }
 
 /*
- * The decoded message in an image, n == 0 when there is none. A message that lacks `field`, which
- * it requires, is none to tell of; neither is what stands in place of undecodable bytes.
+ * Reads the decoded message in an image; false, and no members, when there is none. A message that
+ * lacks `field`, which it requires, is none to tell of; neither is what stands in place of
+ * undecodable bytes.
  */
-static struct str message_in(const struct summary_input *input, struct str image, const char *field)
+static bool message_in(const struct summary_input *input, struct str image, const char *field,
+		       struct members *out)
 {
-	struct str message = sentence_member(image, input->role->blobs[0].attribute);
-
-	return sentence_member(message, field).n > 0 ? message : STR_NONE;
+	members_read(out, sentence_member(image, input->role->blobs[0].attribute));
+	if (members_get(out, field).n > 0)
+		return true;
+	members_read(out, STR_NONE);
+	return false;
 }
 
 void summary_vinyldns(const struct summary_input *input, struct buf *out)
 {
-	struct str role = str_of(input->role->name), after;
+	struct str role = str_of(input->role->name);
 	bool row = input->before.n + input->after.n > 0;
+	struct members before, after;
 
 	if (str_eq(role, STR("record_set"))) {
-		struct str before = message_in(input, input->before, "typ");
+		bool was = message_in(input, input->before, "typ", &before);
 
-		after = message_in(input, input->after, "typ");
-		if (before.n + after.n > 0)
-			put_record_set(input, before, after, out);
+		if (message_in(input, input->after, "typ", &after) || was)
+			put_record_set(input, &before, &after, out);
 	} else if (str_eq(role, STR("record_set_change"))) {
-		after = message_in(input, input->after, "recordSet");
-		if (after.n > 0)
-			put_record_set_change(after, out);
+		if (message_in(input, input->after, "recordSet", &after))
+			put_record_set_change(&after, out);
 	} else if (str_eq(role, STR("zone_change"))) {
-		after = message_in(input, input->after, "zone");
-		if (after.n > 0)
-			put_zone_change(after, out);
+		if (message_in(input, input->after, "zone", &after))
+			put_zone_change(&after, out);
 	} else if (str_eq(role, STR("group_change"))) {
-		after = message_in(input, input->after, "newGroup");
-		if (after.n > 0)
-			put_group_change(after, out);
+		if (message_in(input, input->after, "newGroup", &after))
+			put_group_change(&after, out);
 	} else if (str_eq(role, STR("group")) && row) {
 		put_group_row(input, out);
 	} else if (str_eq(role, STR("membership"))) {

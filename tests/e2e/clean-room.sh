@@ -58,7 +58,7 @@ make_bare() {
 	local uri
 	uri=$(source_of_packages)
 	[ -n "$uri" ] || { echo "this machine has no source of packages for $suite" >&2; return 1; }
-	debootstrap --variant=minbase --include=git,make,ca-certificates "$suite" "$rooms/bare" "$uri" \
+	debootstrap --variant=minbase --include=git,make "$suite" "$rooms/bare" "$uri" \
 		>"$rooms/debootstrap.log" 2>&1 || {
 		tail -n 20 "$rooms/debootstrap.log" >&2
 		return 1
@@ -74,24 +74,30 @@ make_bare() {
 
 # The environment inside: nothing but how to get packages.
 settings() {
-	env | grep -E '^(PIP_|npm_config_|NPM_CONFIG_|SSL_CERT_|NODE_EXTRA_CA_CERTS|(https?|no|all)_proxy)' ||
-		true
-	env | grep -E '^(HTTPS?|NO|ALL)_PROXY' || true
+	env | grep -iE '^(PIP_|npm_config_|SSL_CERT_|NODE_EXTRA_CA_CERTS=|(https?|no|all)_proxy=)' || true
 }
 
-# run_in ROOM TARGET: makes one target in name spaces of its own.
+# run_in ROOM TARGET: makes one target in name spaces of its own. The room is the root of a file system
+# there, not only of a chroot: tests mount things, and make name spaces themselves.
 run_in() {
 	local room=$1 target=$2 words
 	mapfile -t words < <(settings)
 	# shellcheck disable=SC2016 # for the shell inside
 	unshare --mount --pid --fork --kill-child --propagation private bash -c '
+		set -e
 		room=$1 target=$2
 		shift 2
-		mount -t proc proc "$room/proc"
-		mount -t sysfs -o ro sys "$room/sys"
-		mount --rbind /dev "$room/dev"
-		mount -t tmpfs tmp "$room/dev/shm"
-		chroot "$room" /usr/bin/env -i HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" \
+		mount --bind "$room" "$room"
+		cd "$room"
+		mount -t proc proc proc
+		mount -t sysfs -o ro sys sys
+		mount --rbind /dev dev
+		mount -t tmpfs tmp dev/shm
+		mkdir outside
+		pivot_root . outside
+		umount -l outside
+		rmdir outside
+		/usr/bin/env -i HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" \
 			PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@" \
 			sh -c "cd /root/ddbtap && exec make $target" </dev/null
 	' bash "$room" "$target" "${words[@]}" &

@@ -6,7 +6,8 @@
 
 Creates the eight tables with streams and writes into them what VinylDNS writes when record sets of all
 types, zones, groups and users come, change and go: the same rows in the same order, with the same
-attributes. The same seed gives the same history. Credentials come from the environment. As a library:
+attributes. The same seed gives the same history.
+Credentials come from the environment. As a library:
 
     history = History(writer, seed)     writer has put(table, item) and delete(table, key)
     history.play(2000)                  some 2000 changes
@@ -36,8 +37,9 @@ DOMAINS = ("example.com. example.net. example.org. shop.example. corp.example. l
            "2.0.192.in-addr.arpa. 8.b.d.0.1.0.0.2.ip6.arpa.").split()
 PEOPLE = ("ada grace alan edsger barbara donald leslie frances tony margaret niklaus radia ken "
           "dennis łukasz zoë").split()
-TEXTS = ["v=spf1 mx -all", "google-site-verification=q\"uo\"te", "back\\slash", "a,b,c", "zażółć gęślą jaźń",
-         "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQ", "x" * 255, "tab\there", "\U0001f600"]
+TEXTS = ["v=spf1 mx -all", "google-site-verification=q\"uo\"te", "back\\slash", "a,b,c",
+         "zażółć gęślą jaźń", "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQ",
+         "x" * 255, "tab\there", "\U0001f600"]
 FAILURES = ["Failed validating update to DNS: REFUSED",
             "DNS server said: NotAuthorized", "Timeout while talking to the primary: \"ns1\""]
 SYNCED = "Change applied via zone sync"

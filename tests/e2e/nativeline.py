@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines of the native format, both ways: what a write must look like, and the item that a line gives back."""
+"""Lines of the native format: what a write must look like, and the item that a line gives back."""
 import base64
 import datetime
 import hashlib

@@ -52,8 +52,10 @@ void fake_answer(struct fake *fake, const struct fake_request *request, struct s
 /* Lets the model's time pass. */
 void fake_tick(struct fake *fake);
 
-/* Denies an operation, or allows it again; false when too many are denied. */
+/* Denies an operation; false when too many are denied. */
 bool fake_deny(struct fake *fake, struct str operation);
+
+/* Allows an operation again. */
 void fake_allow(struct fake *fake, struct str operation);
 
 #endif

@@ -94,16 +94,22 @@ void expr_scope_init(struct expr_scope *scope, struct arena *arena, struct failu
 /* Frees the maps. */
 void expr_scope_release(struct expr_scope *scope);
 
-/* Reads ExpressionAttributeNames and ExpressionAttributeValues, the parameters' JSON. */
+/* Reads the JSON of ExpressionAttributeNames. */
 bool expr_scope_names(struct expr_scope *scope, struct str json_text);
+
+/* Reads ExpressionAttributeValues, the same. */
 bool expr_scope_values(struct expr_scope *scope, struct str json_text);
 
 /* Refuses names and values that no expression used. */
 bool expr_scope_check_used(struct expr_scope *scope);
 
-/* `what` is the parameter's name; returns NULL on failure. */
+/* Parses a condition; `what` is the parameter's name. Returns NULL on failure. */
 struct expr *expr_parse_condition(struct expr_scope *scope, const char *what, struct str text);
+
+/* Parses an UpdateExpression. */
 bool expr_parse_update(struct expr_scope *scope, struct str text, struct updates *out);
+
+/* Parses a ProjectionExpression. */
 bool expr_parse_projection(struct expr_scope *scope, struct str text, struct paths *out);
 
 /* Whether the condition holds for the item; an item that does not exist is an empty map. */

@@ -36,8 +36,10 @@ void *parser_syntax_error(struct parser *parser);
 /* Consumes a sign that must come now. */
 bool parser_want_sign(struct parser *parser, const char *sign);
 
-/* Consumes a sign, or a keyword, if it comes now. */
+/* Consumes a sign if it comes now. */
 bool parser_take_sign(struct parser *parser, const char *sign);
+
+/* Consumes a keyword, in any case of letters, if it comes now. */
 bool parser_take_word(struct parser *parser, const char *word);
 
 /* A new node of the tree. */

@@ -84,6 +84,8 @@ struct str value_bytes(struct arena *arena, const struct value *value);
 
 /* The size by which the service bills and limits. */
 size_t value_size(const struct value *value);
+
+/* The same for a whole item, names included. */
 size_t item_size(const struct value *item);
 
 /* How deep maps and lists nest: 0 for a scalar. */

@@ -214,9 +214,13 @@ struct table *table_find_ready(struct service *service, struct request *request)
 /* A text at rest with one reference. */
 struct text *text_new(struct str text, size_t size_bytes);
 
-/* One more and one fewer reference; NULL is allowed. */
+/* One more reference; NULL is allowed. */
 struct text *text_ref(struct text *text);
+
+/* One reference fewer; NULL is allowed. */
 void text_unref(struct text *text);
+
+/* The text as a slice, good while a reference is held. */
 struct str text_str(const struct text *text);
 
 /* An empty store. */
@@ -262,8 +266,10 @@ void time_put(int64_t wall_ms, struct buf *answer);
 /* Appends [{"AttributeName":...,"KeyType":...}]. */
 void key_schema_put(struct buf *answer, const struct key_schema *key);
 
-/* Frees a schema's names, or copies them. */
+/* Frees a schema's names. */
 void key_schema_release(struct key_schema *key);
+
+/* A copy of a schema, with names of its own. */
 struct key_schema key_schema_copy(const struct key_schema *key);
 
 /* The key of an item, canonical, and the hash of its partition key, in the request's arena. */
@@ -308,8 +314,10 @@ extern const char *const view_names[];
 void stream_record(struct service *service, struct table *table, uint64_t hash,
 		   const struct write *from);
 
-/* Closes a shard and opens one child in its place, or two with half its hashes each. */
+/* Closes a shard and opens one child in its place. */
 void shard_roll(struct service *service, struct shard *shard);
+
+/* Closes a shard and opens two in its place, with half its hashes each. */
 void shard_split(struct service *service, struct shard *shard);
 
 /* The listed shard with that id, or NULL. */

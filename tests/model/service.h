@@ -35,7 +35,10 @@ struct service_options {
 /* The defaults of the real service, no lies. */
 void service_defaults(struct service_options *options);
 
+/* Makes a service without tables; copies the options. */
 struct service *service_new(const struct service_options *options);
+
+/* Frees the service and all it holds. */
 void service_free(struct service *service);
 
 /* The lies and limits may be changed at any time. */
@@ -91,11 +94,13 @@ const struct service_write *service_write(const struct service *service, uint64_
 void service_on_write(struct service *service, void (*fn)(void *arg, const struct service_write *w),
 		      void *arg);
 
-/* Hits of each fault and limit since the start, by name, for coverage: NULL name at the end. */
+/* How often a fault or limit was hit. */
 struct service_hit {
 	const char *name;
 	uint64_t n;
 };
+
+/* The hits of each since the start, for coverage; a NULL name at the end. */
 const struct service_hit *service_hits(const struct service *service);
 
 #endif

@@ -78,17 +78,25 @@ void cluster_init(struct cluster *cluster, uint64_t seed, struct world_trace *tr
 /* Ends all workers without a word and frees everything; adds to the coverage. */
 void cluster_release(struct cluster *cluster);
 
-/* Adds a sink's target; a consumed table with its stream (`shards` open shards). */
+/* Adds a sink's target. */
 struct target *cluster_sink(struct cluster *cluster, const char *name);
+
+/* Adds a consumed table with its stream, of `shards` open shards. */
 struct ledger_table *cluster_table(struct cluster *cluster, const char *name, unsigned shards);
 
-/* The target, table (its index) or worker of that name; NULL or the number of tables: none. */
+/* The target of that name; NULL: none. */
 struct target *cluster_find_sink(struct cluster *cluster, struct str name);
+
+/* The index of the table of that name; the number of tables: none. */
 size_t cluster_find_table(const struct cluster *cluster, struct str name);
+
+/* The worker of that name; NULL: none. */
 struct worker *cluster_worker(struct cluster *cluster, const char *id);
 
-/* Writes a new value to (or deletes) the item `key`; `bytes` of padding go with it. */
+/* Writes a new value to the item `key`; `bytes` of padding go with it. */
 void cluster_put(struct cluster *cluster, const char *table, const char *key, size_t bytes);
+
+/* Deletes the item `key`. */
 void cluster_delete(struct cluster *cluster, const char *table, const char *key);
 
 /* Switches a table's stream off or on; on again makes a new stream. */
@@ -97,18 +105,28 @@ void cluster_stream(struct cluster *cluster, const char *table, bool on);
 /* Deletes or creates the table itself. */
 void cluster_drop_table(struct cluster *cluster, const char *table);
 
-/* Starts a worker that does not run; ends one as kill -9 does; asks one to drain. */
+/* Starts a worker that does not run. */
 void cluster_start(struct worker *worker);
+
+/* Ends a worker as kill -9 does. */
 void cluster_crash(struct worker *worker);
+
+/* Asks a worker to drain. */
 void cluster_drain(struct worker *worker);
+
+/* Stops a worker as SIGSTOP does. */
 void cluster_pause(struct worker *worker);
+
+/* Lets a stopped worker go on. */
 void cluster_resume(struct worker *worker);
 
 /* Runs for so long; false when an invariant broke. */
 bool cluster_run(struct cluster *cluster, int64_t ms);
 
-/* Something but a sink begins (or ceases) to misbehave: for stall-isolation. */
+/* Something but a sink begins to misbehave: for stall-isolation. */
 void cluster_disturbed(struct cluster *cluster);
+
+/* It ceases to misbehave. */
 void cluster_quiet(struct cluster *cluster);
 
 /* What just happened takes the engine up to so long to notice: for stall-isolation. */

@@ -273,7 +273,11 @@ static bool excused(const struct ledger *ledger, const struct ledger_write *writ
 	return false;
 }
 
-const char *ledger_blame(const struct ledger_write *write, const char *name)
+/*
+ * The invariant that broke when this write is missing: `name`, but gap-reported when the service has
+ * not got it any more either, and nobody said so.
+ */
+static const char *blame(const struct ledger_write *write, const char *name)
 {
 	return write->w->trimmed ? "gap-reported" : name;
 }
@@ -375,8 +379,7 @@ static void check_key_order(struct ledger *ledger, const struct ledger_write *wr
 		next++;
 	}
 	if (next < write->in_key)
-		world_fail(ledger->world,
-			   ledger_blame(&ledger->writes[key->writes[next]], "key-order"),
+		world_fail(ledger->world, blame(&ledger->writes[key->writes[next]], "key-order"),
 			   "sink %zu got change %zu of key %.*s where %zu was next (shard %s)",
 			   sink, write->in_key, STR_ARG(key->text), next, write->shard->id);
 	*last = (struct ledger_place){

@@ -96,6 +96,8 @@ struct ledger_record {
 
 /* An empty ledger that listens to the world's service. */
 void ledger_init(struct ledger *ledger, struct world *world);
+
+/* Frees what the ledger holds. */
 void ledger_release(struct ledger *ledger);
 
 /* One more sink; every table goes to it, unless table->sinks is changed. */
@@ -137,15 +139,11 @@ void ledger_started(struct ledger *ledger, struct ledger_shard *shard);
 /* Whether a sink was told that there was another stream before one of those after `arn`. */
 bool ledger_told(const struct ledger *ledger, struct str arn, size_t sink);
 
-/* Whether the sink has the write, or it counts as taken. */
+/* Whether the sink has the write. */
 bool ledger_has(const struct ledger *ledger, const struct ledger_write *write, size_t sink);
-bool ledger_taken(const struct ledger *ledger, const struct ledger_write *write, size_t sink);
 
-/*
- * The invariant that broke when this write is missing: `name`, but gap-reported when the service has
- * not got it any more either, and nobody said so.
- */
-const char *ledger_blame(const struct ledger_write *write, const char *name);
+/* Whether the sink has the write, or it counts as taken: nobody owes it any more. */
+bool ledger_taken(const struct ledger *ledger, const struct ledger_write *write, size_t sink);
 
 /* Whether the write was never owed: before the place where the first worker started. */
 bool ledger_unowed(const struct ledger *ledger, const struct ledger_write *write);

@@ -222,6 +222,11 @@ static bool workers_settled(const struct cluster *cluster, struct buf *why)
 	}
 	if (alone == NULL)
 		return true;
+	/* A shard that its policy stopped blocks its children, and nobody is ever through with those. */
+	for (size_t i = 0; i < cluster->n_tables; i++) {
+		if (cluster->tables[i]->gap_fail)
+			return true;
+	}
 	engine_stats(alone->engine, &stats);
 	if (!stats.caught_up)
 		buf_fmt(why, "worker %s does not say that it is caught up", alone->id);

@@ -21,12 +21,19 @@ struct pollwatch {
 	uint64_t polls;
 };
 
+/* Starts watching; `floor_ms` is the least time between two polls of a shard. */
 void pollwatch_init(struct pollwatch *watch, struct ledger *ledger, int64_t floor_ms);
+
+/* Frees what the watch holds. */
 void pollwatch_release(struct pollwatch *watch);
 
-/* A request was sent, carried out, or came to its end. */
+/* A request was sent. */
 void pollwatch_sent(struct pollwatch *watch, const struct world_call *call);
+
+/* The service carried a request out. */
 void pollwatch_served(struct pollwatch *watch, const struct world_call *call);
+
+/* A request came to its end; `ok`: with an answer that its sender could use. */
 void pollwatch_ended(struct pollwatch *watch, const struct world_call *call, bool ok);
 
 #endif

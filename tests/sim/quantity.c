@@ -145,7 +145,7 @@ static bool worker_stats(struct cluster *cluster, struct str arg, struct engine_
 
 		if (!str_eq(arg, str_of(worker->id)))
 			continue;
-		*stats = (struct engine_stats){.polls = 0};
+		*stats = (struct engine_stats){0};
 		if (worker->engine != NULL)
 			engine_stats(worker->engine, stats);
 		return true;

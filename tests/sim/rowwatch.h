@@ -36,7 +36,10 @@ struct rowwatch {
 	uint64_t plants;
 };
 
+/* Starts watching the rows of the checkpoint table `table`. */
 void rowwatch_init(struct rowwatch *watch, struct ledger *ledger, const char *table);
+
+/* Frees what the watch holds. */
 void rowwatch_release(struct rowwatch *watch);
 
 /* A request was carried out. */

@@ -25,8 +25,10 @@ enum target_mode {
 	TARGET_MODES,
 };
 
-/* The mode's name, and the mode of that name (TARGET_MODES: none). */
+/* The mode's name. */
 const char *target_mode_word(enum target_mode mode);
+
+/* The mode of that name; TARGET_MODES: none. */
 enum target_mode target_mode_find(struct str word);
 
 struct target {

@@ -8,6 +8,7 @@
 /* 2026-03-01T00:00:00Z: any time will do. */
 #define WORLD_WALL_BASE_MS INT64_C(1772323200000)
 
+/* The process whose io this is. */
 static struct proc *proc_of(struct io *io)
 {
 	return CONTAINER_OF(io, struct proc, io);

@@ -144,8 +144,10 @@ int64_t world_wall_ms(const struct world *world);
 /* Runs what is due next, up to `until_ms`; false when nothing is: then it is `until_ms`. */
 bool world_step(struct world *world, int64_t until_ms);
 
-/* Sets (or moves) an event; unsets it. */
+/* Sets or moves an event. */
 void world_set(struct world *world, struct world_event *event, int64_t at_ms);
+
+/* Unsets an event. */
 void world_unset(struct world *world, struct world_event *event);
 
 /* A number between `from` and `to`, both included. */
@@ -162,12 +164,16 @@ void world_fail(struct world *world, const char *name, const char *fmt, ...)
 /* Prints the trace's last lines to standard error. */
 void world_trace_print(const struct world_trace *trace);
 
-/* A new process, or its end: what it sent may still arrive, what it waited for never comes. */
+/* A new process, which lives until proc_free. */
 struct proc *proc_new(struct world *world, const char *name);
+
+/* Ends a process: what it sent may still arrive, what it waited for never comes. */
 void proc_free(struct proc **proc);
 
-/* Stops a process as SIGSTOP does; resuming runs all that was held, in its order. */
+/* Stops a process as SIGSTOP does. */
 void proc_pause(struct proc *proc);
+
+/* Runs all that was held while the process was stopped, in its order. */
 void proc_resume(struct proc *proc);
 
 /* What the process has not given back: requests and timers. */

@@ -184,6 +184,7 @@ static void note_acks(struct cursor *cursor, size_t n)
 	}
 }
 
+/* A delivery has ended: notes what was acknowledged, and goes on or ends. */
 static void on_done(struct delivery *delivery, enum delivery_result result, size_t acked,
 		    const struct error *why)
 {
@@ -209,6 +210,7 @@ static void on_done(struct delivery *delivery, enum delivery_result result, size
 		loop_stop(world.loop);
 }
 
+/* Nothing happened for too long. */
 static void on_guard(struct io_timer *timer)
 {
 	(void)timer;

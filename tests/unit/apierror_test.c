@@ -98,47 +98,6 @@ static void apierror_classifies_answers(void)
 	}
 }
 
-static void apierror_tells_shards_from_streams(void)
-{
-	static const struct {
-		const char *code, *message;
-		bool shard;
-	} rows[] = {
-		{"ResourceNotFoundException", "Requested resource not found: Shard does not exist",
-		 true},
-		{"ResourceNotFoundException", "Shard does not exist", true},
-		{"ResourceNotFoundException", "The shard shardId-0 was not found", true},
-		{"ResourceNotFoundException",
-		 "Requested resource not found: Stream: arn:aws:dynamodb:us-east-1:1:table/Shard "
-		 "not found",
-		 false},
-		{"ResourceNotFoundException", "Requested resource not found", false},
-		{"ValidationException", "Shard does not exist", false},
-	};
-
-	for (size_t i = 0; i < ARRAY_N(rows); i++) {
-		struct api_error error;
-		struct buf body;
-
-		buf_init(&body, 1000);
-		buf_fmt(&body, "{\"__type\":\"a#%s\",\"message\":\"%s\"}", rows[i].code,
-			rows[i].message);
-		api_error_read(400, buf_view(&body), &error);
-		CHECK_INT(api_error_names_shard(&error), rows[i].shard);
-		buf_release(&body);
-	}
-}
-
-static void apierror_expired_credentials(void)
-{
-	struct api_error error;
-
-	api_error_read(400, STR("{\"__type\":\"a#ExpiredTokenException\"}"), &error);
-	CHECK(api_error_expired_credentials(&error));
-	api_error_read(400, STR("{\"__type\":\"a#AccessDeniedException\"}"), &error);
-	CHECK(!api_error_expired_credentials(&error));
-}
-
 static void apierror_keeps_text_short_and_printable(void)
 {
 	struct api_error error;
@@ -219,14 +178,11 @@ static void apierror_becomes_an_error(void)
 	api_error_read(400, STR("{\"__type\":\"ConditionalCheckFailedException\"}"), &error);
 	api_error_set(&error, STR("Scan"), &err);
 	CHECK_INT(err.code, ERROR_FENCED);
-	CHECK_STR(api_error_word(API_NOT_FOUND), "not_found");
 }
 
 int main(void)
 {
 	CHECK_RUN(apierror_classifies_answers);
-	CHECK_RUN(apierror_tells_shards_from_streams);
-	CHECK_RUN(apierror_expired_credentials);
 	CHECK_RUN(apierror_keeps_text_short_and_printable);
 	CHECK_RUN(apierror_reads_behind_a_large_item);
 	CHECK_RUN(apierror_survives_any_bytes);

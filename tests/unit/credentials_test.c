@@ -446,7 +446,6 @@ static void credentials_set_checks_bytes(void)
 	CHECK(credentials_set(&credentials, str_make(long_key, sizeof(long_key) - 1), STR("s"),
 			      STR(""), &err));
 	credentials_release(&credentials);
-	CHECK_STR(credentials_source_word(CREDENTIALS_SHARED_FILE), "shared credentials file");
 }
 
 int main(void)

@@ -18,7 +18,7 @@
 static struct {
 	atomic_int fail_sync, fail_write, fail_truncate; /* errno of the next call, 0: it works */
 	atomic_int short_writes; /* so many writes take 3 bytes only */
-	atomic_int syncs;
+	atomic_int syncs, name_syncs; /* calls of fdatasync, and of fsync */
 	atomic_bool hold; /* fdatasync waits until it is false */
 } fault;
 
@@ -34,6 +34,12 @@ int fdatasync(int fd)
 	}
 	fault.syncs++;
 	return (int)syscall(SYS_fdatasync, fd);
+}
+
+int fsync(int fd)
+{
+	fault.name_syncs++;
+	return (int)syscall(SYS_fsync, fd);
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int n)

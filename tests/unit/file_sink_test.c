@@ -289,7 +289,7 @@ static void a_failed_truncate_on_a_full_disk_is_made_up_for(void)
 	teardown();
 }
 
-static void when_the_file_cannot_be_taken_back_it_is_fatal_until_it_can(void)
+static void a_file_that_was_moved_is_fatal_until_it_is_back(void)
 {
 	char moved[128];
 
@@ -297,7 +297,6 @@ static void when_the_file_cannot_be_taken_back_it_is_fatal_until_it_can(void)
 	snprintf(moved, sizeof(moved), "%s.moved", f.path);
 	submit(0, 0);
 	run(1);
-	fault.fail_sync = EIO;
 	must(rename(f.path, moved) == 0);
 	submit(1, 0);
 	run(1);
@@ -392,6 +391,18 @@ static void a_file_without_lines_is_not_ours(void)
 	must(truncate(f.path, 80 << 20) == 0);
 	CHECK(open_sink(f.path, "0640", &err) == NULL);
 	CHECK(strstr(err.text, "does not look like a file of records") != NULL);
+	teardown();
+}
+
+static void a_new_file_is_durable_in_its_folder(void)
+{
+	struct error err;
+
+	setup_open();
+	CHECK_INT(fault.name_syncs, 1);
+	f.sink->type->close(f.sink);
+	f.sink = open_sink(f.path, "0640", &err);
+	CHECK_INT(fault.name_syncs, 1); /* only when it is new */
 	teardown();
 }
 
@@ -553,11 +564,12 @@ int main(void)
 	CHECK_RUN(short_writes_are_carried_on);
 	CHECK_RUN(a_failed_write_or_sync_is_not_acknowledged);
 	CHECK_RUN(a_failed_truncate_on_a_full_disk_is_made_up_for);
-	CHECK_RUN(when_the_file_cannot_be_taken_back_it_is_fatal_until_it_can);
+	CHECK_RUN(a_file_that_was_moved_is_fatal_until_it_is_back);
 	CHECK_RUN(what_was_held_behind_a_failure_comes_back_in_order);
 	CHECK_RUN(a_torn_last_line_is_taken_off);
 	CHECK_RUN(a_long_torn_line_is_found_from_behind);
 	CHECK_RUN(a_file_without_lines_is_not_ours);
+	CHECK_RUN(a_new_file_is_durable_in_its_folder);
 	CHECK_RUN(one_path_has_one_writer);
 	CHECK_RUN(unusable_options_are_refused_with_a_sentence);
 	CHECK_RUN(closing_forgets_what_is_held);

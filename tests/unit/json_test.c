@@ -456,6 +456,41 @@ static void json_sets_commas(void)
 	buf_release(&buf);
 }
 
+/* What needs an escape, or is not UTF-8, is found at every place in texts of every length. */
+static void json_puts_special_bytes_anywhere(void)
+{
+	static const struct {
+		char byte;
+		const char *shown;
+	} cases[] = {
+		{'"', "\\\""}, {'\n', "\\n"}, {'\x1f', "\\u001f"}, {(char)0xFF, "\xEF\xBF\xBD"}};
+	struct buf got, want;
+	char text[50];
+
+	buf_init(&got, 1000);
+	buf_init(&want, 1000);
+	for (size_t n = 1; n <= sizeof(text); n++) {
+		for (size_t k = 0; k < n * ARRAY_N(cases); k++) {
+			size_t at = k / ARRAY_N(cases), i = k % ARRAY_N(cases);
+
+			memset(text, 'x', n);
+			buf_clear(&want);
+			buf_c(&want, '"');
+			buf_add(&want, text, at);
+			buf_str(&want, str_of(cases[i].shown));
+			buf_add(&want, text, n - at - 1);
+			buf_c(&want, '"');
+			text[at] = cases[i].byte;
+			buf_clear(&got);
+			json_put(&got, str_make(text, n));
+			if (!CHECK(str_eq(buf_view(&got), buf_view(&want))))
+				return;
+		}
+	}
+	buf_release(&got);
+	buf_release(&want);
+}
+
 int main(void)
 {
 	CHECK_RUN(json_accepts_the_well_formed);
@@ -474,5 +509,6 @@ int main(void)
 	CHECK_RUN(json_compares_keys);
 	CHECK_RUN(json_puts_strings);
 	CHECK_RUN(json_sets_commas);
+	CHECK_RUN(json_puts_special_bytes_anywhere);
 	return check_end();
 }

@@ -268,8 +268,6 @@ static void a_slow_turn_is_reported(void)
 	n = read(pipe_fds[0], text, sizeof(text) - 1);
 	text[n > 0 ? n : 0] = '\0';
 	CHECK(strstr(text, "level=warn event=loop.lag took_ms=1") != NULL);
-	CHECK(loop_take_lag_ms(f.loop) >= 130);
-	CHECK_INT(loop_take_lag_ms(f.loop), 0);
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
 	close(saved);

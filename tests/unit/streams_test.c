@@ -15,7 +15,6 @@ static void check_body(struct buf *buf, const char *want)
 
 static void streams_writes_requests(void)
 {
-	struct position position = position_after(STR("300000000000000499659"));
 	struct buf buf;
 
 	buf_init(&buf, 4096);
@@ -33,11 +32,11 @@ static void streams_writes_requests(void)
 	streams_iterator_request(&buf, STR("a"), STR("s"), ITERATOR_AT, STR("12"));
 	check_body(&buf, "{\"StreamArn\":\"a\",\"ShardId\":\"s\",\"ShardIteratorType\":"
 			 "\"AT_SEQUENCE_NUMBER\",\"SequenceNumber\":\"12\"}");
-	streams_iterator_after(&buf, STR("a"), STR("s"), &position);
+	streams_iterator_request(&buf, STR("a"), STR("s"), ITERATOR_AFTER,
+				 STR("300000000000000499659"));
 	check_body(&buf, "{\"StreamArn\":\"a\",\"ShardId\":\"s\",\"ShardIteratorType\":"
 			 "\"AFTER_SEQUENCE_NUMBER\",\"SequenceNumber\":\"300000000000000499659\"}");
-	position = position_start();
-	streams_iterator_after(&buf, STR("a"), STR("s\"\n"), &position);
+	streams_iterator_request(&buf, STR("a"), STR("s\"\n"), ITERATOR_TRIM_HORIZON, STR_NONE);
 	check_body(&buf, "{\"StreamArn\":\"a\",\"ShardId\":\"s\\\"\\n\",\"ShardIteratorType\":"
 			 "\"TRIM_HORIZON\"}");
 	/* The iterator goes back as it came. */

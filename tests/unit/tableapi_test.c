@@ -134,7 +134,6 @@ static void tables_refuses_malformed_answers(void)
 	}
 	CHECK(!tables_get_read(STR("{\"Item\":7}"), &raw, &err));
 	CHECK(!tables_get_read(STR("{\"Item\":{}"), &raw, &err));
-	CHECK(!tables_write_read(STR("{\"Attributes\":[]}"), &raw, &err));
 	CHECK_INT(err.code, ERROR_DATA);
 	arena_release(&arena);
 }
@@ -151,14 +150,6 @@ static void tables_reads_single_items(void)
 	CHECK_INT(raw.n, 0);
 	CHECK(tables_get_read(STR("{\"Item\":null}"), &raw, &err));
 	CHECK_INT(raw.n, 0);
-	CHECK(tables_write_read(STR("{\"Attributes\":{}}"), &raw, &err));
-	CHECK_STR(raw, "{}");
-	CHECK_STR(tables_condition_item(STR("{\"__type\":\"x\",\"Item\":{\"a\":{\"S\":\"\"}}}")),
-		  "{\"a\":{\"S\":\"\"}}");
-	CHECK_INT(tables_condition_item(STR("{\"Item\":{}")).n, 0);
-	CHECK_INT(tables_condition_item(STR("{\"Item\":{}}}")).n, 0);
-	CHECK_INT(tables_condition_item(STR("<html>")).n, 0);
-	CHECK_INT(tables_condition_item(STR_NONE).n, 0);
 }
 
 static void tables_reads_scan_pages(void)

@@ -1,0 +1,53 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What an operator meets who makes a mistake or has bad luck. usage: mishaps.py"""
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from fakelib import Fake, make_table, run_tests, wait_for
+from taplib import FAKE, Tap, configuration, good_environment, line_count
+
+
+def settings_outlive_credentials(folder):
+    """Region and CA file are still known after the credentials were read again."""
+    with Fake(FAKE, "--make-cert", os.path.join(folder, "pki")) as fake:
+        make_table(fake.client(), "here")
+        fake.admin("set", clock_offset=20 * 60 * 1000)  # refused once, so read again
+        config = configuration(fake.tls_url, ["missing"], {"s": os.path.join(folder, "out")})
+        ca_file = os.path.join(folder, "pki", "ca.pem")
+        with Tap(folder, config, env=good_environment(AWS_CA_BUNDLE=ca_file)) as tap:
+            assert tap.wait() == 69, tap.said()
+            assert "does not exist in region us-east-1;" in tap.said(), tap.said()
+
+
+def a_file_that_went_away_takes_nothing_along(folder):
+    """What is written after the file was deleted or moved is not acknowledged, and comes again."""
+    path = os.path.join(folder, "away")
+    with Fake(FAKE) as fake:
+        db = fake.client()
+        make_table(db, "things")
+        config = configuration(fake.url, ["things"], {"s": path}, application="away")
+        ways = (os.unlink, lambda name: os.rename(name, name + ".old"),
+                lambda name: os.truncate(name, 0))
+        for i, away in enumerate(ways):
+            with Tap(folder, config) as tap:
+                before = line_count(path)
+                db.put_item(TableName="things", Item={"pk": {"S": f"first{i}"}})
+                wait_for(lambda: line_count(path) == before + 1)
+                away(path)
+                db.put_item(TableName="things", Item={"pk": {"S": f"second{i}"}})
+                wait_for(lambda: "result=fatal" in tap.said())
+                tap.kill()
+            with Tap(folder, config, "--until-caught-up") as tap:
+                assert tap.wait() == 0, tap.said()
+            with open(path, encoding="utf-8") as file:
+                assert f'"key":{{"pk":"second{i}"}}' in file.read(), i
+            os.unlink(path)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="ddbtap-mishaps-") as where:
+        sys.exit(run_tests([settings_outlive_credentials,
+                            a_file_that_went_away_takes_nothing_along], where))
