@@ -149,7 +149,7 @@ def nobody_listens(bench):
 def nobody_answers(bench):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        bench.refused(75, f"127.0.0.1:{port}", "within 500 ms",
+        bench.refused(75, f"127.0.0.1:{port}", "no whole answer within",
                       config=bench.config(f"http://127.0.0.1:{port}",
                                           engine={"request_timeout": "500ms"}))
 
