@@ -313,7 +313,7 @@ static void commit(void *arg, struct lines_group *group)
 	if (file->fd < 0 && !reopen(file, &group->why)) {
 		group->result = DELIVERY_FATAL;
 		group->durable_bytes = 0;
-	} else if (!is_intact(file, file->durable)) {
+	} else if (!is_intact(file, file->durable)) { /* NOLINT(bugprone-branch-clone): see below */
 		distrust(file, group); /* before writing: the size still tells that it was cut */
 	} else if (!write_all(file->fd, group->parts, group->n)) {
 		give_up(file, group, "write to", errno);
