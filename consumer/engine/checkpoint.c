@@ -247,6 +247,7 @@ static void write_done(struct call *call)
 		return;
 	}
 	shard->row_attempts = 0;
+	call->engine->updated_once |= shard->lease != LEASE_TAKING;
 	if (shard->lease == LEASE_TAKING) {
 		shard->fresh_root = !shard->has_row && shard->parent == NULL;
 		shard->counter = shard->has_row ? shard->counter + 1 : 1;

@@ -284,7 +284,7 @@ struct engine {
 	enum worker_state worker;
 	char *worker_id, *incarnation, *owner; /* owner: "<id>:<incarnation>" */
 	int64_t beat_counter, beat_ms; /* beat_ms: of the last success */
-	bool beaten_once; /* a heartbeat got through */
+	bool updated_once; /* some row was updated */
 	bool paused; /* the lease may have run out: deliver nothing */
 	struct call *worker_call, *beat_call, *scan_call;
 	struct io_timer worker_timer, beat_timer, scan_timer;

@@ -291,7 +291,7 @@ static void beaten(struct call *call)
 		stood_still = engine->paused ||
 			      io_now_ms(engine->io) - engine->beat_ms > engine->options.lease_ms;
 		engine->beat_ms = call->extra;
-		engine->beaten_once = true;
+		engine->updated_once = true;
 		peers_beaten(engine, call->extra);
 		if (stood_still)
 			resume(engine);
@@ -301,7 +301,7 @@ static void beaten(struct call *call)
 			  "this one stops",
 			  engine->worker_id);
 		engine_stop(engine, &why);
-	} else if (call->outcome == CALL_REFUSED && !engine->beaten_once) {
+	} else if (call->outcome == CALL_REFUSED && !engine->updated_once) {
 		call_error(call, &why);
 		engine_stop(engine, &why);
 	} else {
