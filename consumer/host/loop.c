@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -15,6 +16,7 @@
 #include "consumer/host/log.h"
 
 enum {
+	KEEP_BYTES = 32 << 20,
 	SLOTS_DEFAULT = 64,
 	LAG_WARN_MS = 100,
 	WAIT_MAX_MS = 60 * 1000,
@@ -157,6 +159,16 @@ static int open_signals(void)
 	return fd;
 }
 
+/*
+ * Keeps the memory of large buffers for the next page. By default each would be mapped and unmapped anew,
+ * which costs more than filling it.
+ */
+static void keep_large_buffers(void)
+{
+	mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
+	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
+}
+
 struct loop *loop_new(const struct loop_options *options, struct error *err)
 {
 	struct loop *loop = mem_alloc(sizeof(*loop));
@@ -173,6 +185,7 @@ struct loop *loop_new(const struct loop_options *options, struct error *err)
 	};
 
 	must(slots >= LOOP_SLOTS_MIN && slots <= LOOP_SLOTS_MAX);
+	keep_large_buffers();
 	loop->io.ops = &loop_ops;
 	heap_init(&loop->timers);
 	must(pthread_mutex_init(&loop->inbox.lock, NULL) == 0);
