@@ -49,6 +49,7 @@ struct tap {
 	int64_t flight_bytes; /* submitted and not yet ended */
 	unsigned flights_n;
 	int64_t held_bytes; /* of batches that its cursors have not finished */
+	bool fatal; /* it said that it cannot go on until a person acts */
 	bool troubled; /* its last delivery did not end well */
 };
 

@@ -28,7 +28,18 @@ void tap_well(struct tap *tap)
 	if (!tap->troubled)
 		return;
 	tap->troubled = false;
+	tap->fatal = false;
 	io_log(tap->engine->io, IO_INFO, "sink.recovered sink=%.*s", STR_ARG(tap->name));
+}
+
+/* Whether no sink is left that could take anything. */
+static bool all_fatal(const struct engine *engine)
+{
+	for (size_t i = 0; i < engine->options.n_sinks; i++) {
+		if (!engine->taps[i].fatal)
+			return false;
+	}
+	return true;
 }
 
 void tap_trouble(struct tap *tap, const struct flight *flight, int64_t delay_ms)
@@ -42,6 +53,7 @@ void tap_trouble(struct tap *tap, const struct flight *flight, int64_t delay_ms)
 	const struct source *source = flight->delivery.source;
 
 	tap->troubled = true;
+	tap->fatal = flight->result == DELIVERY_FATAL;
 	io_log(tap->engine->io, flight->result == DELIVERY_RETRY ? IO_WARN : IO_ERROR,
 	       "sink.trouble sink=%.*s result=%s table=%.*s shard=%.*s record=%.*s retry_ms=%lld "
 	       "error=\"%s\"",
@@ -49,6 +61,8 @@ void tap_trouble(struct tap *tap, const struct flight *flight, int64_t delay_ms)
 	       STR_ARG(source->shard_id),
 	       STR_ARG(flight->batch->events[flight->first + flight->acked].seqno),
 	       (long long)delay_ms, flight->why.text);
+	if (tap->fatal && all_fatal(tap->engine))
+		engine_stop(tap->engine, &flight->why);
 }
 
 /* Lets cursors submit that waited for room. */
