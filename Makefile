@@ -172,9 +172,9 @@ check: dev-deps
 	$(Q)tests/run.sh fast
 sim: $(B)/simulator
 	$(Q)$(B)/simulator random --first $(FIRST) --seeds $(SEEDS)
-fuzz:
+fuzz: dev-deps
 	$(Q)tests/fuzz/run.sh $(T)
-mutants:
+mutants: dev-deps
 	$(Q)tests/mutants/run.sh
 bench: dev-deps
 	$(Q)tests/bench/run.sh
