@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "config/option.h"
 #include "consumer/host/loop.h"
 #include "sinks/file.h"
 #include "tests/check.h"
@@ -422,6 +423,16 @@ static void one_path_has_one_writer(void)
 	teardown();
 }
 
+/* What the sink's option table says against a mode; NULL: nothing. */
+static const char *mode_complaint(const char *mode)
+{
+	for (size_t i = 0; i < sink_file.n_options; i++) {
+		if (strcmp(sink_file.options[i].name, "mode") == 0)
+			return sink_file.options[i].check(str_of(mode));
+	}
+	return "there is no such option";
+}
+
 static void unusable_options_are_refused_with_a_sentence(void)
 {
 	struct error err;
@@ -433,11 +444,11 @@ static void unusable_options_are_refused_with_a_sentence(void)
 	CHECK(strstr(err.text, f.dir) != NULL);
 	CHECK(open_sink("/dev/null", "0640", &err) == NULL);
 	CHECK(strstr(err.text, "not a regular file") != NULL);
-	CHECK(open_sink(f.path, "rw-r", &err) == NULL);
-	CHECK(err.code == ERROR_CONFIG && strstr(err.text, "octal") != NULL);
-	CHECK(open_sink(f.path, "0440", &err) == NULL);
-	CHECK(open_sink(f.path, "", &err) == NULL);
-	CHECK(open_sink(f.path, "010000", &err) == NULL);
+	CHECK(mode_complaint("0640") == NULL);
+	CHECK(mode_complaint("rw-r") != NULL && strstr(mode_complaint("rw-r"), "octal") != NULL);
+	CHECK(mode_complaint("0440") != NULL);
+	CHECK(mode_complaint("") != NULL);
+	CHECK(mode_complaint("010000") != NULL);
 	CHECK(access(f.path, F_OK) != 0);
 	teardown();
 }
