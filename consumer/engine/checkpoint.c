@@ -145,6 +145,12 @@ static void lease_lost(struct shard *shard)
 	lease_set_state(shard, LEASE_LOST);
 	lease_set_state(shard, LEASE_FREE);
 	list_remove(&shard->dirty_link);
+	/* A row that nobody has, but that could not be written: not at once again. */
+	if (shard->owner == NULL && shard->row_attempts > 0)
+		io_timer_set(engine->io, &shard->row_timer,
+			     io_now_ms(engine->io) + retry_delay_ms(&engine->retry, engine->io,
+								    RETRY_TRANSIENT,
+								    shard->row_attempts));
 	shard_dropped(shard);
 	lineage_consider(shard);
 	worker_consider_leaving(engine);
@@ -171,6 +177,7 @@ static void settle_by(struct shard *shard, struct call *call)
 	} else if (str_eq(row.owner, str_of(engine->owner))) {
 		bool fresh = shard->state == SHARD_READY;
 
+		shard->row_attempts = 0;
 		checkpoint_adopt_row(shard, &row);
 		if (shard->start_dirty && row.start_wall_ms == shard->start_wall_ms)
 			shard->start_dirty = false;
@@ -212,7 +219,6 @@ static void read_done(struct call *call)
 		row_retry(shard, call);
 		return;
 	}
-	shard->row_attempts = 0;
 	settle_by(shard, call);
 }
 
