@@ -15,8 +15,8 @@ struct tls_server {
 
 static char certs[64];
 
-/* Starts tls_server.py; it ends when our end of its input is closed. */
-static struct tls_server tls_start(const char *name)
+/* Starts tls_server.py, with its $1 and $3; it ends when our end of its input is closed. */
+static struct tls_server tls_start(const char *name, const char *group)
 {
 	char cert[96], key[96], text[16] = "";
 	struct tls_server tls;
@@ -32,7 +32,8 @@ static struct tls_server tls_start(const char *name)
 		dup2(in[0], STDIN_FILENO);
 		dup2(out[1], STDOUT_FILENO);
 		close(in[1]);
-		execl("/usr/bin/python3", "python3", "tests/unit/tls_server.py", cert, key, NULL);
+		execl("/usr/bin/python3", "python3", "tests/unit/tls_server.py", cert, key, group,
+		      NULL);
 		_exit(127);
 	}
 	close(in[0]);
@@ -64,7 +65,7 @@ static void setup_tls(const struct tls_server *tls, bool with_ca)
 
 static void tls_works_and_resumes_sessions_across_slots(void)
 {
-	struct tls_server tls = tls_start("good");
+	struct tls_server tls = tls_start("good", "3");
 	struct call first, call[3];
 
 	setup_tls(&tls, true);
@@ -88,8 +89,8 @@ static void tls_works_and_resumes_sessions_across_slots(void)
 
 static void certificates_are_checked(void)
 {
-	struct tls_server good = tls_start("good"), expired = tls_start("expired"),
-			  other = tls_start("other");
+	struct tls_server good = tls_start("good", "1"), expired = tls_start("expired", "1"),
+			  other = tls_start("other", "1");
 
 	setup_tls(&good, false);
 	CHECK(ends("t.ok", IO_REFUSED, "name the file with the right one as `ca_file`"));
