@@ -221,7 +221,7 @@ struct str value_tag_word(enum value_tag tag)
 }
 
 /* Two characters as one number, to switch by. */
-#define PAIR(a, b) ((a) << 8 | (b))
+#define PAIR(a, b) ((unsigned char)(a) << 8 | (unsigned char)(b))
 
 /* The tag of a raw key, VALUE_BAD when it is none. */
 static enum value_tag tag_of(struct str raw)

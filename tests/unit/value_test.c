@@ -60,6 +60,7 @@ static void malformed_values_keep_their_text(void)
 		{"[{\"S\":\"a\"}]", "not an object"},
 		{"{\"X\":\"a\"}", "an unknown type tag"},
 		{"{\"s\":\"a\"}", "an unknown type tag"},
+		{"{\"\xe8\xa9\":\"a\"}", "an unknown type tag"},
 		{"{\"S\":\"a\",\"N\":\"1\"}", "two type tags"},
 		{"{\"S\":\"a\",\"S\":\"b\"}", "two type tags"},
 		{"{\"S\":1}", "its content is not a string"},
