@@ -10,7 +10,6 @@
 #include "consumer/engine/worker.h"
 
 enum {
-	STARTUP_ATTEMPTS = 6, /* then an unreachable service stops the start */
 	RUSH_MIN_MS = 500, /* between listings that ended shards ask for */
 	CHILDLESS_MS = MINUTE_MS, /* how long a finished shard is expected to get children */
 	PAGE_PAUSE_MS = 100, /* between pages: the service allows 10 a second per account */

@@ -8,6 +8,8 @@ void io_log(struct io *io, enum io_level level, const char *fmt, ...)
 	struct buf line;
 	va_list ap;
 
+	if (level < io->log_level)
+		return;
 	buf_init(&line, IO_LOG_LINE_MAX);
 	va_start(ap, fmt);
 	buf_vfmt(&line, fmt, ap);

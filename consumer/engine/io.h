@@ -94,6 +94,7 @@ struct io_ops {
 
 struct io {
 	const struct io_ops *ops;
+	enum io_level log_level; /* lines below it are not even made */
 };
 
 /* The monotonic clock, in milliseconds: for intervals. */

@@ -7,7 +7,7 @@
 #include "consumer/engine/shard.h"
 #include "consumer/engine/worker.h"
 
-enum { STARTUP_ATTEMPTS = 6, SUSPECTS_MAX = 1000 };
+enum { SUSPECTS_MAX = 1000 };
 
 static void scan(struct io_timer *timer);
 

@@ -24,6 +24,7 @@ enum {
 	/* A finished row stays for so long: a write that was delayed on its way must still find it. */
 	ROW_LINGER_MS = 10 * MINUTE_MS,
 	POLL_RESERVE_BYTES = 2 << 20,
+	STARTUP_ATTEMPTS = 6, /* of one request; then an unreachable service stops the start */
 	ANSWER_MAX_BYTES = 16 << 20, /* of one page of records */
 	DELIVERY_MAX_BYTES = 1 << 20, /* a larger delivery holds one record */
 	DELIVERY_MAX_RECORDS = 1000,

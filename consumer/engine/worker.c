@@ -10,7 +10,6 @@
 #include "consumer/engine/shard.h"
 
 enum {
-	STARTUP_ATTEMPTS = 6, /* then an unreachable service stops the start */
 	CREATING_POLL_MS = 500,
 };
 

@@ -187,6 +187,7 @@ struct loop *loop_new(const struct loop_options *options, struct error *err)
 	must(slots >= LOOP_SLOTS_MIN && slots <= LOOP_SLOTS_MAX);
 	keep_large_buffers();
 	loop->io.ops = &loop_ops;
+	loop->io.log_level = options->log_level;
 	heap_init(&loop->timers);
 	must(pthread_mutex_init(&loop->inbox.lock, NULL) == 0);
 	loop->inbox.last = &loop->inbox.first;

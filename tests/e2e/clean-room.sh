@@ -99,7 +99,7 @@ run_in() {
 		rmdir outside
 		/usr/bin/env -i HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" \
 			PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@" \
-			sh -c "cd /root/ddbtap && exec make $target" </dev/null
+			sh -c "cd /opt/ddbtap && exec make $target" </dev/null
 	' bash "$room" "$target" "${words[@]}" &
 	job=$!
 	wait "$job"
@@ -109,9 +109,9 @@ run_in() {
 try() {
 	local target=$1 room="$rooms/$1" began=$SECONDS status=0
 	cp -a "$rooms/bare" "$room"
-	git clone -q --no-local "file://$home" "$room/root/ddbtap" || return 1
-	git -C "$room/root/ddbtap" checkout -q --detach "$(git rev-parse HEAD)"
-	chown -R 0:0 "$room/root/ddbtap"
+	git clone -q --no-local "file://$home" "$room/opt/ddbtap" || return 1
+	git -C "$room/opt/ddbtap" checkout -q --detach "$(git rev-parse HEAD)"
+	chown -R 0:0 "$room/opt/ddbtap"
 	echo "== make $target"
 	run_in "$room" "$target" || status=$?
 	job=
