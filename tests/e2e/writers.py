@@ -167,7 +167,7 @@ def accounts_differ(accounts, lines):
         seen.add(line["id"])
         key = json.dumps({name: {"S": value} for name, value in line["key"].items()},
                          sort_keys=True)
-        image = line["before"] if line["op"] == "remove" else line["after"]
+        image = line["after"] if "after" in line else line["before"]
         found.setdefault((line["table"], key), []).append((line["op"], int(image["n"])))
     return [item for item in {*accounts, *found}
             if list(accounts.get(item, [])) != found.get(item, [])]
