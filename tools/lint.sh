@@ -77,7 +77,7 @@ only() {
 layer() {
 	case $1 in
 	consumer/engine/io.h) echo io ;;
-	consumer/engine/sink.h | consumer/engine/format.h) echo contract ;;
+	consumer/engine/sink.h | consumer/engine/format.h | consumer/engine/web.h) echo contract ;;
 	config/option.h) echo option ;;
 	consumer/main.c) echo main ;;
 	consumer/*/*) echo "$1" | cut -d/ -f1-2 ;;

@@ -18,8 +18,14 @@ enum event_op {
 	EVENT_GAP, /* not a change: see struct gap */
 };
 
+/* The names of a table's key attributes; empty: there is none, or it is not known. */
+struct key_names {
+	struct str hash, range;
+};
+
 /* Where a run of events comes from. The strings belong to the engine's table and shard. */
 struct source {
+	const struct key_names *key_names; /* NULL: not known */
 	struct str table;
 	struct str stream_arn;
 	struct str region;

@@ -167,6 +167,22 @@ void discovery_rows_known(struct table *table)
 	add_streams(table);
 }
 
+/* Keeps the names of the key's attributes; longer ones than the service allows count as unknown. */
+static void name_keys(struct table *table, struct str hash, struct str range)
+{
+	struct buf text;
+
+	if (hash.n > NAME_MAX_BYTES || range.n > NAME_MAX_BYTES)
+		hash = range = STR_NONE;
+	mem_free(table->key_text);
+	buf_init(&text, 2 * NAME_MAX_BYTES + 1);
+	buf_str(&text, hash);
+	buf_str(&text, range);
+	table->key_text = buf_detach(&text);
+	table->key_names.hash = str_make(table->key_text, hash.n);
+	table->key_names.range = str_make(table->key_text + hash.n, range.n);
+}
+
 /* Takes in what DescribeTable says; false with `err` when this table cannot be read as it is. */
 static bool table_described(struct table *table, const struct table_description *description,
 			    struct error *err)
@@ -191,6 +207,7 @@ static bool table_described(struct table *table, const struct table_description 
 		       "pace");
 	mem_free(table->stream_arn);
 	table->stream_arn = mem_dup(description->stream_arn.p, description->stream_arn.n);
+	name_keys(table, description->hash_key, description->range_key);
 	table->known = true;
 	add_streams(table);
 	return true;
@@ -422,4 +439,7 @@ void discovery_stop(struct table *table)
 	}
 	mem_free(table->stream_arn);
 	table->stream_arn = NULL;
+	mem_free(table->key_text);
+	table->key_text = NULL;
+	table->key_names = (struct key_names){0};
 }

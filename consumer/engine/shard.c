@@ -67,6 +67,7 @@ struct shard *shard_get(struct stream *stream, struct str id, struct str parent_
 	mem_copy(shard->id, id.p, id.n);
 	mem_copy(shard->parent_id, parent_id.p, parent_id.n);
 	shard->source = (struct source){
+		.key_names = &stream->table->key_names,
 		.table = stream->table->options->name,
 		.stream_arn = str_of(stream->arn),
 		.region = stream->table->engine->options.region,

@@ -17,16 +17,20 @@
 #ifndef ENGINE_SINK_H
 #define ENGINE_SINK_H
 
-#include "consumer/change/event.h"
+#include "consumer/engine/format.h"
 #include "consumer/engine/io.h"
 
+struct credentials;
 struct option_spec;
 struct sink;
+struct web;
 
 enum delivery_result {
 	DELIVERY_OK, /* all records are durable */
 	DELIVERY_RETRY, /* passing trouble: the first `acked` are durable, try the rest again later */
 	DELIVERY_REJECT, /* record number `acked` was refused for good; those before it are durable */
+	/* The first `acked` are durable; some of the rest was refused for good, and nobody knows which. */
+	DELIVERY_REFUSED,
 	DELIVERY_FATAL, /* the sink cannot go on until a person acts; the first `acked` are durable */
 };
 
@@ -36,20 +40,45 @@ struct delivery {
 	const uint32_t *ends; /* where each record ends, counted from `base` */
 	uint32_t base; /* the offset of bytes.p in what `ends` counts */
 	size_t n; /* records, at least 1 */
+	const struct event *events; /* what each record was made of; `n` of them */
+	const struct encoder *encoder; /* how */
 	const struct source *source; /* the shard they come from */
 	const void *cursor; /* the same for all deliveries that must stay in order */
 	/* The engine's; sinks call it through delivery_done. */
 	void (*done)(struct delivery *delivery, enum delivery_result result, size_t acked,
 		     const struct error *why);
+	/* The sink may set it before it ends the delivery badly: not to be tried again earlier. */
+	int64_t retry_after_ms;
 	/* The sink's own, while it holds the delivery. */
 	struct list link;
 	struct io_post post;
 };
 
+/* Record number `i` of a delivery, with its terminator. */
+static inline struct str delivery_record(const struct delivery *delivery, size_t i)
+{
+	size_t from = i == 0 ? 0 : delivery->ends[i - 1] - delivery->base;
+
+	return str_make(delivery->bytes.p + from, delivery->ends[i] - delivery->base - from);
+}
+
 /* What a sink gets at open; all of it outlives the sink. */
 struct sink_env {
 	struct io *io;
+	struct web *web; /* HTTP to the world; NULL where there is none */
 	struct str name; /* as the configuration calls this sink */
+	struct str application; /* as the configuration calls all of this */
+	struct str region; /* of the tables; where a sink has to sign for AWS, its default */
+	const char *ca_file; /* certificate authorities to trust; NULL: the system's */
+	/* AWS credentials that are good at this moment, on the loop's thread; NULL with `err` set. */
+	const struct credentials *(*credentials)(const struct sink_env *env, struct error *err);
+	void *arg; /* of the function above */
+};
+
+/* What is wrong with a sink's options, taken together. */
+struct sink_fault {
+	const char *option; /* where it shows; NULL: the sink as a whole */
+	struct error why;
 };
 
 struct sink_type {
@@ -59,6 +88,12 @@ struct sink_type {
 	size_t n_options;
 	size_t options_bytes; /* of the struct that the options are parsed into */
 	bool single; /* there can be only one sink of this type */
+	/*
+	 * Optional: whether options that are fine one by one are so together, and with the format. Looks
+	 * at nothing else: no file, no network.
+	 */
+	bool (*check)(const void *options, const struct format_type *format,
+		      struct sink_fault *fault);
 	/* Opens a sink; NULL with `err` set when it cannot be used as configured. */
 	struct sink *(*open)(const struct sink_env *env, const void *options, struct error *err);
 	/* Takes a delivery. */
@@ -66,6 +101,14 @@ struct sink_type {
 	/* Frees the sink. Deliveries that it still holds are forgotten, not completed. May wait for
 	   what the sink is doing at this moment, but not for more. */
 	void (*close)(struct sink *sink);
+	/*
+	 * Optional, for sinks that remember durably what they have: up to where that is in the shard;
+	 * position_start when they know nothing of it. Asked when a cursor opens, which then goes on from
+	 * there: so nothing is written twice.
+	 */
+	struct position (*position)(struct sink *sink, const struct source *source);
+	/* Optional: the operator wants files, certificates and secrets to be opened anew (SIGHUP). */
+	void (*reopen)(struct sink *sink);
 };
 
 /* The part of every sink that the engine sees; concrete sinks start with it. */

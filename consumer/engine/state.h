@@ -66,6 +66,8 @@ struct table {
 	struct io_timer timer; /* the next one */
 	unsigned attempts;
 	char *stream_arn; /* of the present stream; NULL: not known yet */
+	struct key_names key_names; /* slices of key_text; empty until the table is described */
+	char *key_text;
 	struct call *list_call; /* ListStreams: see streamlist.h */
 	struct io_timer list_timer;
 	char *list_after;

@@ -45,9 +45,8 @@ static bool all_fatal(const struct engine *engine)
 void tap_trouble(struct tap *tap, const struct flight *flight, int64_t delay_ms)
 {
 	static const char *const words[] = {
-		[DELIVERY_OK] = "ok",
-		[DELIVERY_RETRY] = "retry",
-		[DELIVERY_REJECT] = "reject",
+		[DELIVERY_OK] = "ok",	      [DELIVERY_RETRY] = "retry",
+		[DELIVERY_REJECT] = "reject", [DELIVERY_REFUSED] = "refused",
 		[DELIVERY_FATAL] = "fatal",
 	};
 	const struct source *source = flight->delivery.source;
@@ -131,6 +130,8 @@ void flight_start(struct cursor *cu, struct link *link)
 		.ends = &encoding->ends[first],
 		.base = base,
 		.n = n,
+		.events = &batch->events[first],
+		.encoder = encoder,
 		.source = &cu->shard->source,
 		.cursor = cu,
 		.done = flight_ended,

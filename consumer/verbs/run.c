@@ -92,13 +92,33 @@ static bool open_world(struct running *run, struct error *err)
 	return run->loop != NULL;
 }
 
+/* struct sink_env: what the sinks that sign for AWS sign with. */
+static const struct credentials *credentials(const struct sink_env *env, struct error *err)
+{
+	struct running *run = env->arg;
+	struct keys_request want = {
+		.now_ms = io_now_ms(env->io),
+		.wall_ms = io_wall_ms(env->io),
+	};
+
+	return keys_get(run->keys, &want, err);
+}
+
 /* Opens the sinks. */
 static bool open_sinks(struct running *run, struct error *err)
 {
 	for (size_t i = 0; i < run->config->n_sinks; i++) {
 		const struct config_sink *sink = &run->config->sinks[i];
 
-		run->envs[i] = (struct sink_env){loop_io(run->loop), str_of(sink->name)};
+		run->envs[i] = (struct sink_env){
+			.io = loop_io(run->loop),
+			.name = str_of(sink->name),
+			.application = str_of(run->config->application),
+			.region = str_of(run->region),
+			.ca_file = run->ca_file,
+			.credentials = credentials,
+			.arg = run,
+		};
 		run->sinks[i].name = str_of(sink->name);
 		run->sinks[i].sink = sink->type->open(&run->envs[i], sink->options, err);
 		if (run->sinks[i].sink == NULL)
@@ -130,11 +150,11 @@ static const struct encoder *encoder_for(struct running *run, size_t table, size
 {
 	const struct config_sink *sink = &run->config->sinks[i];
 	struct native_options options = {
-		.numbers_json = sink->numbers == CONFIG_NUMBERS_JSON,
-		.raw_always = sink->raw == CONFIG_RAW_ALWAYS,
-		.mask = sink->mask,
+		.image.numbers_json = sink->numbers == CONFIG_NUMBERS_JSON,
+		.image.raw_always = sink->raw == CONFIG_RAW_ALWAYS,
+		.image.mask = sink->mask,
+		.image.undecodable_raw = sink->undecodable == CONFIG_UNDECODABLE_RAW,
 		.summary = sink->summary,
-		.undecodable_raw = sink->undecodable == CONFIG_UNDECODABLE_RAW,
 	};
 	struct encoder *encoder;
 

@@ -12,6 +12,10 @@ enum {
 	WIRE_MAX = 16 << 20, /* of one blob; an item has 400 KB */
 };
 
+const char *const image_numbers_words[] = {"string", "json", NULL};
+const char *const image_raw_words[] = {"undecodable", "always", NULL};
+const char *const image_undecodable_words[] = {"safe", "raw", NULL};
+
 /* The pass over one image. */
 struct walk {
 	const struct image_rules *rules;

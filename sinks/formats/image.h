@@ -18,15 +18,52 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "config/option.h"
 #include "consumer/change/value.h"
 #include "proto/profile.h"
 
+/* The ints are indexes of IMAGE_OPTIONS' words: 0 or 1. */
 struct image_options {
-	bool numbers_json; /* numbers as JSON numbers, else as strings */
-	bool raw_always; /* note the bytes of decoded messages too */
+	int numbers_json; /* numbers as JSON numbers, else as strings */
+	int raw_always; /* note the bytes of decoded messages too */
+	int undecodable_raw; /* show undecodable bytes although their message has secrets */
 	bool mask; /* hide secrets */
-	bool undecodable_raw; /* show undecodable bytes although their message has secrets */
 };
+
+extern const char *const image_numbers_words[], *const image_raw_words[],
+							*const image_undecodable_words[];
+
+/* The option `mask`, for a struct that has a bool at `member`. */
+#define MASK_OPTION(whole, member)                                                      \
+	{                                                                               \
+		.name = "mask", .type = OPTION_BOOL, .offset = offsetof(whole, member), \
+		.fallback = "true", .help = "Whether secrets are shown as ***."         \
+	}
+
+/* How images look: entries of an option table, for a struct with a struct image_options at `member`. */
+#define IMAGE_OPTIONS(whole, member)                                                              \
+	{.name = "numbers",                                                                       \
+	 .type = OPTION_WORD,                                                                     \
+	 .offset = offsetof(whole, member.numbers_json),                                          \
+	 .fallback = "string",                                                                    \
+	 .words = image_numbers_words,                                                            \
+	 .help = "How numbers are written: as text, which every reader keeps exact, or as JSON "  \
+		 "numbers."},                                                                     \
+		{.name = "raw",                                                                   \
+		 .type = OPTION_WORD,                                                             \
+		 .offset = offsetof(whole, member.raw_always),                                    \
+		 .fallback = "undecodable",                                                       \
+		 .words = image_raw_words,                                                        \
+		 .help = "When the bytes of an encoded attribute are shown: only if they cannot " \
+			 "be decoded, or always, unless they hold what is masked."},              \
+		{.name = "undecodable",                                                           \
+		 .type = OPTION_WORD,                                                             \
+		 .offset = offsetof(whole, member.undecodable_raw),                               \
+		 .fallback = "safe",                                                              \
+		 .words = image_undecodable_words,                                                \
+		 .help = "What is shown of an attribute that cannot be decoded and may hold "     \
+			 "secrets: safe shows its length and hash, raw its bytes."},              \
+		MASK_OPTION(whole, member.mask)
 
 /* A binary attribute and its message. */
 struct image_blob {

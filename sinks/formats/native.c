@@ -3,10 +3,27 @@
 
 #include "base/time.h"
 #include "base/utf8.h"
-#include "sinks/formats/image.h"
 #include "sinks/formats/summary.h"
 
 enum { LINE_MAX_BYTES = 128 << 20, SUMMARY_MAX = 16 << 10, ID_MAX = 4096 };
+
+static const struct option_spec native_option_specs[] = {
+	IMAGE_OPTIONS(struct native_options, image),
+	{.name = "summary",
+	 .type = OPTION_BOOL,
+	 .offset = offsetof(struct native_options, summary),
+	 .fallback = "false",
+	 .help = "Whether each change also says in one sentence, for people, what happened."},
+};
+
+static const struct framing json_framing = {
+	.single_open = "",
+	.single_close = "",
+	.batch_open = "[",
+	.batch_close = "]",
+	.single_type = "application/json",
+	.batch_type = "application/json",
+};
 
 /* Working memory that is kept from event to event. */
 struct work {
@@ -217,19 +234,14 @@ static void encode(const struct encoder *encoder, const struct source *source,
 struct encoder *native_new(const struct native_options *options, const struct profile_role *role,
 			   const struct schema *schema, struct error *err)
 {
-	struct image_options image_options = {
-		.numbers_json = options->numbers_json,
-		.raw_always = options->raw_always,
-		.mask = options->mask,
-		.undecodable_raw = options->undecodable_raw,
-	};
 	struct native *native = mem_alloc(sizeof(*native));
 
-	if (!image_rules_init(&native->rules, &image_options, role, schema, err)) {
+	if (!image_rules_init(&native->rules, &options->image, role, schema, err)) {
 		mem_free(native);
 		return NULL;
 	}
 	native->encoder.encode = encode;
+	native->encoder.framing = &json_framing;
 	native->role = role;
 	native->summary = options->summary;
 	native->work = mem_alloc(sizeof(*native->work));
@@ -254,3 +266,29 @@ void native_free(struct encoder *encoder)
 	mem_free(native->work);
 	mem_free(native);
 }
+
+/* struct format_type: the encoder of one table. */
+static struct encoder *native_open(const struct format_env *env, const void *options,
+				   struct error *err)
+{
+	return native_new(options, env->role, env->schema, err);
+}
+
+/* struct format_type: whether secrets go out in clear. */
+static bool native_shows_secrets(const void *options_p)
+{
+	const struct native_options *options = options_p;
+
+	return !options->image.mask;
+}
+
+const struct format_type format_native = {
+	.name = "native",
+	.help = "one JSON object per change: plain values, decoded, with notes on their types",
+	.options = native_option_specs,
+	.n_options = ARRAY_N(native_option_specs),
+	.options_bytes = sizeof(struct native_options),
+	.open = native_open,
+	.close = native_free,
+	.shows_secrets = native_shows_secrets,
+};

@@ -7,15 +7,14 @@
 #define FORMATS_NATIVE_H
 
 #include "consumer/engine/format.h"
-#include "proto/profile.h"
+#include "sinks/formats/image.h"
 
 struct native_options {
-	bool numbers_json; /* numbers as JSON numbers, else as strings */
-	bool raw_always; /* the bytes of decoded messages too, unless they hold what is masked */
-	bool mask; /* hide secrets */
+	struct image_options image;
 	bool summary; /* one sentence for people */
-	bool undecodable_raw; /* undecodable bytes, although their message has secrets */
 };
+
+extern const struct format_type format_native;
 
 /*
  * Makes an encoder for one table. `role` says what its attributes hold; NULL: nothing is known, and

@@ -118,7 +118,7 @@ static void collect_blobs(struct bench *bench)
 /* Makes all that the stage needs. */
 static void bench_init(struct bench *bench, const struct stage *stage)
 {
-	const struct native_options options = {.mask = true, .summary = stage->summary};
+	const struct native_options options = {.image.mask = true, .summary = stage->summary};
 	const struct profile_role *role =
 		stage->kind != CORPUS_VINYLDNS
 			? NULL

@@ -56,11 +56,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	unsigned choice = n == 0 ? 0 : data[0];
 	struct native_options options = {
-		.numbers_json = (choice & 1) != 0,
-		.raw_always = (choice & 2) != 0,
-		.mask = (choice & 4) != 0,
+		.image.numbers_json = (choice & 1) != 0,
+		.image.raw_always = (choice & 2) != 0,
+		.image.mask = (choice & 4) != 0,
 		.summary = (choice & 8) != 0,
-		.undecodable_raw = (choice & 16) != 0,
+		.image.undecodable_raw = (choice & 16) != 0,
 	};
 	const char *name = roles[choice >> 5 & 3];
 	struct error err = {0};

@@ -30,15 +30,15 @@ static const char *parse(char **argv, struct native_options *options, const char
 		struct str arg = str_of(*argv);
 
 		if (str_eq(arg, STR("--numbers-json")))
-			options->numbers_json = true;
+			options->image.numbers_json = true;
 		else if (str_eq(arg, STR("--raw-always")))
-			options->raw_always = true;
+			options->image.raw_always = true;
 		else if (str_eq(arg, STR("--mask")))
-			options->mask = true;
+			options->image.mask = true;
 		else if (str_eq(arg, STR("--summary")))
 			options->summary = true;
 		else if (str_eq(arg, STR("--undecodable-raw")))
-			options->undecodable_raw = true;
+			options->image.undecodable_raw = true;
 		else if (str_eq(arg, STR("--role")) && argv[1] != NULL)
 			*role_out = *++argv;
 		else

@@ -24,12 +24,13 @@ static const struct source source = {
 };
 
 static const struct native_options plain = {0};
-static const struct native_options numbers = {.numbers_json = true};
+static const struct native_options numbers = {.image.numbers_json = true};
 static const struct native_options told = {.summary = true};
-static const struct native_options audit = {.mask = true, .summary = true};
-static const struct native_options masked_raw = {.mask = true, .raw_always = true};
-static const struct native_options all_shown = {.raw_always = true};
-static const struct native_options bytes_shown = {.mask = true, .undecodable_raw = true};
+static const struct native_options audit = {.image.mask = true, .summary = true};
+static const struct native_options masked_raw = {.image.mask = true, .image.raw_always = true};
+static const struct native_options all_shown = {.image.raw_always = true};
+static const struct native_options bytes_shown = {.image.mask = true,
+						  .image.undecodable_raw = true};
 
 static const struct golden {
 	const char *page, *lines;
