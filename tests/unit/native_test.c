@@ -138,7 +138,7 @@ static void check_golden(const struct golden *golden)
 			fprintf(stderr, "   in %s.jsonl, turn %d\n", golden->lines, i + 1);
 	}
 	/* Whatever the corpus hides is called so. */
-	if (golden->options->mask && !golden->options->undecodable_raw)
+	if (golden->options->image.mask && !golden->options->image.undecodable_raw)
 		CHECK(memmem(got.p, got.n, "SECRET", 6) == NULL);
 	buf_release(&body);
 	buf_release(&want);
@@ -239,7 +239,7 @@ static void hostile_items_do_not_take_all_memory(void)
 		CHECK(out.n < image.n * 2 + 1000);
 		CHECK(contains(&out, "\"/before\":\"its notes take too much room\""));
 		CHECK(contains(&out, "\"types\":{\"/key/id\":\"N\",\"/after/id\":\"N\"}"));
-		CHECK(contains(&out, "SECRET") != options[i]->mask);
+		CHECK(contains(&out, "SECRET") != options[i]->image.mask);
 		/* The next event is none the worse for it. */
 		buf_clear(&out);
 		event.old_image = STR_NONE;
