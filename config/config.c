@@ -6,12 +6,12 @@
 #include "config/syntax.h"
 #include "consumer/engine/sink.h"
 
-enum { TYPES_MAX = 1000 }; /* bytes of all sink types' names */
+enum { NAMES_MAX = 1000, WORDS_MAX = 32 }; /* bytes of a list of names; names */
 
 /* The keys that are read here and not by an option table. */
 static const char *const top_keys[] = {"checkpoint", "worker", "engine", "log",
 				       "tables",     "sinks",  NULL};
-static const char *const sink_keys[] = {"type", NULL};
+static const char *const sink_keys[] = {"type", "format", NULL};
 
 /* How many members a node has. */
 static size_t count(const struct node *node)
@@ -155,46 +155,90 @@ static void complain_no_type(struct loading *l, const struct node *sink)
 	complain(l->complaints, sink->at, "a sink lacks 'type'");
 }
 
-/* Complains that there is no sink type as `node` has it. */
-static void complain_type(struct loading *l, const struct node *node)
+/* Complains that there is no sink type, or format, as `node` has it; `names` are those that exist. */
+static void complain_word(struct loading *l, const struct node *node, const char *what,
+			  const char *const *names, size_t n)
 {
 	struct str word = complaint_word(l->complaints, node->text);
 	struct nearest nearest;
 	struct buf list;
 
 	nearest_init(&nearest, node->text);
-	buf_init(&list, TYPES_MAX);
-	for (size_t i = 0; i < l->n_types; i++) {
-		nearest_offer(&nearest, str_of(l->types[i]->name));
-		buf_fmt(&list, "%s%s", i == 0 ? "" : ", ", l->types[i]->name);
+	buf_init(&list, NAMES_MAX);
+	for (size_t i = 0; i < n; i++) {
+		nearest_offer(&nearest, str_of(names[i]));
+		buf_fmt(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
 	}
-	complain(l->complaints, node->at, "there is no sink type '%.*s'", STR_ARG(word));
-	complaint_hint(l->complaints, "known types: %.*s", STR_ARG(buf_view(&list)));
+	complain(l->complaints, node->at, "there is no %s '%.*s'", what, STR_ARG(word));
+	complaint_hint(l->complaints, "known %ss: %.*s", what[0] == 's' ? "type" : what,
+		       STR_ARG(buf_view(&list)));
 	complaint_nearest(l->complaints, &nearest);
 	buf_release(&list);
+}
+
+/* Which of `names` the member `key` of a sink names; -1 after complaining. */
+static int find_word(struct loading *l, const struct node *node, const char *what,
+		     const char *const *names, size_t n)
+{
+	if (node->kind == NODE_REFUSED)
+		return -1;
+	if (node->kind != NODE_SCALAR || node_is_null(node)) {
+		complain(l->complaints, node->key_at, "%.*s must be the name of a %s",
+			 STR_ARG(node->key), what);
+		return -1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (str_eq(node->text, str_of(names[i])))
+			return (int)i;
+	}
+	complain_word(l, node, what, names, n);
+	return -1;
 }
 
 /* The sink type that `sink` names; NULL after complaining. */
 static const struct sink_type *find_type(struct loading *l, const struct node *sink)
 {
-	struct node *node = node_get(sink, "type");
+	const struct node *node = node_get(sink, "type");
+	const char *names[WORDS_MAX];
+	int found;
 
 	if (node == NULL) {
 		complain_no_type(l, sink);
 		return NULL;
 	}
-	if (node->kind == NODE_REFUSED)
-		return NULL;
-	if (node->kind != NODE_SCALAR || node_is_null(node)) {
-		complain(l->complaints, node->key_at, "type must be the name of a sink type");
-		return NULL;
-	}
-	for (size_t i = 0; i < l->n_types; i++) {
-		if (str_eq(node->text, str_of(l->types[i]->name)))
-			return l->types[i];
-	}
-	complain_type(l, node);
-	return NULL;
+	must(l->known->n_sinks <= WORDS_MAX);
+	for (size_t i = 0; i < l->known->n_sinks; i++)
+		names[i] = l->known->sinks[i]->name;
+	found = find_word(l, node, "sink type", names, l->known->n_sinks);
+	return found < 0 ? NULL : l->known->sinks[found];
+}
+
+/* The format that `sink` names, or the default; NULL after complaining. */
+static const struct format_type *find_format(struct loading *l, const struct node *sink)
+{
+	const struct node *node = node_get(sink, "format");
+	const char *names[WORDS_MAX];
+	int found;
+
+	if (node == NULL)
+		return l->known->formats[0];
+	must(l->known->n_formats <= WORDS_MAX);
+	for (size_t i = 0; i < l->known->n_formats; i++)
+		names[i] = l->known->formats[i]->name;
+	found = find_word(l, node, "format", names, l->known->n_formats);
+	return found < 0 ? NULL : l->known->formats[found];
+}
+
+/* Makes the struct of one more option table, filled with the defaults, and has the reader read it. */
+static void *add_target(struct loading *l, struct option_reader *reader,
+			const struct option_spec *specs, size_t n, size_t bytes)
+{
+	struct option_target target = {specs, n, arena_alloc(&l->config->arena, bytes + 1)};
+
+	must(reader->n_targets < ARRAY_N(reader->targets));
+	option_defaults(&target, &l->config->arena);
+	reader->targets[reader->n_targets++] = target;
+	return target.into;
 }
 
 /* Reads one member of `sinks`. */
@@ -204,6 +248,7 @@ static void read_sink(struct loading *l, struct node *node, struct config_sink *
 	const char *fault = syntax_sink(node->key);
 
 	set_defaults(l, &config_sink_section, sink);
+	sink->dead_letter = -1;
 	sink->name = option_copy(&l->config->arena, node->key);
 	if (fault != NULL)
 		complain(l->complaints, node->key_at, "the name of a sink must be %s", fault);
@@ -215,16 +260,16 @@ static void read_sink(struct loading *l, struct node *node, struct config_sink *
 		return;
 	}
 	sink->type = find_type(l, node);
+	sink->format = find_format(l, node);
 	reader.others = sink_keys;
-	reader.lenient = sink->type == NULL;
-	if (sink->type != NULL) {
-		struct option_target own = {sink->type->options, sink->type->n_options, NULL};
-
-		sink->options = arena_alloc(&l->config->arena, sink->type->options_bytes + 1);
-		own.into = sink->options;
-		option_defaults(&own, &l->config->arena);
-		reader.targets[reader.n_targets++] = own;
-	}
+	reader.lenient = sink->type == NULL || sink->format == NULL;
+	if (sink->type != NULL)
+		sink->options = add_target(l, &reader, sink->type->options, sink->type->n_options,
+					   sink->type->options_bytes);
+	if (sink->format != NULL)
+		sink->format_options =
+			add_target(l, &reader, sink->format->options, sink->format->n_options,
+				   sink->format->options_bytes);
 	option_read(&reader, node);
 }
 
@@ -277,11 +322,20 @@ static void load(struct loading *l)
 	rules_check(l);
 }
 
-struct config *config_parse(struct str file, struct str text, const struct sink_type *const *types,
-			    size_t n_types, struct buf *out)
+bool config_sink_takes(const struct config_sink *sink, const char *table)
+{
+	for (size_t i = 0; i < sink->tables.n; i++) {
+		if (str_eq(str_of(sink->tables.list[i]), str_of(table)))
+			return true;
+	}
+	return sink->tables.n == 0 && !sink->letters_only;
+}
+
+struct config *config_parse(struct str file, struct str text, const struct config_known *known,
+			    struct buf *out)
 {
 	struct complaints *complaints = mem_alloc(sizeof(*complaints));
-	struct loading l = {.complaints = complaints, .types = types, .n_types = n_types};
+	struct loading l = {.complaints = complaints, .known = known};
 
 	if (str_starts(text, STR("\xEF\xBB\xBF"))) /* a byte order mark */
 		text = str_skip(text, 3);

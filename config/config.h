@@ -14,15 +14,21 @@
 #include "config/option.h"
 #include "proto/profile.h"
 
+struct format_type;
 struct sink_type;
 
 enum { CONFIG_SINKS_MAX = 16, CONFIG_TABLES_MAX = 1000, CONFIG_FILE_MAX = 1 << 20 };
 
 enum config_start { CONFIG_TRIM_HORIZON, CONFIG_LATEST };
 enum config_gap { CONFIG_GAP_FAIL, CONFIG_GAP_SKIP };
-enum config_numbers { CONFIG_NUMBERS_STRING, CONFIG_NUMBERS_JSON };
-enum config_raw { CONFIG_RAW_UNDECODABLE, CONFIG_RAW_ALWAYS };
-enum config_undecodable { CONFIG_UNDECODABLE_SAFE, CONFIG_UNDECODABLE_RAW };
+
+/* The sink types and event formats that exist; the first format is the default. */
+struct config_known {
+	const struct sink_type *const *sinks;
+	size_t n_sinks;
+	const struct format_type *const *formats;
+	size_t n_formats;
+};
 
 struct config_table {
 	char *name;
@@ -38,12 +44,13 @@ struct config_sink {
 	const struct sink_type *type;
 	void *options; /* the type's own struct */
 	struct texts tables; /* empty: all */
-	/* How events look. */
-	int numbers; /* enum config_numbers */
-	int raw; /* enum config_raw */
-	int undecodable; /* enum config_undecodable */
-	bool mask; /* secrets are shown as *** */
-	bool summary;
+	const struct format_type *format;
+	void *format_options; /* the format's own struct */
+	/* What becomes of records that the sink refuses. */
+	char *dead_letter_name; /* as written; NULL: they block */
+	int dead_letter; /* index of the sink that gets them, -1: none */
+	int64_t max_attempts, max_age_ms; /* 0: no limit */
+	bool letters_only; /* gets others' dead letters and no table */
 };
 
 struct config {
@@ -79,19 +86,22 @@ struct config {
 };
 
 /*
- * Reads `text`, called `file` in messages. `types` are the sink types that exist. On errors returns NULL
- * and appends all of them, ready to print, to `out`. Freed with config_free (NULL is fine).
+ * Reads `text`, called `file` in messages. On errors returns NULL and appends all of them, ready to print,
+ * to `out`. Freed with config_free (NULL is fine).
  */
-struct config *config_parse(struct str file, struct str text, const struct sink_type *const *types,
-			    size_t n_types, struct buf *out);
+struct config *config_parse(struct str file, struct str text, const struct config_known *known,
+			    struct buf *out);
 
 /* Frees a configuration; NULL is allowed. */
 void config_free(struct config *config);
 
 /* Appends the reference of all options, as Markdown, from the option tables. */
-void config_reference(const struct sink_type *const *types, size_t n_types, struct buf *out);
+void config_reference(const struct config_known *known, struct buf *out);
 
 /* Appends the short list of all options for --help, from the same tables. */
-void config_help(const struct sink_type *const *types, size_t n_types, struct buf *out);
+void config_help(const struct config_known *known, struct buf *out);
+
+/* Whether a sink gets the changes of the table called `table`. */
+bool config_sink_takes(const struct config_sink *sink, const char *table);
 
 #endif

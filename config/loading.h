@@ -9,8 +9,7 @@
 struct loading {
 	struct config *config;
 	struct complaints *complaints;
-	const struct sink_type *const *types;
-	size_t n_types;
+	const struct config_known *known;
 	struct arena nodes;
 	struct node *root;
 	/* The nodes of config->tables and config->sinks, by the same index. */

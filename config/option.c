@@ -64,6 +64,9 @@ void option_put_kind(const struct option_spec *spec, struct buf *out)
 	case OPTION_TEXTS:
 		buf_str(out, STR("a list of texts"));
 		return;
+	case OPTION_PAIRS:
+		buf_str(out, STR("a mapping of names to texts"));
+		return;
 	}
 }
 
@@ -150,6 +153,7 @@ static bool store(const struct option_spec *spec, struct str text, void *slot, s
 		*(int64_t *)slot = number;
 		return true;
 	case OPTION_TEXTS:
+	case OPTION_PAIRS:
 		return false;
 	}
 	return false;
@@ -169,6 +173,59 @@ void option_defaults(const struct option_target *target, struct arena *arena)
 		if (spec->fallback != NULL)
 			must(store(spec, str_of(spec->fallback), slot_of(target, spec), arena));
 	}
+}
+
+/* Whether two lists have the same items. */
+static bool same_texts(const struct texts *a, const struct texts *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; same && i < a->n; i++)
+		same = str_eq(str_of(a->list[i]), str_of(b->list[i]));
+	return same;
+}
+
+/* Whether two mappings have the same members in the same order. */
+static bool same_pairs(const struct pairs *a, const struct pairs *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; same && i < a->n; i++)
+		same = str_eq(str_of(a->list[i].name), str_of(b->list[i].name)) &&
+		       str_eq(str_of(a->list[i].value), str_of(b->list[i].value));
+	return same;
+}
+
+/* Whether one option has the same value at both places. */
+static bool same_value(const struct option_spec *spec, const void *a, const void *b)
+{
+	switch (spec->type) {
+	case OPTION_TEXT:
+		return str_eq(str_of(*(char *const *)a), str_of(*(char *const *)b));
+	case OPTION_BOOL:
+		return *(const bool *)a == *(const bool *)b;
+	case OPTION_WORD:
+		return *(const int *)a == *(const int *)b;
+	case OPTION_DURATION:
+	case OPTION_BYTES:
+	case OPTION_COUNT:
+		return *(const int64_t *)a == *(const int64_t *)b;
+	case OPTION_TEXTS:
+		return same_texts(a, b);
+	case OPTION_PAIRS:
+		return same_pairs(a, b);
+	}
+	return false;
+}
+
+bool option_same(const struct option_spec *specs, size_t n, const void *a, const void *b)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!same_value(&specs[i], (const char *)a + specs[i].offset,
+				(const char *)b + specs[i].offset))
+			return false;
+	}
+	return true;
 }
 
 /* What YAML 1.1 would take a word for: "true", "false", or NULL. */
@@ -226,6 +283,7 @@ static void hint_value(const struct option_spec *spec, struct str text,
 	case OPTION_TEXT:
 	case OPTION_COUNT:
 	case OPTION_TEXTS:
+	case OPTION_PAIRS:
 		return;
 	}
 }
@@ -319,6 +377,64 @@ static void read_texts(const struct option_reader *reader, const struct option_s
 	}
 }
 
+/* Complains about a member of a mapping of texts, if it cannot be used; whether it can. */
+static bool check_pair(const struct option_spec *spec, const struct node *node,
+		       struct complaints *complaints)
+{
+	const char *fault = spec->check_name == NULL ? NULL : spec->check_name(node->key);
+	struct str word = complaint_word(complaints, node->key);
+
+	if (node->kind == NODE_REFUSED)
+		return false;
+	if (fault != NULL || node->key.n == 0 || !is_line(node->key)) {
+		complain(complaints, node->key_at, "%s: each name must be %s, not '%.*s'",
+			 spec->name, fault != NULL ? fault : "one line of text", STR_ARG(word));
+		return false;
+	}
+	if (node->kind != NODE_SCALAR || node_is_null(node)) {
+		complain(complaints, node->key_at, "%s: the value of '%.*s' must be a text",
+			 spec->name, STR_ARG(word));
+		return false;
+	}
+	fault = text_fault(spec, node->text);
+	if (fault != NULL)
+		complain(complaints, node->at, "%s: the value of '%.*s' must be %s", spec->name,
+			 STR_ARG(word), fault);
+	return fault == NULL;
+}
+
+/* Reads a mapping of texts. */
+static void read_pairs(const struct option_reader *reader, const struct option_spec *spec,
+		       struct node *node, struct pairs *pairs)
+{
+	size_t n = 0;
+
+	if (node->kind != NODE_MAPPING) {
+		complain(reader->complaints, node->at, "%s must be a mapping of names to texts",
+			 spec->name);
+		node->wrong = true;
+		return;
+	}
+	for (const struct node *item = node->first; item != NULL; item = item->next)
+		n++;
+	if (n > OPTION_TEXTS_MAX) {
+		complain(reader->complaints, node->key_at, "%s may have %d members", spec->name,
+			 OPTION_TEXTS_MAX);
+		node->wrong = true;
+		return;
+	}
+	pairs->list = arena_alloc_n(reader->arena, n, sizeof(*pairs->list));
+	for (struct node *item = node->first; item != NULL; item = item->next) {
+		item->wrong = !check_pair(spec, item, reader->complaints);
+		if (item->wrong)
+			continue;
+		pairs->list[pairs->n++] = (struct pair){
+			.name = option_copy(reader->arena, item->key),
+			.value = option_copy(reader->arena, item->text),
+		};
+	}
+}
+
 /* Reads the value of one option. */
 static void read_value(const struct option_reader *reader, const struct option_target *target,
 		       const struct option_spec *spec, struct node *node)
@@ -332,6 +448,8 @@ static void read_value(const struct option_reader *reader, const struct option_t
 		node->wrong = true;
 	} else if (spec->type == OPTION_TEXTS) {
 		read_texts(reader, spec, node, slot_of(target, spec));
+	} else if (spec->type == OPTION_PAIRS) {
+		read_pairs(reader, spec, node, slot_of(target, spec));
 	} else if (node->kind != NODE_SCALAR) {
 		complain(reader->complaints, node->at, "%s must be a single value", spec->name);
 		node->wrong = true;

@@ -20,11 +20,20 @@ enum option_type {
 	OPTION_BYTES, /* int64_t bytes: 512, 64KiB, 8MiB, 10MB */
 	OPTION_COUNT, /* int64_t */
 	OPTION_TEXTS, /* struct texts: a sequence of strings */
+	OPTION_PAIRS, /* struct pairs: a mapping from strings to strings */
 };
 
 /* A list of strings; it lives in the configuration's arena. */
 struct texts {
 	char **list;
+	size_t n;
+};
+
+/* Strings by name, in the order of the file; they live in the configuration's arena. */
+struct pairs {
+	struct pair {
+		char *name, *value;
+	} * list;
 	size_t n;
 };
 
@@ -37,9 +46,15 @@ struct option_spec {
 	int64_t min, max; /* for DURATION, BYTES, COUNT; in milliseconds, bytes, units */
 	const char *const *words; /* for WORD: what may be written, NULL-terminated */
 	const char *help; /* a sentence */
-	/* For TEXT, optional: NULL when the text can be used, or what it must be ("a path"). */
+	/* For TEXT, TEXTS and the values of PAIRS, optional: NULL when the text can be used, or what it
+	   must be ("a path"). */
 	const char *(*check)(struct str text);
+	/* For PAIRS, optional: the same of the names. */
+	const char *(*check_name)(struct str text);
 };
+
+/* Whether two structs that the same table describes have the same values. */
+bool option_same(const struct option_spec *specs, size_t n, const void *a, const void *b);
 
 enum { OPTION_TEXT_MAX = 4096, OPTION_TEXTS_MAX = 1000 };
 
@@ -59,7 +74,7 @@ struct option_target {
 
 /* How to read one mapping. */
 struct option_reader {
-	struct option_target targets[2];
+	struct option_target targets[3];
 	size_t n_targets;
 	const char *const *others; /* NULL-terminated: keys that the caller reads itself; or NULL */
 	bool lenient; /* unknown keys are passed over */

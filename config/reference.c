@@ -36,17 +36,50 @@ static void put_section(const struct section *section, struct buf *out)
 	put_table(section->options, section->n_options, out);
 }
 
-/* Appends the names of the sink types: "a, b or c". */
-static void put_types(const struct sink_type *const *types, size_t n_types, struct buf *out)
+/* Appends "a, b or c". */
+static void put_name(size_t i, size_t n, const char *name, struct buf *out)
 {
-	for (size_t i = 0; i < n_types; i++) {
-		if (i > 0)
-			buf_str(out, i + 1 < n_types ? STR(", ") : STR(" or "));
-		buf_str(out, str_of(types[i]->name));
+	if (i > 0)
+		buf_str(out, i + 1 < n ? STR(", ") : STR(" or "));
+	buf_str(out, str_of(name));
+}
+
+/* Appends the names of the sink types. */
+static void put_types(const struct config_known *known, struct buf *out)
+{
+	for (size_t i = 0; i < known->n_sinks; i++)
+		put_name(i, known->n_sinks, known->sinks[i]->name, out);
+}
+
+/* Appends the names of the formats. */
+static void put_formats(const struct config_known *known, struct buf *out)
+{
+	for (size_t i = 0; i < known->n_formats; i++)
+		put_name(i, known->n_formats, known->formats[i]->name, out);
+}
+
+/* Appends the chapters of the sink types and formats. */
+static void put_kinds(const struct config_known *known, struct buf *out)
+{
+	for (size_t i = 0; i < known->n_sinks; i++) {
+		const struct sink_type *type = known->sinks[i];
+
+		buf_fmt(out, "\n### `type: %s`\n\nA sink of this type %s.\n", type->name,
+			type->help);
+		if (type->n_options > 0)
+			put_table(type->options, type->n_options, out);
+	}
+	for (size_t i = 0; i < known->n_formats; i++) {
+		const struct format_type *format = known->formats[i];
+
+		buf_fmt(out, "\n### `format: %s`\n\nThis form is %s.\n", format->name,
+			format->help);
+		if (format->n_options > 0)
+			put_table(format->options, format->n_options, out);
 	}
 }
 
-void config_reference(const struct sink_type *const *types, size_t n_types, struct buf *out)
+void config_reference(const struct config_known *known, struct buf *out)
 {
 	buf_str(out,
 		STR("# The configuration, option by option\n\n"
@@ -70,14 +103,13 @@ void config_reference(const struct sink_type *const *types, size_t n_types, stru
 	}
 	put_section(&config_sink_section, out);
 	buf_str(out, STR("| `type` | "));
-	put_types(types, n_types, out);
+	put_types(known, out);
 	buf_str(out, STR(" | required | The kind of sink; each has options of its own. |\n"));
-	for (size_t i = 0; i < n_types; i++) {
-		buf_fmt(out, "\n### `type: %s`\n\nA sink of this type %s.\n", types[i]->name,
-			types[i]->help);
-		if (types[i]->n_options > 0)
-			put_table(types[i]->options, types[i]->n_options, out);
-	}
+	buf_str(out, STR("| `format` | "));
+	put_formats(known, out);
+	buf_fmt(out, " | `%s` | How changes look; each form has options of its own. |\n",
+		known->formats[0]->name);
+	put_kinds(known, out);
 }
 
 /* Appends one option for the terminal, its name after `prefix`. */
@@ -99,7 +131,7 @@ static void put_section_help(const char *prefix, const struct section *section, 
 		put_help(prefix, &section->options[i], out);
 }
 
-void config_help(const struct sink_type *const *types, size_t n_types, struct buf *out)
+void config_help(const struct config_known *known, struct buf *out)
 {
 	for (size_t i = 0; i < SECTIONS_N; i++) {
 		struct buf prefix;
@@ -114,12 +146,23 @@ void config_help(const struct sink_type *const *types, size_t n_types, struct bu
 	}
 	put_section_help("tables[].", &config_table_section, out);
 	buf_str(out, STR("sinks.NAME.type: "));
-	put_types(types, n_types, out);
+	put_types(known, out);
 	buf_str(out, STR(" (required)\n    The kind of sink; each has options of its own.\n"));
+	buf_str(out, STR("sinks.NAME.format: "));
+	put_formats(known, out);
+	buf_fmt(out, " (default %s)\n    How changes look; each form has options of its own.\n",
+		known->formats[0]->name);
 	put_section_help("sinks.NAME.", &config_sink_section, out);
-	for (size_t i = 0; i < n_types; i++) {
-		buf_fmt(out, "With type %s, which %s:\n", types[i]->name, types[i]->help);
-		for (size_t j = 0; j < types[i]->n_options; j++)
-			put_help("sinks.NAME.", &types[i]->options[j], out);
+	for (size_t i = 0; i < known->n_sinks; i++) {
+		buf_fmt(out, "With type %s, which %s:\n", known->sinks[i]->name,
+			known->sinks[i]->help);
+		for (size_t j = 0; j < known->sinks[i]->n_options; j++)
+			put_help("sinks.NAME.", &known->sinks[i]->options[j], out);
+	}
+	for (size_t i = 0; i < known->n_formats; i++) {
+		buf_fmt(out, "With format %s, %s:\n", known->formats[i]->name,
+			known->formats[i]->help);
+		for (size_t j = 0; j < known->formats[i]->n_options; j++)
+			put_help("sinks.NAME.", &known->formats[i]->options[j], out);
 	}
 }

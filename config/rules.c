@@ -32,6 +32,16 @@ static bool is_wrong(const struct node *node)
 	return node != NULL && node->wrong;
 }
 
+/* Whether some member of a mapping was complained about. */
+static bool has_wrong(const struct node *mapping)
+{
+	for (const struct node *node = mapping->first; node != NULL; node = node->next) {
+		if (is_wrong(node))
+			return true;
+	}
+	return false;
+}
+
 /* Checks one limit. Complains at the value that is written; the other may be a default. */
 static void check_limit(struct loading *l, const struct limit *limit)
 {
@@ -183,10 +193,11 @@ static void complain_table(struct loading *l, const struct node *item, const str
 
 /*
  * Checks that the tables which a sink names exist; `taken` gets them, all of `names` if the sink names
- * none. False when there was anything to complain about, now or before.
+ * none and is not there for dead letters only. False when there was anything to complain about, now or
+ * before.
  */
-static bool check_sink_tables(struct loading *l, const struct node *sink, const struct map *names,
-			      struct map *taken)
+static bool check_sink_tables(struct loading *l, const struct node *sink, bool letters_only,
+			      const struct map *names, struct map *taken)
 {
 	const struct node *node = node_get(sink, "tables");
 	bool fine = true;
@@ -194,6 +205,8 @@ static bool check_sink_tables(struct loading *l, const struct node *sink, const 
 
 	if (sink->kind != NODE_MAPPING || (node != NULL && node->kind != NODE_SEQUENCE))
 		return false;
+	if (letters_only)
+		return true;
 	if (node == NULL) {
 		for (size_t at = 0; (name = map_next(names, &at)) != NULL;)
 			map_put(taken, name->text, name);
@@ -219,7 +232,9 @@ static void check_sinks(struct loading *l, const struct map *names)
 
 	map_init(&taken);
 	for (size_t i = 0; i < l->config->n_sinks; i++)
-		fine = check_sink_tables(l, l->sink_nodes[i], names, &taken) && fine;
+		fine = check_sink_tables(l, l->sink_nodes[i], l->config->sinks[i].letters_only,
+					 names, &taken) &&
+		       fine;
 	for (size_t at = 0; fine && (name = map_next(names, &at)) != NULL;) {
 		if (!name->wrong && map_get(&taken, name->text) == NULL)
 			complain(l->complaints, name->at, "no sink takes table '%.*s'",
@@ -282,6 +297,98 @@ static void check_single(struct loading *l)
 	}
 }
 
+/* Complains that the dead_letter of sink `i` names no sink. */
+static void complain_letters(struct loading *l, size_t i)
+{
+	const struct node *node = node_get(l->sink_nodes[i], "dead_letter");
+	struct str word = complaint_word(l->complaints, node->text);
+	struct nearest nearest;
+
+	nearest_init(&nearest, node->text);
+	for (size_t k = 0; k < l->config->n_sinks; k++) {
+		if (k != i)
+			nearest_offer(&nearest, l->sink_nodes[k]->key);
+	}
+	complain(l->complaints, node->at, "dead_letter: '%.*s' is not one of sinks", STR_ARG(word));
+	complaint_nearest(l->complaints, &nearest);
+}
+
+/* Resolves where the dead letters of sink `i` go. */
+static void resolve_letters(struct loading *l, size_t i)
+{
+	struct config_sink *sink = &l->config->sinks[i];
+	const struct node *node = node_get(l->sink_nodes[i], "dead_letter");
+	size_t k = 0;
+
+	while (k < l->config->n_sinks &&
+	       !str_eq(str_of(l->config->sinks[k].name), str_of(sink->dead_letter_name)))
+		k++;
+	if (k == i) {
+		complain(l->complaints, node->at,
+			 "a sink cannot take its own dead letters: name another one");
+	} else if (k == l->config->n_sinks) {
+		complain_letters(l, i);
+	} else {
+		sink->dead_letter = (int)k;
+		l->config->sinks[k].letters_only = node_get(l->sink_nodes[k], "tables") == NULL;
+	}
+}
+
+/* Complains about the option `name` of a sink, if it is written: it says nothing there. */
+static void complain_idle(struct loading *l, const struct node *sink, const char *name,
+			  const char *why)
+{
+	const struct node *node = node_get(sink, name);
+
+	if (node != NULL && !node->wrong)
+		complain(l->complaints, node->key_at, "%s says nothing here: %s", name, why);
+}
+
+/* Checks and resolves dead letters. */
+static void check_letters(struct loading *l)
+{
+	for (size_t i = 0; i < l->config->n_sinks; i++) {
+		const struct node *node = node_get(l->sink_nodes[i], "dead_letter");
+
+		if (l->config->sinks[i].dead_letter_name != NULL) {
+			resolve_letters(l, i);
+		} else if (node == NULL) {
+			static const char why[] = "without dead_letter a record is tried for ever";
+
+			complain_idle(l, l->sink_nodes[i], "max_attempts", why);
+			complain_idle(l, l->sink_nodes[i], "max_age", why);
+		}
+	}
+	for (size_t i = 0; i < l->config->n_sinks; i++) {
+		static const char why[] = "this sink gets dead letters only, and they have a form "
+					  "of their own";
+
+		if (!l->config->sinks[i].letters_only)
+			continue;
+		complain_idle(l, l->sink_nodes[i], "format", why);
+		complain_idle(l, l->sink_nodes[i], "dead_letter",
+			      "a dead letter that is refused is tried for ever");
+	}
+}
+
+/* Has each sink type look at its options as a whole. */
+static void check_types(struct loading *l)
+{
+	for (size_t i = 0; i < l->config->n_sinks; i++) {
+		const struct config_sink *sink = &l->config->sinks[i];
+		const struct node *node = l->sink_nodes[i], *option;
+		struct sink_fault fault = {0};
+
+		if (sink->type == NULL || sink->type->check == NULL || sink->format == NULL ||
+		    node->kind != NODE_MAPPING || has_wrong(node) ||
+		    sink->type->check(sink->options, sink->format, &fault))
+			continue;
+		option = fault.option == NULL ? NULL : node_get(node, fault.option);
+		complain(l->complaints, option != NULL ? option->key_at : node->key_at, "%s",
+			 fault.why.text);
+	}
+}
+
 void rules_check(struct loading *l)
 {
 	struct map names;
@@ -289,9 +396,11 @@ void rules_check(struct loading *l)
 	map_init(&names);
 	for (size_t i = 0; i < ARRAY_N(limits); i++)
 		check_limit(l, &limits[i]);
+	check_letters(l);
 	check_tables(l, &names);
 	check_sinks(l, &names);
 	check_paths(l);
 	check_single(l);
+	check_types(l);
 	map_release(&names);
 }

@@ -8,9 +8,6 @@
 static const char *const level_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const start_words[] = {"trim_horizon", "latest", NULL};
 static const char *const gap_words[] = {"fail", "skip", NULL};
-static const char *const numbers_words[] = {"string", "json", NULL};
-static const char *const raw_words[] = {"undecodable", "always", NULL};
-static const char *const undecodable_words[] = {"safe", "raw", NULL};
 
 #define KIB ((int64_t)1 << 10)
 #define MIB ((int64_t)1 << 20)
@@ -128,23 +125,20 @@ const struct section config_table_section = {"tables", "A list of tables to read
 static const struct option_spec sink_options[] = {
 	{"tables", OPTION_TEXTS, offsetof(struct config_sink, tables),
 	 .help = "The tables whose changes this sink gets; by default all."},
-	{"numbers", OPTION_WORD, offsetof(struct config_sink, numbers), .fallback = "string",
-	 .words = numbers_words,
-	 .help = "How numbers are written: as text, which every reader keeps exact, or as JSON "
-		 "numbers."},
-	{"raw", OPTION_WORD, offsetof(struct config_sink, raw), .fallback = "undecodable",
-	 .words = raw_words,
-	 .help = "When the bytes of an encoded attribute are shown: only if they cannot be "
-		 "decoded, or "
-		 "always, unless they hold what is masked."},
-	{"undecodable", OPTION_WORD, offsetof(struct config_sink, undecodable), .fallback = "safe",
-	 .words = undecodable_words,
-	 .help = "What is shown of an attribute that cannot be decoded and may hold secrets: safe "
-		 "shows its length and hash, raw its bytes."},
-	{"mask", OPTION_BOOL, offsetof(struct config_sink, mask), .fallback = "true",
-	 .help = "Whether secrets are shown as ***."},
-	{"summary", OPTION_BOOL, offsetof(struct config_sink, summary), .fallback = "false",
-	 .help = "Whether each change also says in one sentence, for people, what happened."},
+	{"dead_letter", OPTION_TEXT, offsetof(struct config_sink, dead_letter_name),
+	 .check = syntax_sink,
+	 .help = "The sink that gets, whole and with the reason, the records that this one refuses "
+		 "for "
+		 "good; by default such a record is tried again for ever and blocks its shard for "
+		 "this "
+		 "sink. A sink that is named here and lists no tables gets dead letters only."},
+	{"max_attempts", OPTION_COUNT, offsetof(struct config_sink, max_attempts), .fallback = "0",
+	 .min = 0, .max = 1000000,
+	 .help = "How often a failing record is tried before it becomes a dead letter; 0: no "
+		 "limit."},
+	{"max_age", OPTION_DURATION, offsetof(struct config_sink, max_age_ms), .fallback = "0s",
+	 .min = 0, .max = DAY_MS,
+	 .help = "How old a failing record becomes before it is a dead letter; 0s: no limit."},
 };
 
 const struct section config_sink_section = {

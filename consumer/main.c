@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The composition root: the only file that knows every verb and every sink. */
+/* The composition root: the only file that knows every verb, every sink and every format. */
 #include "base/mem.h"
 #include "consumer/verbs/verb.h"
 #include "sinks/file.h"
+#include "sinks/formats/native.h"
 #include "sinks/stdout.h"
 
 static const struct verb *const verbs[] = {
@@ -14,7 +15,16 @@ static const struct sink_type *const sinks[] = {
 	&sink_stdout,
 };
 
-static const struct program program = {verbs, ARRAY_N(verbs), sinks, ARRAY_N(sinks)};
+/* The first one is the default. */
+static const struct format_type *const formats[] = {
+	&format_native,
+};
+
+static const struct program program = {
+	.verbs = verbs,
+	.n_verbs = ARRAY_N(verbs),
+	.known = {sinks, ARRAY_N(sinks), formats, ARRAY_N(formats)},
+};
 
 int main(int argc, char **argv)
 {

@@ -134,6 +134,7 @@ comments() {
 	for file in "${sources[@]}" "${headers[@]}"; do
 		case $file in tests/unit/* | tests/check.h) continue ;; esac
 		awk -v file="$file" '
+			/^static .*\*$/ { next } # the type of what the next line declares
 			file ~ /h$/ && /^[a-z].*[a-z0-9_]\(/ && !/^(typedef|enum|struct [a-z_]+ \{)/ && above !~ /\*\/$/ {
 				print file ":" NR ": no sentence above: " $0 }
 			file ~ /c$/ && /^static .*[a-z0-9_]\(/ && above !~ /\*\/$/ { bare = NR ": " $0 }

@@ -34,11 +34,19 @@ static void put_sinks(const struct config *config, struct buf *out)
 		const struct config_sink *sink = &config->sinks[i];
 
 		buf_fmt(out, "  %s: %s, ", sink->name, sink->type->name);
-		if (sink->tables.n == 0)
+		if (sink->letters_only)
+			buf_str(out, STR("dead letters only"));
+		else if (sink->tables.n == 0)
 			buf_str(out, STR("all tables"));
 		for (size_t j = 0; j < sink->tables.n; j++)
 			buf_fmt(out, "%s%s", j == 0 ? "" : " ", sink->tables.list[j]);
-		buf_str(out, sink->mask ? STR("\n") : STR(", secrets in clear\n"));
+		if (!sink->letters_only)
+			buf_fmt(out, ", %s", sink->format->name);
+		if (sink->dead_letter >= 0)
+			buf_fmt(out, ", dead letters to %s", sink->dead_letter_name);
+		buf_str(out, sink->format->shows_secrets(sink->format_options)
+				     ? STR(", secrets in clear\n")
+				     : STR("\n"));
 	}
 }
 

@@ -29,9 +29,9 @@ static int run(int argc, char **argv, const struct program *program)
 	}
 	buf_init(&out, HELP_MAX);
 	if (reference)
-		config_reference(program->sinks, program->n_sinks, &out);
+		config_reference(&program->known, &out);
 	else if (config)
-		config_help(program->sinks, program->n_sinks, &out);
+		config_help(&program->known, &out);
 	else
 		verb_overview(program, &out);
 	status = verb_write(buf_view(&out));

@@ -39,8 +39,7 @@ struct config *load_config(const struct program *program, const char *path)
 	buf_init(&text, CONFIG_FILE_MAX + 1);
 	buf_init(&complaints, COMPLAINTS_BYTES_MAX);
 	if (read_file(path, &text))
-		config = config_parse(name, buf_view(&text), program->sinks, program->n_sinks,
-				      &complaints);
+		config = config_parse(name, buf_view(&text), &program->known, &complaints);
 	if (complaints.n > 0)
 		fwrite(complaints.p, 1, complaints.n, stderr);
 	buf_release(&complaints);

@@ -7,8 +7,8 @@
 #include "consumer/host/loop.h"
 #include "consumer/host/process.h"
 #include "consumer/verbs/arguments.h"
+#include "consumer/verbs/forms.h"
 #include "consumer/verbs/load.h"
-#include "sinks/formats/native.h"
 
 enum { URL_MAX = 1024, SIGNALS_APART_MS = 500 };
 
@@ -19,13 +19,11 @@ struct running {
 	struct buf streams_url, tables_url;
 	char *region, *ca_file; /* our own: reading credentials again frees the settings */
 	struct loop *loop;
-	struct schema *schema;
+	struct forms forms;
 	struct process_identity identity;
 	struct sink_env envs[ENGINE_SINKS_MAX];
 	struct engine_sink sinks[ENGINE_SINKS_MAX];
 	struct engine_table *tables;
-	struct encoder **encoders; /* all that the tables use, each once */
-	size_t n_encoders;
 	struct engine *engine;
 	int signals; /* how many asked us to stop */
 	int64_t asked_ms; /* when the first did */
@@ -127,58 +125,14 @@ static bool open_sinks(struct running *run, struct error *err)
 	return true;
 }
 
-/* Whether a sink gets a table. */
-static bool takes(const struct config_sink *sink, const char *table)
-{
-	for (size_t i = 0; i < sink->tables.n; i++) {
-		if (str_eq(str_of(sink->tables.list[i]), str_of(table)))
-			return true;
-	}
-	return sink->tables.n == 0;
-}
-
-/* Whether two sinks want events in the same form, and so can share the output. */
-static bool same_form(const struct config_sink *a, const struct config_sink *b)
-{
-	return a->numbers == b->numbers && a->raw == b->raw && a->undecodable == b->undecodable &&
-	       a->mask == b->mask && a->summary == b->summary;
-}
-
-/* The encoder of a table's events for sink `i`: an earlier sink's if it wants the same, else a new one. */
-static const struct encoder *encoder_for(struct running *run, size_t table, size_t i,
-					 struct error *err)
-{
-	const struct config_sink *sink = &run->config->sinks[i];
-	struct native_options options = {
-		.image.numbers_json = sink->numbers == CONFIG_NUMBERS_JSON,
-		.image.raw_always = sink->raw == CONFIG_RAW_ALWAYS,
-		.image.mask = sink->mask,
-		.image.undecodable_raw = sink->undecodable == CONFIG_UNDECODABLE_RAW,
-		.summary = sink->summary,
-	};
-	struct encoder *encoder;
-
-	for (size_t k = 0; k < i; k++) {
-		if (run->tables[table].encoders[k] != NULL &&
-		    same_form(&run->config->sinks[k], sink))
-			return run->tables[table].encoders[k];
-	}
-	encoder = native_new(&options, run->config->tables[table].role, run->schema, err);
-	if (encoder != NULL)
-		run->encoders[run->n_encoders++] = encoder;
-	return encoder;
-}
-
 /* Binds tables, formats and sinks together. */
 static bool bind_tables(struct running *run, struct error *err)
 {
 	const struct config *config = run->config;
 
-	run->schema = schema_vinyldns(err);
-	if (run->schema == NULL)
+	if (!forms_init(&run->forms, config, str_of(run->region), err))
 		return false;
 	run->tables = mem_alloc_n(config->n_tables, sizeof(*run->tables));
-	run->encoders = mem_alloc_n(config->n_tables * config->n_sinks, sizeof(*run->encoders));
 	for (size_t t = 0; t < config->n_tables; t++) {
 		const struct config_table *table = &config->tables[t];
 
@@ -186,11 +140,12 @@ static bool bind_tables(struct running *run, struct error *err)
 		run->tables[t].latest = table->start == CONFIG_LATEST;
 		run->tables[t].gap_fail = table->on_gap == CONFIG_GAP_FAIL;
 		for (size_t i = 0; i < config->n_sinks; i++) {
-			if (!takes(&config->sinks[i], table->name))
+			if (!config_sink_takes(&config->sinks[i], table->name))
 				continue;
-			run->tables[t].encoders[i] = encoder_for(run, t, i, err);
+			run->tables[t].encoders[i] =
+				forms_get(&run->forms, t, &config->sinks[i], err);
 			if (run->tables[t].encoders[i] == NULL)
-				return error_prefix(err, "table %s", table->name);
+				return error_prefix(err, "sink %s", config->sinks[i].name);
 		}
 	}
 	return true;
@@ -205,14 +160,27 @@ static void stopped(void *arg, const struct error *why)
 	loop_stop(run->loop);
 }
 
+/* What sinks opened may have been moved or renewed: log files, certificates, secrets. */
+static void reopen_sinks(struct running *run)
+{
+	for (size_t i = 0; i < run->config->n_sinks; i++) {
+		struct sink *sink = run->sinks[i].sink;
+
+		if (sink->type->reopen != NULL)
+			sink->type->reopen(sink);
+	}
+}
+
 /* The first signal asks for an orderly end, the second does not wait for it. */
 static void on_signal(void *arg, int signo)
 {
 	struct running *run = arg;
 	int64_t now_ms = io_now_ms(loop_io(run->loop));
 
-	if (signo == SIGHUP)
+	if (signo == SIGHUP) {
+		reopen_sinks(run);
 		return;
+	}
 	if (++run->signals == 1) {
 		run->asked_ms = now_ms;
 		engine_drain(run->engine);
@@ -271,11 +239,8 @@ static void release(struct running *run)
 			run->sinks[i].sink->type->close(run->sinks[i].sink);
 	}
 	engine_free(&run->engine);
-	for (size_t i = 0; i < run->n_encoders; i++)
-		native_free(run->encoders[i]);
-	mem_free(run->encoders);
+	forms_release(&run->forms);
 	mem_free(run->tables);
-	schema_free(run->schema);
 	loop_free(run->loop);
 	keys_free(run->keys);
 	mem_free(run->region);

@@ -9,10 +9,9 @@
 #ifndef VERBS_VERB_H
 #define VERBS_VERB_H
 
-#include "base/buf.h"
+#include "config/config.h"
 
 struct program;
-struct sink_type;
 
 struct verb {
 	const char *name;
@@ -26,8 +25,7 @@ struct verb {
 struct program {
 	const struct verb *const *verbs;
 	size_t n_verbs;
-	const struct sink_type *const *sinks;
-	size_t n_sinks;
+	struct config_known known; /* sink types and formats */
 };
 
 extern const struct verb verb_check, verb_decode, verb_help, verb_run, verb_version;

@@ -37,8 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct config *config;
 
 	buf_init(&out, 1 << 20);
-	config = config_parse(STR("fuzz"), str_make((const char *)data, n), sample_sinks,
-			      ARRAY_N(sample_sinks), &out);
+	config = config_parse(STR("fuzz"), str_make((const char *)data, n), &sample_known, &out);
 	must(!out.failed && (config == NULL) == (out.n > 0));
 	must(utf8_valid(buf_view(&out)));
 	if (config != NULL)

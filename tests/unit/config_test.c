@@ -18,7 +18,7 @@ static const char folder[] = "tests/golden/config";
 static struct config *parse(const char *file, struct str text, struct buf *out)
 {
 	buf_init(out, 1 << 20);
-	return config_parse(str_of(file), text, sample_sinks, ARRAY_N(sample_sinks), out);
+	return config_parse(str_of(file), text, &sample_known, out);
 }
 
 /* Parses a text that must be good. */
@@ -37,6 +37,7 @@ static void the_smallest_configuration_has_all_defaults(void)
 {
 	struct config *c = parse_good("application: audit\ntables: [{name: orders}]\n"
 				      "sinks: {out: {type: stdout}}\n");
+	struct sample_form *form;
 
 	if (c == NULL)
 		return;
@@ -64,10 +65,13 @@ static void the_smallest_configuration_has_all_defaults(void)
 	CHECK_STR(str_of(c->sinks[0].name), "out");
 	CHECK(c->sinks[0].type == &sample_stdout);
 	CHECK_INT(c->sinks[0].tables.n, 0);
-	CHECK_INT(c->sinks[0].numbers, CONFIG_NUMBERS_STRING);
-	CHECK_INT(c->sinks[0].raw, CONFIG_RAW_UNDECODABLE);
-	CHECK_INT(c->sinks[0].undecodable, CONFIG_UNDECODABLE_SAFE);
-	CHECK(c->sinks[0].mask && !c->sinks[0].summary);
+	CHECK(c->sinks[0].format == &sample_plain);
+	form = c->sinks[0].format_options;
+	CHECK(form->numbers == 0 && form->raw == 0 && form->undecodable == 0);
+	CHECK(form->mask && !form->summary);
+	CHECK(c->sinks[0].dead_letter == -1 && !c->sinks[0].letters_only);
+	CHECK(c->sinks[0].max_attempts == 0 && c->sinks[0].max_age_ms == 0);
+	CHECK(config_sink_takes(&c->sinks[0], "orders"));
 	config_free(c);
 }
 
@@ -89,13 +93,18 @@ static const char full[] =
 	"- {name: plain, on_gap: fail}\n"
 	"sinks:\n"
 	"  audit: {type: file, path: '/${HOME}', sync: false, tables: [recordChange],\n"
-	"    numbers: json, raw: always, undecodable: raw, mask: false, summary: true}\n"
-	"  screen: {type: stdout}\n";
+	"    numbers: json, raw: always, undecodable: raw, mask: false, summary: true,\n"
+	"    format: plain, headers: {X-A: 1, X-B: 'b: c'},\n"
+	"    dead_letter: letters, max_attempts: 7, max_age: 1h}\n"
+	"  screen: {type: stdout, format: bare, dead_letter: both}\n"
+	"  letters: {type: file, path: /l}\n"
+	"  both: {type: file, path: /b, tables: [plain]}\n";
 
 static void every_option_arrives(void)
 {
 	struct config *c = parse_good(full);
 	struct sample_options *own;
+	struct sample_form *form;
 
 	if (c == NULL)
 		return;
@@ -127,10 +136,22 @@ static void every_option_arrives(void)
 	CHECK(!own->sync);
 	CHECK_INT(own->retries, 5);
 	CHECK_INT(c->sinks[0].tables.n, 1);
-	CHECK_INT(c->sinks[0].numbers, CONFIG_NUMBERS_JSON);
-	CHECK_INT(c->sinks[0].raw, CONFIG_RAW_ALWAYS);
-	CHECK_INT(c->sinks[0].undecodable, CONFIG_UNDECODABLE_RAW);
-	CHECK(!c->sinks[0].mask && c->sinks[0].summary);
+	form = c->sinks[0].format_options;
+	CHECK(c->sinks[0].format == &sample_plain);
+	CHECK(form->numbers == 1 && form->raw == 1 && form->undecodable == 1);
+	CHECK(!form->mask && form->summary);
+	CHECK_INT(own->headers.n, 2);
+	CHECK_STR(str_of(own->headers.list[0].name), "X-A");
+	CHECK_STR(str_of(own->headers.list[0].value), "1");
+	CHECK_STR(str_of(own->headers.list[1].name), "X-B");
+	CHECK_INT(c->sinks[0].dead_letter, 2);
+	CHECK_INT(c->sinks[0].max_attempts, 7);
+	CHECK_INT(c->sinks[0].max_age_ms, 3600000);
+	CHECK(c->sinks[1].format == &sample_bare);
+	CHECK(config_sink_takes(&c->sinks[1], "plain"));
+	CHECK(!config_sink_takes(&c->sinks[0], "plain"));
+	CHECK(c->sinks[2].letters_only && !config_sink_takes(&c->sinks[2], "plain"));
+	CHECK(!c->sinks[3].letters_only && config_sink_takes(&c->sinks[3], "plain"));
 	config_free(c);
 }
 
