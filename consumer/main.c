@@ -7,7 +7,7 @@
 #include "sinks/stdout.h"
 
 static const struct verb *const verbs[] = {
-	&verb_check, &verb_decode, &verb_help, &verb_run, &verb_version,
+	&verb_check, &verb_decode, &verb_dlq, &verb_help, &verb_run, &verb_version,
 };
 
 static const struct sink_type *const sinks[] = {

@@ -221,6 +221,64 @@ want_status 65
 want_err 'a line is longer than 67108864 bytes'
 end
 
+letter() {
+	printf '{"dead_letter":{"sink":"%s","reason":"HTTP 400 \\"no\\"","attempts":3,"table":"%s",' "$1" "$2"
+	printf '"stream":"a","shard":"s","seq":"1","id":"i","time":"2026-01-02T03:04:05Z"},'
+	printf '"event":{"id":"i","op":"modify","key":{"id":"%s"},"after":{"x":[1,{}],"y":[]}}}\n' "$3"
+}
+
+begin dead_letters_are_listed_and_shown
+{ letter hook orders 1; letter hook users 2; letter bus users 3; } >"$scratch/letters"
+run dlq list "$scratch/letters"
+want_status 0
+want_no_err
+want_out '1  2026-01-02T03:04:05Z  hook  orders  modify  {"id":"1"}  attempts=3  HTTP 400 \"no\"'
+[ "$(wc -l <"$scratch/out")" -eq 3 ] || bad 'not three letters'
+run dlq list --sink hook --table=users "$scratch/letters"
+[ "$(cut -d' ' -f1 "$scratch/out")" = 2 ] || bad 'not the second letter alone'
+run dlq show "$scratch/letters" 3 1
+want_status 0
+want_out '    "sink": "bus",'
+want_out '        {}'
+want_out '      "y": []'
+[ "$(grep -c '"reason"' "$scratch/out")" -eq 2 ] || bad 'not two letters'
+/usr/bin/python3 - "$scratch/letters" "$scratch/out" <<'PY' || bad 'shown letters differ from those in the file'
+import json, sys
+lines = open(sys.argv[1]).read().splitlines()
+decoder, text, shown = json.JSONDecoder(), open(sys.argv[2]).read(), []
+while text:
+    value, n = decoder.raw_decode(text)
+    shown, text = shown + [value], text[n:].lstrip()
+sys.exit(shown != [json.loads(lines[0]), json.loads(lines[2])])
+PY
+"$program" dlq list - <"$scratch/letters" >"$scratch/out" 2>"$scratch/err"
+status=$?
+want_status 0
+[ "$(wc -l <"$scratch/out")" -eq 3 ] || bad 'not three letters from standard input'
+end
+
+begin what_is_no_dead_letter_is_told
+{ letter hook orders 1; echo '{"op":"insert"}'; echo '{"dead'; } >"$scratch/letters"
+run dlq list "$scratch/letters"
+want_status 65
+want_err 'line 2 is no dead letter'
+want_err 'line 3 is no dead letter'
+[ "$(wc -l <"$scratch/out")" -eq 1 ] || bad 'the good letter is missing'
+run dlq show "$scratch/letters" 4
+want_status 65
+run dlq show "$scratch/letters" one
+want_status 64
+run dlq show "$scratch/letters"
+want_status 64
+run dlq lsit "$scratch/letters"
+want_status 64
+run dlq list "$scratch/letters" x
+want_status 64
+run dlq list "$scratch/none"
+want_status 74
+want_err 'No such file or directory'
+end
+
 begin a_full_disk_is_74
 "$program" help >/dev/full 2>"$scratch/err"
 status=$?
