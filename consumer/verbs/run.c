@@ -110,6 +110,7 @@ static bool open_sinks(struct running *run, struct error *err)
 
 		run->envs[i] = (struct sink_env){
 			.io = loop_io(run->loop),
+			.web = loop_web(run->loop),
 			.name = str_of(sink->name),
 			.application = str_of(run->config->application),
 			.region = str_of(run->region),
