@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "consumer/verbs/verb.h"
 #include "sinks/file.h"
+#include "sinks/formats/debezium.h"
 #include "sinks/formats/native.h"
 #include "sinks/stdout.h"
 
@@ -18,6 +19,7 @@ static const struct sink_type *const sinks[] = {
 /* The first one is the default. */
 static const struct format_type *const formats[] = {
 	&format_native,
+	&format_debezium,
 };
 
 static const struct program program = {
