@@ -6,6 +6,7 @@
 #include "sinks/formats/debezium.h"
 #include "sinks/formats/native.h"
 #include "sinks/stdout.h"
+#include "sinks/webhook.h"
 
 static const struct verb *const verbs[] = {
 	&verb_check, &verb_decode, &verb_dlq, &verb_help, &verb_run, &verb_version,
@@ -14,6 +15,7 @@ static const struct verb *const verbs[] = {
 static const struct sink_type *const sinks[] = {
 	&sink_file,
 	&sink_stdout,
+	&sink_webhook,
 };
 
 /* The first one is the default. */
