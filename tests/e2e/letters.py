@@ -29,6 +29,9 @@ class Endpoint(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def handle_error(self, *_):
+        """A client that was killed is no news."""
+
     def __exit__(self, *_):
         self.shutdown()
         self.server_close()
