@@ -118,6 +118,7 @@ static bool open_sinks(struct running *run, struct error *err)
 			.arg = run,
 		};
 		run->sinks[i].name = str_of(sink->name);
+		run->sinks[i].dead_letter = -1;
 		run->sinks[i].sink = sink->type->open(&run->envs[i], sink->options, err);
 		if (run->sinks[i].sink == NULL)
 			return error_prefix(err, "sink %s", sink->name);
