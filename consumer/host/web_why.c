@@ -68,7 +68,7 @@ static bool explain_cut(const struct web_slot *slot, CURLcode code, struct error
 	long made = 0;
 
 	curl_easy_getinfo(slot->easy, CURLINFO_NUM_CONNECTS, &made);
-	if (!slot->call->tls || made == 0 || slot->header_bytes > 0 ||
+	if (!slot->call->tls || made == 0 || slot->uses == 0 || slot->header_bytes > 0 ||
 	    (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR))
 		return false;
 	error_set(why, ERROR_RETRY,

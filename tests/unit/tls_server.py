@@ -12,6 +12,8 @@ With $3 0, connections are reset after the handshake.
 
 With $4, clients must have a certificate of that authority, and the answer is the client's name. $5 is the
 newest version of TLS that is spoken, such as TLSv1_2.
+
+A client that takes it for a proxy and says CONNECT is served, too, as if by whom it wants.
 """
 import os
 import socket
@@ -23,7 +25,11 @@ import threading
 
 def serve(raw, context, gate, group):
     try:
-        raw.recv(1, socket.MSG_PEEK)
+        if raw.recv(1, socket.MSG_PEEK) == b"C":
+            said = b""
+            while b"\r\n\r\n" not in said:
+                said += raw.recv(1)
+            raw.sendall(b"HTTP/1.1 200 Go on\r\nRetry-After: 9\r\n\r\n")
         if gate is not None:
             gate.wait()
         with context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False) as conn:
@@ -70,6 +76,8 @@ def main():
         context.load_verify_locations(sys.argv[4])
         context.verify_mode = ssl.CERT_REQUIRED
     if len(sys.argv) > 5:
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.set_ciphers("DEFAULT@SECLEVEL=0")
         context.maximum_version = getattr(ssl.TLSVersion, sys.argv[5])
     listener = socket.create_server(("127.0.0.1", 0))
     group = int(sys.argv[3])

@@ -137,6 +137,25 @@ static void a_cut_after_the_handshake_hints_at_certificates(void)
 	tls_stop(&tls);
 }
 
+static void a_proxy_is_no_receiver(void)
+{
+	struct tls_server tls = tls_start("other", "1");
+	struct hook hook;
+	char proxy[64];
+
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", tls.port);
+	setenv("https_proxy", proxy, 1);
+	setup_tls(NULL, NULL, NULL);
+	hook_init(&hook, "https://other.example/", "t.ok");
+	hook_run(&hook); /* the proxy's own 200 comes before anything was sent */
+	CHECK_STR(buf_view(&hook.web.answer), "new");
+	CHECK_INT(hook.web.retry_after_ms, 0);
+	CHECK(hook_ended(&hook, WEB_ANSWER, ""));
+	teardown_web();
+	unsetenv("https_proxy");
+	tls_stop(&tls);
+}
+
 static void what_was_loaded_stays_loaded(void)
 {
 	struct tls_server tls = tls_start_with("good", "1", file("ca.pem"), "TLSv1_3");
@@ -178,11 +197,14 @@ int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	certs_make();
+	/* So that it is ours to refuse old TLS, and not the system's configuration. */
+	setenv("OPENSSL_CONF", file("lax.cnf"), 1);
 	CHECK_RUN(tls_works_and_resumes_sessions);
 	CHECK_RUN(certificates_are_checked);
 	CHECK_RUN(old_tls_is_not_spoken);
 	CHECK_RUN(clients_show_their_certificate);
 	CHECK_RUN(a_cut_after_the_handshake_hints_at_certificates);
+	CHECK_RUN(a_proxy_is_no_receiver);
 	CHECK_RUN(what_was_loaded_stays_loaded);
 	CHECK_RUN(bad_files_are_named_at_once);
 	certs_remove();
