@@ -66,7 +66,7 @@ ALL_LDFLAGS = -pthread $(LDFLAGS_$(MODE)) $(LDFLAGS)
 # the fuzzers link. The model and the fake service are an archive of their own over base/ alone.
 BASE_SRC := $(wildcard base/*.c)
 LIB_SRC := $(wildcard proto/*.c config/*.c consumer/aws/*.c consumer/change/*.c consumer/engine/*.c \
-	consumer/host/*.c consumer/verbs/*.c sinks/*.c sinks/formats/*.c)
+	consumer/host/*.c consumer/verbs/*.c sinks/*.c sinks/*/*.c)
 MODEL_SRC := $(wildcard tests/model/*.c)
 FAKE_SRC := $(wildcard tests/fake/*.c)
 SIM_SRC := $(wildcard tests/sim/*.c)

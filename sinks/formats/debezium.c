@@ -460,16 +460,28 @@ static void work_free(struct work *work)
 	mem_free(work);
 }
 
+/* struct format_type: no schema holds for all items. */
+static bool debezium_check(const void *options_p, struct option_fault *fault)
+{
+	const struct debezium_options *options = options_p;
+
+	if (options->images != DEBEZIUM_OBJECT || !options->schemas)
+		return true;
+	fault->option = "images";
+	return error_set(&fault->why, ERROR_CONFIG,
+			 "images: object does not go with schemas: true, for no schema holds for "
+			 "all items: use images: row or images: string");
+}
+
 struct encoder *debezium_new(const struct debezium_options *options, const struct format_env *env,
 			     struct error *err)
 {
 	enum debezium_images images = (enum debezium_images)options->images;
+	struct option_fault fault;
 	struct debezium *dbz;
 
-	if (images == DEBEZIUM_OBJECT && options->schemas) {
-		error_set(err, ERROR_CONFIG,
-			  "images: object does not go with schemas: true, for no schema holds for "
-			  "all items: use images: row or images: string");
+	if (!debezium_check(options, &fault)) {
+		*err = fault.why;
 		return NULL;
 	}
 	if (images == DEBEZIUM_AUTO)
@@ -526,6 +538,7 @@ const struct format_type format_debezium = {
 	.options = debezium_option_specs,
 	.n_options = ARRAY_N(debezium_option_specs),
 	.options_bytes = sizeof(struct debezium_options),
+	.check = debezium_check,
 	.open = debezium_open,
 	.close = debezium_free,
 	.shows_secrets = debezium_shows_secrets,
