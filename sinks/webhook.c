@@ -212,7 +212,7 @@ struct webhook {
 };
 
 /* Notes a fault at an option; returns false. */
-static bool fault_at(struct sink_fault *fault, const char *option, const char *words)
+static bool fault_at(struct option_fault *fault, const char *option, const char *words)
 {
 	fault->option = option;
 	return error_set(&fault->why, ERROR_CONFIG, "%s", words);
@@ -225,7 +225,7 @@ static bool is_plain(const char *url)
 }
 
 /* Checks what signs requests, and names us. */
-static bool check_identity(const struct webhook_options *o, struct sink_fault *fault)
+static bool check_identity(const struct webhook_options *o, struct option_fault *fault)
 {
 	bool oauth = o->oauth_token_url != NULL;
 
@@ -253,7 +253,7 @@ static bool check_identity(const struct webhook_options *o, struct sink_fault *f
 
 /* struct sink_type: what options do not agree. */
 static bool webhook_check(const void *options_p, const struct format_type *format,
-			  struct sink_fault *fault)
+			  struct option_fault *fault)
 {
 	const struct webhook_options *o = options_p;
 

@@ -4,7 +4,8 @@
 # Needs root or sudo, asks nothing, says nothing unless it fails.
 set -eu
 build='gcc make pkg-config libc6-dev libcurl4-openssl-dev libssl-dev libprotobuf-c-dev
-protobuf-c-compiler libprotobuf-dev libyaml-dev libdeflate-dev openssl ca-certificates'
+protobuf-c-compiler libprotobuf-dev libyaml-dev libdeflate-dev libzstd-dev librdkafka-dev openssl
+ca-certificates'
 demo="$build python3 python3-boto3 python3-protobuf"
 dev="$demo clang clang-tidy clang-format libclang-rt-14-dev llvm valgrind shellcheck git procps
 python3-venv python3-jsonschema strace util-linux"

@@ -10,8 +10,26 @@
  */
 enum { ENCODED_MAX_BYTES = 1 << 30 };
 
+/* Copies where the batch comes from: sinks look at it from other threads, and after the shard's end. */
+static void copy_source(struct batch *batch, const struct source *source)
+{
+	struct arena *arena = &batch->arena;
+
+	batch->source = (struct source){
+		.table = arena_str(arena, source->table),
+		.stream_arn = arena_str(arena, source->stream_arn),
+		.region = arena_str(arena, source->region),
+		.shard_id = arena_str(arena, source->shard_id),
+	};
+	if (source->key_names == NULL)
+		return;
+	batch->key_names.hash = arena_str(arena, source->key_names->hash);
+	batch->key_names.range = arena_str(arena, source->key_names->range);
+	batch->source.key_names = &batch->key_names;
+}
+
 /* An empty batch of the shard, with one reference. */
-static struct batch *batch_alloc(struct shard *shard)
+static struct batch *batch_alloc(struct shard *shard, const struct source *source)
 {
 	struct batch *batch = mem_alloc(sizeof(*batch));
 
@@ -20,13 +38,14 @@ static struct batch *batch_alloc(struct shard *shard)
 	batch->refs = 1;
 	arena_init(&batch->arena);
 	buf_init(&batch->body, ANSWER_MAX_BYTES);
+	copy_source(batch, source);
 	return batch;
 }
 
 struct batch *batch_new(struct shard *shard, struct buf *body, int64_t reserved_bytes,
 			struct str *next_iterator_out, struct error *err)
 {
-	struct batch *batch = batch_alloc(shard);
+	struct batch *batch = batch_alloc(shard, &shard->source);
 	struct page page;
 
 	if (!scan_page(&batch->arena, buf_view(body), &page, err)) {
@@ -46,7 +65,7 @@ struct batch *batch_new(struct shard *shard, struct buf *body, int64_t reserved_
 
 struct batch *batch_new_gap(struct shard *shard, const struct gap *gap, bool to_end)
 {
-	struct batch *batch = batch_alloc(shard);
+	struct batch *batch = batch_alloc(shard, &shard->source);
 
 	batch->gap = *gap;
 	batch->to_end = to_end;
@@ -55,6 +74,33 @@ struct batch *batch_new_gap(struct shard *shard, const struct gap *gap, bool to_
 	batch->events[0].op = EVENT_GAP;
 	batch->events[0].gap = &batch->gap;
 	return batch;
+}
+
+struct batch *batch_new_copy(const struct batch *batch, size_t i)
+{
+	struct batch *copy = batch_alloc(batch->shard, &batch->source);
+	struct event *event = arena_alloc(&copy->arena, sizeof(*event));
+	struct str *const slices[] = {&event->id,	 &event->seqno,	    &event->keys,
+				      &event->new_image, &event->old_image, &event->view_type};
+	size_t bytes = 0;
+
+	*event = batch->events[i];
+	for (size_t k = 0; k < ARRAY_N(slices); k++)
+		bytes += slices[k]->n;
+	/* In one piece that does not move, and padded: the slices are read as JSON. */
+	buf_reserve(&copy->body, bytes);
+	for (size_t k = 0; k < ARRAY_N(slices); k++) {
+		buf_str(&copy->body, *slices[k]);
+		*slices[k] = str_make(copy->body.p + copy->body.n - slices[k]->n, slices[k]->n);
+	}
+	copy->gap = batch->gap;
+	copy->to_end = batch->to_end;
+	if (event->gap != NULL)
+		event->gap = &copy->gap;
+	copy->events = event;
+	copy->n = 1;
+	copy->bytes = (int64_t)bytes;
+	return copy;
 }
 
 void batch_ref(struct batch *batch)
@@ -98,7 +144,7 @@ const struct encoding *batch_encoding(struct batch *batch, const struct encoder 
 	buf_init(&encoding->bytes, ENCODED_MAX_BYTES);
 	buf_reserve(&encoding->bytes, batch->body.n);
 	for (size_t i = 0; i < batch->n; i++) {
-		encoder->encode(encoder, &batch->shard->source, &batch->events[i],
+		encoder->encode(encoder, &batch->source, &batch->events[i],
 				&encoding->bytes);
 		encoding->ends[i] = (uint32_t)encoding->bytes.n;
 	}

@@ -19,6 +19,9 @@ struct batch *batch_new(struct shard *shard, struct buf *body, int64_t reserved_
 /* Makes a batch of one gap record. After it, the shard is finished when `to_end`. */
 struct batch *batch_new_gap(struct shard *shard, const struct gap *gap, bool to_end);
 
+/* Makes a batch of a copy of event number `i`, whose records can do without the rest of their page. */
+struct batch *batch_new_copy(const struct batch *batch, size_t i);
+
 /* One more holder of the batch; each calls batch_unref once. */
 void batch_ref(struct batch *batch);
 

@@ -3,16 +3,14 @@
 
 #include "consumer/engine/batch.h"
 #include "consumer/engine/checkpoint.h"
-#include "consumer/engine/lineage.h"
+#include "consumer/engine/letter.h"
+#include "consumer/engine/poison.h"
 #include "consumer/engine/reader.h"
 #include "consumer/engine/shard.h"
 #include "consumer/engine/tap.h"
 #include "consumer/engine/worker.h"
 
-static void push_wanted_gaps(struct cursor *cu);
-
-/* The only way to change cu->state. */
-static void cursor_set_state(struct cursor *cu, enum cursor_state state)
+void cursor_set_state(struct cursor *cu, enum cursor_state state)
 {
 	struct engine *engine = cu->shard->stream->table->engine;
 
@@ -46,6 +44,7 @@ void cursor_init(struct cursor *cu, struct shard *shard, struct tap *tap)
 	*cu = (struct cursor){.shard = shard, .tap = tap, .state = CURSOR_WAITING_PARENTS};
 	cu->frontier = position_start();
 	cu->durable = position_start();
+	poison_reset(cu);
 	cu->timer.fire = retry_due;
 	list_init(&cu->links);
 	list_init(&cu->flights);
@@ -67,6 +66,8 @@ static void forget_all(struct cursor *cu)
 {
 	io_timer_cancel(engine_of(cu)->io, &cu->timer);
 	list_remove(&cu->waiting_link);
+	letter_forget(cu);
+	tap_forget(cu);
 	list_each(it, &cu->flights, spare) {
 		struct flight *flight = CONTAINER_OF(it, struct flight, node);
 
@@ -95,13 +96,13 @@ void cursor_reset(struct cursor *cu)
 	cu->willing = false;
 	cu->ended = false;
 	cu->lost = false;
-	cu->attempts = 0;
+	poison_reset(cu);
 	cu->full_since_ms = 0;
 }
 
 bool cursor_quiet(const struct cursor *cu)
 {
-	return list_empty(&cu->links) && list_empty(&cu->flights);
+	return list_empty(&cu->links) && list_empty(&cu->flights) && cu->letter == NULL;
 }
 
 /* The time up to which the sink has everything is now that of the event acknowledged last. */
@@ -134,8 +135,8 @@ static void settle_good(struct cursor *cu)
 		flight->link->acked = flight->first + flight->delivery.n;
 		advance(cu, flight->link->batch, flight->link->acked - 1);
 		engine_of(cu)->stats.records_delivered += flight->delivery.n;
-		cu->attempts = 0;
-		tap_well(cu->tap);
+		poison_passed(cu, true);
+		tap_well(cu);
 		flight_free(flight);
 	}
 }
@@ -154,15 +155,49 @@ static void settle_links(struct cursor *cu)
 	}
 }
 
-/* Drops what was queued and not acknowledged: it will be read again. */
+/*
+ * Drops what was queued and not acknowledged: it will be read again. Not so a gap record that was decided
+ * on when the cursor opened: no reader comes to it any more.
+ */
 static void drop_links(struct cursor *cu)
 {
 	list_each(it, &cu->links, spare) {
 		struct link *link = CONTAINER_OF(it, struct link, node);
+		const struct batch *batch = link->batch;
 
-		if (link->next == link->acked)
-			link_free(cu, link);
+		if (link->next != link->acked)
+			continue;
+		if (batch->events[0].op == EVENT_GAP && batch->gap.reason != GAP_TRIMMED)
+			cu->gaps_wanted |= (unsigned char)(1u << batch->gap.reason);
+		link_free(cu, link);
 	}
+}
+
+/* Decides what follows from a delivery's bad end, and when: a retry, or a dead letter at once. */
+static int64_t judge(struct cursor *cu, const struct flight *flight)
+{
+	struct engine *engine = engine_of(cu);
+	enum verdict verdict = poison_judge(cu, flight);
+	enum retry_class class = flight->result == DELIVERY_RETRY ? RETRY_SINK : RETRY_SLOW;
+	int64_t delay_ms;
+
+	if (verdict == VERDICT_POISON && cu->tap->letters != NULL) {
+		letter_begin(cu, flight);
+		return 0;
+	}
+	if (verdict == VERDICT_NARROW && flight->result == DELIVERY_REFUSED) {
+		io_log(engine->io, IO_INFO,
+		       "sink.bisecting sink=%.*s table=%.*s shard=%s records=%zu error=\"%s\"",
+		       STR_ARG(cu->tap->name), STR_ARG(cu->shard->source.table), cu->shard->id,
+		       flight->delivery.n - flight->acked, flight->why.text);
+		return tap_wait_ms(flight, 0);
+	}
+	delay_ms = retry_delay_ms(&engine->retry, engine->io, class, ++cu->attempts);
+	delay_ms = tap_wait_ms(flight, delay_ms);
+	tap_trouble(cu, flight, delay_ms);
+	if (verdict == VERDICT_POISON)
+		poison_blocks(cu, flight);
+	return delay_ms;
 }
 
 /* The first delivery was refused, and all later ones have ended: everything again, after a wait. */
@@ -170,17 +205,15 @@ static void settle_bad(struct cursor *cu)
 {
 	struct engine *engine = engine_of(cu);
 	struct flight *flight = list_first(&cu->flights, struct flight, node);
-	enum retry_class class = flight->result == DELIVERY_RETRY ? RETRY_SINK : RETRY_SLOW;
 	int64_t delay_ms;
 
 	if (flight->acked > 0) {
 		flight->link->acked = flight->first + flight->acked;
 		advance(cu, flight->link->batch, flight->link->acked - 1);
 		engine->stats.records_delivered += flight->acked;
-		cu->attempts = 0;
+		poison_passed(cu, false);
 	}
-	delay_ms = retry_delay_ms(&engine->retry, engine->io, class, ++cu->attempts);
-	tap_trouble(cu->tap, flight, delay_ms);
+	delay_ms = judge(cu, flight);
 	list_each(it, &cu->flights, spare) {
 		flight_free(CONTAINER_OF(it, struct flight, node));
 	}
@@ -190,11 +223,15 @@ static void settle_bad(struct cursor *cu)
 		link->next = link->acked;
 	}
 	settle_links(cu);
-	if (cu->state == CURSOR_DETACHED)
-		drop_links(cu);
+	if (cu->letter != NULL)
+		letter_send(cu);
 	else
-		cursor_set_state(cu, CURSOR_WAITING_RETRY);
-	io_timer_set(engine->io, &cu->timer, io_now_ms(engine->io) + delay_ms);
+		io_timer_set(engine->io, &cu->timer, io_now_ms(engine->io) + delay_ms);
+	if (cu->state != CURSOR_DETACHED) {
+		cursor_set_state(cu, cu->letter != NULL ? CURSOR_LETTER : CURSOR_WAITING_RETRY);
+	} else {
+		letter_drop_unsent(cu);
+	}
 }
 
 /* Takes in what has ended so far. */
@@ -204,13 +241,34 @@ static void settle(struct cursor *cu)
 	settle_links(cu);
 	if (!list_empty(&cu->flights) && cu->flights_n == 0)
 		settle_bad(cu);
+	/* Also of a page that was being delivered when the cursor was detached. */
+	if (cu->state == CURSOR_DETACHED && list_empty(&cu->flights))
+		drop_links(cu);
 }
 
-void cursor_flight_done(struct cursor *cu)
+void cursor_flight_done(struct cursor *cu, const struct flight *flight)
 {
-	must(cu->flights_n > 0);
-	cu->flights_n--;
+	/* Not so for a letter, which is none of the cursor's deliveries. */
+	if (flight->link != NULL) {
+		must(cu->flights_n > 0);
+		cu->flights_n--;
+	}
 	cursor_pump(cu);
+}
+
+void cursor_pass(struct cursor *cu, const struct batch *letter)
+{
+	struct link *link;
+
+	advance(cu, letter, 0);
+	/* Detached, what was queued is dropped; else nothing was submitted behind the record. */
+	if (cu->state == CURSOR_DETACHED)
+		return;
+	link = list_first(&cu->links, struct link, node);
+	must(link->next == link->acked);
+	link->acked++;
+	link->next++;
+	settle_links(cu);
 }
 
 /* Whether a delivery was refused, and later ones that the sink holds have not ended yet. */
@@ -233,11 +291,14 @@ static void submit(struct cursor *cu)
 	/* What is submitted after a refusal would overtake what was refused. */
 	if (!worker_may_deliver(engine) || cu->shard->state != SHARD_OWNED || refused(cu))
 		return;
+	/* The sink wants to be left alone for a while, though a dead letter went past it. */
+	if (cu->timer.node.place != 0)
+		return;
 	list_each(it, &cu->links, spare) {
 		struct link *link = CONTAINER_OF(it, struct link, node);
 
 		while (link->next < link->batch->n) {
-			if (cu->flights_n >= CURSOR_FLIGHTS_MAX)
+			if (cu->flights_n >= (poison_careful(cu) ? 1 : CURSOR_FLIGHTS_MAX))
 				return;
 			if (!tap_room(cu->tap)) {
 				if (list_empty(&cu->waiting_link))
@@ -280,7 +341,11 @@ void cursor_pump(struct cursor *cu)
 	if (cu->state == CURSOR_WAITING_PARENTS || cu->state == CURSOR_DONE)
 		return;
 	settle(cu);
-	if (cu->state == CURSOR_IDLE || cu->state == CURSOR_DELIVERING) {
+	if (cu->letter != NULL)
+		letter_settle(cu);
+	if (cu->letter != NULL) {
+		letter_send(cu);
+	} else if (cu->state == CURSOR_IDLE || cu->state == CURSOR_DELIVERING) {
 		submit(cu);
 		settle_state(cu);
 	} else if (cu->state == CURSOR_DETACHED && list_empty(&cu->flights) &&
@@ -323,6 +388,7 @@ void cursor_detach(struct cursor *cu)
 	cu->ended = false;
 	cu->willing = false;
 	cu->full_since_ms = 0;
+	letter_drop_unsent(cu);
 	drop_links(cu);
 	cursor_pump(cu);
 }
@@ -348,7 +414,7 @@ void cursor_join(struct cursor *cu, enum group group)
 	cu->full_since_ms = 0;
 	cu->group = (unsigned char)group;
 	if (group != GROUP_LEAD) {
-		push_wanted_gaps(cu);
+		cursor_push_wanted_gaps(cu);
 		if (shard->catchup != NULL)
 			reader_joined(shard->catchup, cu);
 		return;
@@ -362,8 +428,7 @@ void cursor_join(struct cursor *cu, enum group group)
 	readers_tidy(shard);
 }
 
-/* Gap records that were decided on when the cursor opened go out before everything else. */
-static void push_wanted_gaps(struct cursor *cu)
+void cursor_push_wanted_gaps(struct cursor *cu)
 {
 	static const enum gap_reason reasons[] = {GAP_STREAM_NEW, GAP_SHARD_LOST, GAP_START_UNSURE};
 	unsigned wanted = cu->gaps_wanted;
@@ -454,98 +519,4 @@ void cursor_reader_ended(struct cursor *cu)
 {
 	cu->ended = true;
 	cursor_pump(cu);
-}
-
-/* Whether the shard is where a stream begins that replaced another one: its first root. */
-static bool begins_replacement(const struct shard *shard)
-{
-	struct stream *stream = shard->stream;
-	struct shard *other;
-	size_t at = 0;
-
-	if (!stream_replaces(stream) || shard->parent != NULL)
-		return false;
-	while ((other = map_next(&stream->shards, &at)) != NULL) {
-		if (other->parent == NULL && str_cmp(str_of(other->id), str_of(shard->id)) < 0)
-			return false;
-	}
-	return true;
-}
-
-/* Opens one cursor with the lead, or detached when the lead is ahead of it. */
-static void open_one(struct cursor *cu)
-{
-	struct shard *shard = cu->shard;
-
-	cu->current_wall_ms = call_service_wall_ms(engine_of(cu));
-	if (cu->frontier.kind == POSITION_END) {
-		cursor_set_state(cu, CURSOR_DONE);
-	} else if (position_cmp(&cu->frontier, &shard->lead->at) >= 0) {
-		cursor_set_state(cu, CURSOR_IDLE);
-		cu->group = GROUP_LEAD;
-	} else {
-		cursor_set_state(cu, CURSOR_DETACHED);
-		cu->willing = true;
-	}
-	if (cu->frontier.kind != POSITION_START)
-		return;
-	if (begins_replacement(shard))
-		cu->gaps_wanted |= 1u << GAP_STREAM_NEW;
-	/* A parent that came and went unseen, in a stream that was read before. */
-	if (shard->parent == NULL && shard->parent_id[0] != '\0' &&
-	    (!shard->stream->first_start || stream_replaces(shard->stream)))
-		cu->gaps_wanted |= 1u << GAP_SHARD_LOST;
-	if (shard->start_wall_ms == ROW_START_HORIZON)
-		cu->gaps_wanted |= 1u << GAP_START_UNSURE;
-}
-
-/* Where the lead reader of an opening shard begins: at the most advanced of the opening cursors, whose
-   sinks become current at once; where only one reader is allowed, at the least advanced. */
-static struct position lead_start(struct shard *shard)
-{
-	bool least = shard->stream->table->single_reader, any = false;
-	struct position start = position_end();
-
-	for (size_t i = 0; i < shard->n_cursors; i++) {
-		struct cursor *cu = &shard->cursors[i];
-		int order = position_cmp(&cu->frontier, &start);
-
-		if (cu->state != CURSOR_WAITING_PARENTS || cu->frontier.kind == POSITION_END ||
-		    !lineage_clear(cu))
-			continue;
-		if (!any || (least ? order < 0 : order > 0))
-			start = cu->frontier;
-		any = true;
-	}
-	return start;
-}
-
-void cursor_open_ready(struct shard *shard)
-{
-	struct position start = lead_start(shard);
-
-	if (shard->state != SHARD_OWNED)
-		return;
-	if (shard->lead == NULL)
-		shard->lead = reader_new(shard, GROUP_LEAD, &start);
-	else if (shard->stream->table->single_reader)
-		reader_go_back(shard->lead, &start);
-	for (size_t i = 0; i < shard->n_cursors; i++) {
-		struct cursor *cu = &shard->cursors[i];
-
-		if (cu->state != CURSOR_WAITING_PARENTS || !lineage_clear(cu))
-			continue;
-		open_one(cu);
-		if (cu->group == GROUP_LEAD)
-			reader_joined(shard->lead, cu);
-	}
-	for (size_t i = 0; i < shard->n_cursors; i++) {
-		if (shard->cursors[i].group == GROUP_LEAD)
-			push_wanted_gaps(&shard->cursors[i]);
-	}
-	if (shard->vanished)
-		reader_shard_vanished(shard);
-	readers_catch_up(shard);
-	readers_kick(shard);
-	shard_cursor_done(shard);
 }

@@ -13,6 +13,9 @@
 
 #include "consumer/engine/state.h"
 
+/* The only way to change cu->state. */
+void cursor_set_state(struct cursor *cu, enum cursor_state state);
+
 /* Sets up the cursor of one of the shard's sinks; it waits for its parents. */
 void cursor_init(struct cursor *cu, struct shard *shard, struct tap *tap);
 
@@ -21,9 +24,6 @@ void cursor_release(struct cursor *cu);
 
 /* Forgets all but what is durable: the lease is gone. */
 void cursor_reset(struct cursor *cu);
-
-/* Opens those cursors of an owned shard whose sink has finished what comes before, and starts readers. */
-void cursor_open_ready(struct shard *shard);
 
 /* Hands over a batch; takes a reference of its own as far as the cursor needs it. */
 void cursor_push(struct cursor *cu, struct batch *batch);
@@ -48,6 +48,12 @@ void cursor_join(struct cursor *cu, enum group group);
 
 /* Whether it has caught up with the lead's position and nothing is outstanding. */
 bool cursor_at_lead(const struct cursor *cu);
+
+/* The dead letter of the record at the frontier is durable; `letter` is the batch with its one event. */
+void cursor_pass(struct cursor *cu, const struct batch *letter);
+
+/* Hands over the gap records that were decided on when the cursor opened, before everything else. */
+void cursor_push_wanted_gaps(struct cursor *cu);
 
 /* Hands over a gap record. */
 void cursor_push_gap(struct cursor *cu, enum gap_reason reason, bool certain, bool to_end);

@@ -51,8 +51,14 @@ static void add_parts(struct engine *engine)
 		engine->taps[i] = (struct tap){.engine = engine,
 					       .name = options->sinks[i].name,
 					       .sink = options->sinks[i].sink,
-					       .index = i};
+					       .index = i,
+					       .max_attempts = options->sinks[i].max_attempts,
+					       .max_age_ms = options->sinks[i].max_age_ms};
 		list_init(&engine->taps[i].waiting);
+		must(options->sinks[i].dead_letter < (int)options->n_sinks &&
+		     options->sinks[i].dead_letter != (int)i);
+		if (options->sinks[i].dead_letter >= 0)
+			engine->taps[i].letters = &engine->taps[options->sinks[i].dead_letter];
 	}
 	engine->tables = mem_alloc_n(options->n_tables, sizeof(*engine->tables));
 	for (size_t i = 0; i < options->n_tables; i++) {
@@ -65,7 +71,12 @@ static void add_parts(struct engine *engine)
 			if (options->tables[i].encoders[k] == NULL)
 				continue;
 			table->sinks.names[table->sinks.n] = options->sinks[k].name;
+			must(engine->taps[k].letters == NULL ||
+			     options->tables[i].letter_encoders[k] != NULL);
+			engine->taps[k].fed = true;
 			table->taps[table->sinks.n] = &engine->taps[k];
+			table->letter_encoders[table->sinks.n] =
+				options->tables[i].letter_encoders[k];
 			table->encoders[table->sinks.n++] = options->tables[i].encoders[k];
 		}
 	}

@@ -34,11 +34,21 @@ struct engine_table {
 	bool gap_fail; /* a gap stops its shard instead of being reported and passed */
 	/* One per sink, in their order; NULL: this sink does not get this table. */
 	const struct encoder *encoders[ENGINE_SINKS_MAX];
+	/* The same, for sinks with a dead letter sink: writes what is held of a record in its letter. */
+	const struct encoder *letter_encoders[ENGINE_SINKS_MAX];
 };
 
 struct engine_sink {
 	struct str name; /* the sink's durable identity: [A-Za-z0-9_-]+ */
 	struct sink *sink; /* open; stays the caller's, who closes it before engine_free */
+	/*
+	 * What becomes of a record that the sink finally refuses: index in options.sinks of another sink,
+	 * which takes it as a dead letter (letter.h); -1: it blocks its shard, for this sink, until it is
+	 * taken. The other sink may be one that gets no table.
+	 */
+	int dead_letter;
+	/* A record counts as refused after so many tries, or when it is so old; 0: never. */
+	int64_t max_attempts, max_age_ms;
 };
 
 struct engine_options {
@@ -88,6 +98,7 @@ void engine_free(struct engine **engine);
 /* What an observer may ask at any time between calls. */
 struct engine_stats {
 	uint64_t records_delivered, gaps;
+	uint64_t dead_letters; /* acknowledged */
 	uint64_t detaches, rejoins; /* of cursors, from and to the lead */
 	int64_t budget_used_bytes, budget_peak_bytes;
 	int64_t window_peak_bytes; /* the fullest window of any cursor so far, over-commit included */

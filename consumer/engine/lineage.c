@@ -3,6 +3,7 @@
 
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
+#include "consumer/engine/opening.h"
 #include "consumer/engine/reader.h"
 #include "consumer/engine/shard.h"
 
@@ -88,7 +89,7 @@ void lineage_consider(struct shard *shard)
 		lease_want(shard);
 		break;
 	case SHARD_OWNED:
-		cursor_open_ready(shard);
+		opening_ready(shard);
 		break;
 	case SHARD_DRAINED:
 	case SHARD_LOST:

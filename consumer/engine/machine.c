@@ -66,7 +66,7 @@ static const struct machine_spec specs[MACHINE_N] = {
 		{
 			.name = "cursor",
 			.words = {"waiting-parents", "idle", "delivering", "waiting-retry",
-				  "detached", "done"},
+				  "dead-letter", "detached", "done"},
 			.steps =
 				{
 					[CURSOR_WAITING_PARENTS] = TO(CURSOR_IDLE) |
@@ -77,10 +77,13 @@ static const struct machine_spec specs[MACHINE_N] = {
 							TO(CURSOR_WAITING_PARENTS),
 					[CURSOR_DELIVERING] =
 						TO(CURSOR_IDLE) | TO(CURSOR_WAITING_RETRY) |
-						TO(CURSOR_DETACHED) | TO(CURSOR_WAITING_PARENTS),
+						TO(CURSOR_LETTER) | TO(CURSOR_DETACHED) |
+						TO(CURSOR_WAITING_PARENTS),
 					[CURSOR_WAITING_RETRY] = TO(CURSOR_IDLE) |
 								 TO(CURSOR_DETACHED) |
 								 TO(CURSOR_WAITING_PARENTS),
+					[CURSOR_LETTER] = TO(CURSOR_IDLE) | TO(CURSOR_DETACHED) |
+							  TO(CURSOR_WAITING_PARENTS),
 					[CURSOR_DETACHED] =
 						TO(CURSOR_IDLE) | TO(CURSOR_WAITING_PARENTS),
 					[CURSOR_DONE] = TO(CURSOR_WAITING_PARENTS),

@@ -45,6 +45,7 @@ enum cursor_state {
 	CURSOR_IDLE, /* open, nothing outstanding */
 	CURSOR_DELIVERING, /* deliveries are outstanding */
 	CURSOR_WAITING_RETRY, /* after a refusal of its sink */
+	CURSOR_LETTER, /* a record is given up; its dead letter is not acknowledged yet */
 	CURSOR_DETACHED, /* left the lead; reads its own arrears */
 	CURSOR_DONE, /* has all of the shard */
 };

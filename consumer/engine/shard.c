@@ -4,6 +4,7 @@
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/lineage.h"
+#include "consumer/engine/opening.h"
 #include "consumer/engine/reader.h"
 
 void shard_set_state(struct shard *shard, enum shard_state state)
@@ -139,7 +140,7 @@ struct position shard_checkpoint(const struct shard *shard)
 void shard_acquired(struct shard *shard)
 {
 	shard_set_state(shard, SHARD_OWNED);
-	cursor_open_ready(shard);
+	opening_ready(shard);
 	shard_cursor_done(shard);
 }
 

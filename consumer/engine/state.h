@@ -21,6 +21,7 @@
 
 enum {
 	RETENTION_MS = DAY_MS, /* what a stream keeps */
+	RETRY_AFTER_MAX_MS = HOUR_MS, /* of what a sink asks for */
 	/* A finished row stays for so long: a write that was delayed on its way must still find it. */
 	ROW_LINGER_MS = 10 * MINUTE_MS,
 	POLL_RESERVE_BYTES = 2 << 20,
@@ -36,6 +37,7 @@ enum {
 enum group { GROUP_NONE, GROUP_LEAD, GROUP_CATCHUP };
 
 struct cursor;
+struct letter;
 struct reader;
 struct shard;
 struct stream;
@@ -50,8 +52,12 @@ struct tap {
 	int64_t flight_bytes; /* submitted and not yet ended */
 	unsigned flights_n;
 	int64_t held_bytes; /* of batches that its cursors have not finished */
+	unsigned orphans_n; /* of those, forgotten by their cursors */
+	bool fed; /* it gets some table; else it is there for dead letters only */
 	bool fatal; /* it said that it cannot go on until a person acts */
-	bool troubled; /* its last delivery did not end well */
+	unsigned troubled_n; /* cursors whose last delivery did not end well */
+	struct tap *letters; /* takes what this one refuses; NULL: that blocks */
+	int64_t max_attempts, max_age_ms; /* then a record counts as refused; 0: never */
 };
 
 struct table {
@@ -61,6 +67,7 @@ struct table {
 	struct row_sinks sinks; /* the taps that get this table */
 	struct tap *taps[ENGINE_SINKS_MAX]; /* the same, by cursor index */
 	const struct encoder *encoders[ENGINE_SINKS_MAX]; /* the same */
+	const struct encoder *letter_encoders[ENGINE_SINKS_MAX]; /* the same */
 	struct list streams; /* struct stream, by label */
 	struct call *call; /* DescribeTable */
 	struct io_timer timer; /* the next one */
@@ -104,6 +111,7 @@ struct stream {
 	uint64_t listings; /* whole ones, so far */
 	int64_t found_ms; /* when we first knew of it */
 	int64_t listing_began_ms, listed_ms;
+	int64_t rushed_ms; /* when there was last a reason to list in a hurry; 0: never */
 };
 
 /* Whether the stream replaced an older one that we know: its first shard says so by a gap record. */
@@ -164,8 +172,15 @@ struct cursor {
 	bool ended; /* the reader has handed it the shard's last record */
 	unsigned char gaps_wanted; /* bit 1 << reason: a gap record that goes out before the rest */
 	bool lost; /* the gap record about the vanished rest of the shard is queued, or through */
-	unsigned attempts;
+	bool troubled; /* its last delivery did not end well */
+	bool blocked; /* by a record that the sink, or the dead letter sink, does not take */
+	bool suspect; /* a record up to suspect_end was refused: see poison.h */
+	unsigned attempts; /* bad ends since the last good one */
+	unsigned tries; /* of those, what counts against the record at the frontier */
 	unsigned flights_n;
+	size_t step; /* after a poison record: how many records at once at most; 0: any number */
+	struct letter *letter; /* of the record at the frontier, which is given up; NULL: none */
+	struct position suspect_end;
 	struct position frontier; /* acknowledged, without a hole */
 	struct position durable; /* the row says so */
 	struct list links; /* struct link, in stream order */
@@ -201,6 +216,8 @@ struct reader {
 struct batch {
 	struct engine *engine;
 	struct shard *shard;
+	struct source source; /* a copy: sinks may hold deliveries when the shard is gone */
+	struct key_names key_names;
 	struct arena arena;
 	struct buf body;
 	struct event *events;
@@ -237,6 +254,7 @@ struct flight {
 	struct batch *batch;
 	struct list node; /* in cursor->flights, or engine->orphans */
 	size_t first; /* event */
+	int64_t weight_bytes; /* what it counts for in its sink's bound */
 	bool done;
 	enum delivery_result result;
 	size_t acked;

@@ -79,13 +79,15 @@ static int64_t cursor_current_wall_ms(const struct cursor *cu)
 }
 
 /* Takes one shard into account. */
-static void add_shard(const struct shard *shard, int64_t *oldest_wall_ms, bool *owned)
+static void add_shard(const struct shard *shard, int64_t *oldest_wall_ms, bool *owned,
+		      bool *blocked)
 {
 	*owned = *owned || shard->state == SHARD_OWNED;
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		const struct cursor *cu = &shard->cursors[i];
 		int64_t wall_ms;
 
+		*blocked = *blocked || cu->troubled || cu->blocked;
 		if (cu->state == CURSOR_WAITING_PARENTS || cu->state == CURSOR_DONE)
 			continue;
 		wall_ms = cursor_current_wall_ms(cu);
@@ -95,7 +97,7 @@ static void add_shard(const struct shard *shard, int64_t *oldest_wall_ms, bool *
 }
 
 /* The word for a table's state. */
-static const char *table_state(const struct table *table, bool owned, int64_t lag_ms)
+static const char *table_state(const struct table *table, bool owned, bool blocked, int64_t lag_ms)
 {
 	int64_t behind_ms = 10 * table->engine->options.max_latency_ms;
 
@@ -103,10 +105,8 @@ static const char *table_state(const struct table *table, bool owned, int64_t la
 		return "failed";
 	if (!owned)
 		return "starting";
-	for (size_t i = 0; i < table->sinks.n; i++) {
-		if (table->taps[i]->troubled)
-			return "blocked";
-	}
+	if (blocked)
+		return "blocked";
 	if (behind_ms < BEHIND_MIN_MS)
 		behind_ms = BEHIND_MIN_MS;
 	return lag_ms > behind_ms ? "behind" : "current";
@@ -116,7 +116,7 @@ void engine_table_stats(struct engine *engine, size_t table_index, struct engine
 {
 	struct table *table = &engine->tables[table_index];
 	int64_t now_wall_ms = call_service_wall_ms(engine), oldest_wall_ms = now_wall_ms;
-	bool owned = false;
+	bool owned = false, blocked = false;
 
 	list_each(it, &table->streams, spare) {
 		struct stream *stream = CONTAINER_OF(it, struct stream, link);
@@ -124,12 +124,12 @@ void engine_table_stats(struct engine *engine, size_t table_index, struct engine
 		size_t at = 0;
 
 		while ((shard = map_next(&stream->shards, &at)) != NULL)
-			add_shard(shard, &oldest_wall_ms, &owned);
+			add_shard(shard, &oldest_wall_ms, &owned, &blocked);
 	}
 	out->records = table->records;
 	out->lag_ms = now_wall_ms - oldest_wall_ms;
 	out->headroom_ms = RETENTION_MS - out->lag_ms;
-	out->state = table_state(table, owned, out->lag_ms);
+	out->state = table_state(table, owned, blocked, out->lag_ms);
 }
 
 void status_log(struct engine *engine)

@@ -79,10 +79,10 @@ struct web {
 };
 
 /* Makes a pool; NULL with `err` set when its files cannot be used. */
-static inline struct web_pool *
-web_pool_open(struct web *web, const struct web_pool_options *options, struct error *err)
+static inline struct web_pool *web_pool_open(struct web *web, const struct web_pool_options *how,
+					     struct error *err)
 {
-	return web->ops->pool_open(web, options, err);
+	return web->ops->pool_open(web, how, err);
 }
 
 /* Closes the pool's connections and empties the caller's pointer, which may point to NULL. */

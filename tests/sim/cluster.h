@@ -38,6 +38,7 @@ struct coverage {
 	size_t n_steps;
 	uint64_t faults[NET_N], modes[TARGET_MODES];
 	uint64_t skew, credentials, pause, crash, drain, gap, detach, rejoin, late_writes;
+	uint64_t letters, letters_doubled, poisons, positions, bisections, blocked;
 	uint64_t service[64];
 	const char *service_names[64];
 	size_t n_service;
@@ -80,6 +81,9 @@ void cluster_release(struct cluster *cluster);
 
 /* Adds a sink's target. */
 struct target *cluster_sink(struct cluster *cluster, const char *name);
+
+/* `to` takes the dead letters of `from`; `only`: it gets no table besides. Before the first start. */
+void cluster_letters(struct cluster *cluster, struct target *from, struct target *to, bool only);
 
 /* Adds a consumed table with its stream, of `shards` open shards. */
 struct ledger_table *cluster_table(struct cluster *cluster, const char *name, unsigned shards);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sinks/formats/debezium_key.h"
+
+#include <openssl/sha.h>
+
+enum { TEXT_MAX = 64 << 20, HASH_MAX = 80 };
+
+void debezium_key_init(struct debezium_key *key)
+{
+	*key = (struct debezium_key){0};
+	buf_init(&key->text, TEXT_MAX);
+}
+
+void debezium_key_release(struct debezium_key *key)
+{
+	buf_release(&key->text);
+}
+
+/* Whether the attribute `name`, unescaped, is or holds a secret that does not go out. */
+static bool is_hidden(const struct image_rules *rules, struct str name)
+{
+	if (!rules->options.mask)
+		return false;
+	for (size_t i = 0; i < rules->n_secrets; i++) {
+		if (rules->secrets[i].map.n == 0 && str_eq(rules->secrets[i].name, name))
+			return true;
+	}
+	for (size_t i = 0; i < rules->n_blobs; i++) {
+		if (rules->blobs[i].secret && str_eq(rules->blobs[i].attribute, name))
+			return true;
+	}
+	return false;
+}
+
+/* Appends a raw JSON string body unescaped, or as it is when it is malformed; returns its slice. */
+static struct str add_plain(struct buf *text, struct str raw)
+{
+	size_t from = text->n;
+
+	if (!json_unescape(text, raw)) {
+		buf_truncate(text, from);
+		buf_str(text, raw);
+	}
+	return str_make(text->p + from, text->n - from);
+}
+
+/* Appends what stands for a secret value and tells it from others; returns its slice. */
+static struct str add_hash(struct buf *text, struct str value)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	size_t from = text->n;
+
+	SHA256((const unsigned char *)value.p, value.n, digest);
+	buf_str(text, STR("sha256:"));
+	buf_hex(text, digest, sizeof(digest));
+	return str_make(text->p + from, text->n - from);
+}
+
+/* Appends a value's text: of what no key can be, its JSON. */
+static struct str add_value(struct debezium_key *key, const struct value *value)
+{
+	if (value->tag == VALUE_S || value->tag == VALUE_N || value->tag == VALUE_B)
+		return add_plain(&key->text, value->payload);
+	key->fault = value->tag == VALUE_BAD ? value->error : "no key can be of this type";
+	return add_plain(&key->text, value->text);
+}
+
+/* Where a field of that name goes: the hash key before the range key, and both before all others. */
+static unsigned rank(const struct key_names *names, struct str name)
+{
+	if (names != NULL && names->hash.n > 0 && str_eq(name, names->hash))
+		return 0;
+	if (names != NULL && names->range.n > 0 && str_eq(name, names->range))
+		return 1;
+	return 2;
+}
+
+/* Whether `a` comes before `b`. */
+static bool comes_before(const struct key_names *names, struct str a, struct str b)
+{
+	unsigned rank_a = rank(names, a), rank_b = rank(names, b);
+
+	return rank_a != rank_b ? rank_a < rank_b : str_cmp(a, b) < 0;
+}
+
+/* Puts a field where it belongs; of two that share a name the first stays. False when it is left out. */
+static bool insert(struct debezium_key *key, const struct key_names *names,
+		   struct debezium_field field)
+{
+	size_t i = 0;
+
+	while (i < key->n && comes_before(names, key->fields[i].name, field.name))
+		i++;
+	if (i < key->n && str_eq(key->fields[i].name, field.name)) {
+		key->fault = "two attributes have the same name";
+		return false;
+	}
+	if (key->n == DEBEZIUM_FIELDS_MAX) {
+		key->fault = "more attributes than a key can have";
+		return false;
+	}
+	memmove(&key->fields[i + 1], &key->fields[i], (key->n - i) * sizeof(*key->fields));
+	key->fields[i] = field;
+	key->n++;
+	return true;
+}
+
+/* Takes over the names of a key whose values are not there. */
+static void read_names(struct debezium_key *key, const struct key_names *names)
+{
+	const struct str both[] = {names->hash, names->range};
+
+	for (size_t i = 0; i < ARRAY_N(both); i++) {
+		if (both[i].n > 0)
+			insert(key, names, (struct debezium_field){.name = both[i]});
+	}
+}
+
+void debezium_key_read(struct debezium_key *key, const struct image_rules *rules,
+		       const struct key_names *names, struct str keys)
+{
+	struct value value;
+	struct json json;
+	struct str raw;
+
+	key->n = 0;
+	key->fault = NULL;
+	key->known = keys.n > 0;
+	buf_clear(&key->text);
+	if (!key->known) {
+		if (names != NULL)
+			read_names(key, names);
+		return;
+	}
+	/* No text is longer than its escaped form, and what is left out is cut off again: the slices stay
+	   where they are. */
+	buf_reserve(&key->text, keys.n + (DEBEZIUM_FIELDS_MAX + 1) * HASH_MAX);
+	json_init(&json, keys);
+	json_enter(&json, JSON_OBJECT);
+	while (json_key(&json, &raw)) {
+		size_t mark = key->text.n;
+		struct debezium_field field = {.name = add_plain(&key->text, raw)};
+
+		value_scan(&json, &value);
+		field.value = add_value(key, &value);
+		if (is_hidden(rules, field.name))
+			field.value = add_hash(&key->text, field.value);
+		if (!insert(key, names, field))
+			buf_truncate(&key->text, mark);
+	}
+}
+
+void debezium_key_put_members(const struct debezium_key *key, struct buf *out)
+{
+	for (size_t i = 0; i < key->n; i++) {
+		json_comma(out);
+		json_put(out, key->fields[i].name);
+		buf_c(out, ':');
+		json_put(out, key->fields[i].value);
+	}
+}
