@@ -55,7 +55,7 @@ static void choose_options(struct run *run)
 	options->drain_timeout_ms = between(run, 2, 10) * 1000;
 	service->shard_life_ms = 0;
 	if (rng_chance(run->rng, 30))
-		service->empty_page = (unsigned)between(run, 1, 50);
+		service->empty_page = (unsigned)between(run, 1, 25);
 	if (rng_chance(run->rng, 30))
 		service->short_page = (unsigned)between(run, 1, 80);
 	if (rng_chance(run->rng, 20))
