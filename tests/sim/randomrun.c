@@ -312,6 +312,7 @@ static void do_trim(struct run *run)
 	service_trim(world->service, str_of(any_table(run)),
 		     world_wall_ms(world) - between(run, 0, 20000));
 	ledger_note_trims(&run->cluster.ledger);
+	run->cluster.trimmed = true;
 	world_note(world, "sim", "trim");
 	cluster_slow(&run->cluster, SHARD_GONE_MS);
 	cluster_disturbed(&run->cluster);
