@@ -458,19 +458,18 @@ static void hostile_items_do_not_take_all_memory(void)
 
 static void text_that_is_too_long_is_told(void)
 {
-	enum { N = 70 << 20 };
+	enum { N = 129 << 20 };
 	struct event event = {.op = EVENT_INSERT, .keys = STR("{\"id\":{\"S\":\"1\"}}")};
 	struct bound bound = bind(&rows, NULL);
 	struct buf image, out;
 	char *room;
 
-	/* No attribute value: its JSON text goes out, in which each backslash takes two bytes. */
-	buf_init(&image, 2 * N);
-	buf_init(&out, 8UL * N);
-	buf_str(&image, STR("{\"x\":{\"Q\":\""));
+	buf_init(&image, N + FILE_MAX);
+	buf_init(&out, N + FILE_MAX);
+	buf_str(&image, STR("{\"x\":{\"S\":\""));
 	room = buf_reserve(&image, N);
 	if (CHECK(room != NULL)) {
-		memset(room, '\\', N);
+		memset(room, 'x', N);
 		image.n += N;
 	}
 	buf_str(&image, STR("\"}}"));
