@@ -112,7 +112,7 @@ static void read_key(const struct debezium *dbz, const struct source *source,
 {
 	struct work *work = dbz->work;
 
-	debezium_key_read(&work->key, &dbz->rules, source->key_names, event->keys);
+	debezium_key_read(&work->key, &dbz->rules, source, event);
 	if (!dbz->schemas)
 		return;
 	buf_clear(&work->new_names);
