@@ -5,7 +5,9 @@
 
 #include "sinks/formats/key.h"
 
-enum { TEXT_MAX = 128 << 20, HASH_MAX = 80 };
+/* DynamoDB's keys have 4 KB at most; what is longer would make every buffer here large. In canonical form
+   a text grows to three times its length at most: by bytes that are not UTF-8. */
+enum { KEY_MAX = 1 << 20, TEXT_MAX = 4 << 20, HASH_MAX = 80 };
 
 void debezium_key_init(struct debezium_key *key)
 {
@@ -103,9 +105,11 @@ void debezium_key_read(struct debezium_key *key, const struct image_rules *rules
 
 	key->n = 0;
 	key->fault = NULL;
-	key->known = event->keys.n > 0;
+	key->known = event->keys.n > 0 && event->keys.n <= KEY_MAX;
 	buf_clear(&key->text);
 	if (!key->known) {
+		if (event->keys.n > 0)
+			key->fault = "longer than a key can be";
 		read_names(key, source->key_names);
 		return;
 	}

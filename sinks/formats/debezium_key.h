@@ -25,7 +25,7 @@ struct debezium_key {
 	struct debezium_field fields[DEBEZIUM_FIELDS_MAX];
 	size_t n;
 	bool known; /* the values are there too, not only the names */
-	const char *fault; /* why attributes were left out, static words; NULL: none was */
+	const char *fault; /* why something was left out, static words; NULL: nothing was */
 	struct buf text;
 	struct buf canonical; /* the key as sinks/formats/key.h writes it */
 };
@@ -37,8 +37,8 @@ void debezium_key_init(struct debezium_key *key);
 void debezium_key_release(struct debezium_key *key);
 
 /*
- * Reads an event's key; of one without (a gap record) the names alone, as far as they are known. The
- * values of secret attributes are replaced by their hash when the rules mask: they still tell items
+ * Reads an event's key; of one without (a gap record) and of one that is far too long the names
+ * alone, as far as they are known. The values of secret attributes are replaced by their hash when the rules mask: they still tell items
  * apart.
  */
 void debezium_key_read(struct debezium_key *key, const struct image_rules *rules,
