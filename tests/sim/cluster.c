@@ -278,6 +278,26 @@ void cluster_drop_table(struct cluster *cluster, const char *table)
 	admin(cluster, STR("DynamoDB_20120810.DeleteTable"), &body);
 }
 
+void cluster_forget_rows(struct cluster *cluster, const char *table)
+{
+	struct watched_row *row;
+	size_t at = 0;
+
+	while ((row = map_next(&cluster->rows.rows, &at)) != NULL) {
+		struct buf body;
+
+		if (!str_eq(str_of(row->shard->table->name), str_of(table)))
+			continue;
+		buf_init(&body, REQUEST_MAX);
+		buf_fmt(&body,
+			"{\"TableName\":\"%s\",\"Key\":{\"leaseKey\":{\"S\":\"%s\"}}}",
+			CLUSTER_CHECKPOINTS, row->key);
+		admin(cluster, STR("DynamoDB_20120810.DeleteItem"), &body);
+		row->exists = false;
+		row->held = false;
+	}
+}
+
 /* Frees an engine that stopped, from the loop. */
 static void reap(struct world_event *event)
 {

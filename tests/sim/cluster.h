@@ -109,6 +109,9 @@ void cluster_stream(struct cluster *cluster, const char *table, bool on);
 /* Deletes or creates the table itself. */
 void cluster_drop_table(struct cluster *cluster, const char *table);
 
+/* Deletes the lease rows of a table's shards, as an operator may who knows no better. */
+void cluster_forget_rows(struct cluster *cluster, const char *table);
+
 /* Starts a worker that does not run. */
 void cluster_start(struct worker *worker);
 

@@ -335,6 +335,15 @@ static void do_drop(struct line *line)
 		cluster_drop_table(line->cluster, table);
 }
 
+/* forget-rows TABLE */
+static void do_forget(struct line *line)
+{
+	const char *table = table_name(line, 1);
+
+	if (table != NULL)
+		cluster_forget_rows(line->cluster, table);
+}
+
 /* start WORKER [unvouched] */
 static void do_start(struct line *line)
 {
@@ -512,7 +521,7 @@ static const struct command {
 	size_t words; /* at least, the command's own included */
 } commands[] = {
 	{"option", do_option, 3}, {"table", do_table, 3},   {"sink", do_sink, 2},
-	{"letters", do_letters, 3}, {"give", do_give, 3},
+	{"letters", do_letters, 3}, {"give", do_give, 3},   {"forget-rows", do_forget, 2},
 	{"write", do_write, 3},	  {"spread", do_spread, 4}, {"steady", do_steady, 5},
 	{"delete", do_delete, 3}, {"run", do_run, 2},	    {"roll", do_roll, 2},
 	{"split", do_roll, 2},	  {"trim", do_trim, 3},	    {"expire-iterators", do_expire, 1},
