@@ -80,7 +80,7 @@ static void values_that_cannot_be_are_refused(void)
 		{"url: https://x\nheaders: {CE-foo: x}", "does not set itself"},
 		{"url: https://x\nheaders: {Authorization: x}", "token_file"},
 		{"url: https://x\nheaders: {'a b': x}", "the name of a header"},
-		{"url: https://x\nheaders: {a: \"x\\r\\ny\"}", "without line ends"},
+		{"url: https://x\nheaders: {a: \"x\\r\\ny\"}", "control characters"},
 		{"url: https://x\nlanes: 0", "lanes"},
 		{"url: https://x\nlanes: 65", "lanes"},
 		{"url: https://x\nbatch_records: 0", "batch_records"},
