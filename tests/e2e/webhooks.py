@@ -29,7 +29,7 @@ from writers import COUNTERS, Resharder, Writers
 KILLS = 10  # of each kind
 WRITERS = 4
 PAUSE = 0.02  # s between a writer's writes
-RECALL = 1.5  # s before a kill, from which on records may come again
+RECALL = 0.7  # s before a kill, from which on records may come again
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 FAULTS = "slow=20,late=20,error=4,retryafter=1,after=3,reset=3,half=3,bodyclose=3,partial=8"
