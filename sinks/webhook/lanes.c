@@ -2,6 +2,10 @@
 #include "sinks/webhook/lanes.h"
 
 #include "base/map.h"
+#include "sinks/formats/key.h"
+
+/* A key is at most 3 KiB, in JSON six times that; but it is part of an answer in any case. */
+enum { KEY_BYTES_MAX = 128 << 20 };
 
 /* A delivery that is held. */
 struct cargo {
@@ -130,20 +134,14 @@ static struct flow *flow_of(struct lanes *lanes, const void *cursor)
 	return flow;
 }
 
-/* A hash of a record's key (FNV-1a, its high bits mixed down): the same in every run. */
-static uint32_t hash(struct str key)
+/* Which lane a record goes to: by its item, in one way whatever the encoder has for keys. */
+static unsigned lane_of(const struct lanes *lanes, const struct delivery *delivery, size_t i,
+			struct buf *key)
 {
-	uint32_t h = 2166136261U;
-
-	for (size_t i = 0; i < key.n; i++)
-		h = (h ^ (unsigned char)key.p[i]) * 16777619U;
-	return h ^ h >> 16;
-}
-
-/* Which lane an event goes to. */
-static unsigned lane_of(const struct lanes *lanes, const struct event *event)
-{
-	return (unsigned)(hash(event->keys) % lanes->options.lanes);
+	buf_clear(key);
+	key_put(delivery->source, &delivery->events[i], key);
+	must(!key->failed);
+	return (unsigned)(key_hash32(buf_view(key)) % lanes->options.lanes);
 }
 
 /* An empty bundle at the end of a lane. */
@@ -165,6 +163,7 @@ static struct bundle *bundle_new(struct cargo *cargo, unsigned lane)
 struct filling {
 	struct bundle *bundles[LANES_MAX]; /* NULL: a new one is needed */
 	size_t bytes[LANES_MAX];
+	struct buf key;
 };
 
 /* The bundle that record `i` of the cargo goes into. */
@@ -177,13 +176,13 @@ static struct bundle *place(const struct lanes *lanes, struct cargo *cargo, stru
 	unsigned lane;
 
 	if (delivery->events[i].op == EVENT_GAP) {
-		*filling = (struct filling){0};
+		memset(filling->bundles, 0, sizeof(filling->bundles));
 		cargo->flow->stage++;
 		bundle = bundle_new(cargo, 0);
 		cargo->flow->stage++;
 		return bundle;
 	}
-	lane = lane_of(lanes, &delivery->events[i]);
+	lane = lane_of(lanes, delivery, i, &filling->key);
 	bundle = filling->bundles[lane];
 	if (bundle == NULL || bundle->n >= lanes->options.batch_records ||
 	    delivery->encoder->framing->lone ||
@@ -202,12 +201,14 @@ static void cut(const struct lanes *lanes, struct cargo *cargo)
 	size_t n = cargo->delivery->n;
 	struct bundle **of = arena_alloc_n(&cargo->arena, n, sizeof(struct bundle *));
 	uint32_t *records = arena_alloc_n(&cargo->arena, n, sizeof(*records));
-	struct filling filling = {0};
+	struct filling filling = {{NULL}};
 
+	buf_init(&filling.key, KEY_BYTES_MAX);
 	for (size_t i = 0; i < n; i++) {
 		of[i] = place(lanes, cargo, &filling, i);
 		of[i]->n++;
 	}
+	buf_release(&filling.key);
 	/* Each bundle gets its part of one array when its first record is met. */
 	for (size_t i = 0; i < n; i++) {
 		if (of[i]->records != NULL)
