@@ -80,6 +80,10 @@ static size_t ask_positions(struct shard *shard)
 		has = type->position(cu->tap->sink, &shard->source);
 		if (position_cmp(&has, &cu->frontier) <= 0)
 			continue;
+		io_log(shard->stream->table->engine->io, IO_INFO,
+		       "cursor.position sink=%.*s table=%.*s shard=%s row=%.*s sink_has=%.*s",
+		       STR_ARG(cu->tap->name), STR_ARG(shard->source.table), shard->id,
+		       STR_ARG(position_text(&cu->frontier)), STR_ARG(position_text(&has)));
 		cu->frontier = has;
 		checkpoint_mark(shard, has.kind == POSITION_END);
 	}

@@ -104,7 +104,6 @@ struct web_call *web_call_new(struct web_request *request, bool allow_http, stru
 	struct web_call *call;
 	bool ok;
 
-	must(request->n_headers <= WEB_HEADERS_MAX);
 	call = mem_alloc(sizeof(*call) + n * sizeof(call->headers[0]));
 	buf_init(&call->text, WEB_CALL_BYTES_MAX);
 	ok = add_url(call, request->url, allow_http, why);

@@ -12,7 +12,7 @@
 
 struct web_slot;
 
-enum { WEB_HEADERS_MAX = 100, WEB_CALL_BYTES_MAX = 64 * 1024 };
+enum { WEB_CALL_BYTES_MAX = 64 * 1024 };
 
 struct web_call {
 	struct web_request *request;

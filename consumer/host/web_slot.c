@@ -160,8 +160,6 @@ static void set_receiving(struct web_slot *slot)
 {
 	SET(slot, CURLOPT_HEADERFUNCTION, on_header);
 	SET(slot, CURLOPT_HEADERDATA, slot);
-	/* A proxy's answer to CONNECT is not the receiver's. */
-	SET(slot, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(slot, CURLOPT_WRITEFUNCTION, on_body);
 	SET(slot, CURLOPT_WRITEDATA, slot);
 	SET(slot, CURLOPT_ERRORBUFFER, slot->error);

@@ -57,12 +57,11 @@ static struct str add_hash(struct buf *text, struct str value)
 }
 
 /* Appends a value's text: of what no key can be, its JSON. */
-static struct str add_value(struct debezium_key *key, const struct value *value)
+static struct str add_value(struct buf *text, const struct value *value)
 {
-	if (value->tag == VALUE_S || value->tag == VALUE_N || value->tag == VALUE_B)
-		return add_plain(&key->text, value->payload);
-	key->fault = value->tag == VALUE_BAD ? value->error : "no key can be of this type";
-	return add_plain(&key->text, value->text);
+	bool plain = value->tag == VALUE_S || value->tag == VALUE_N || value->tag == VALUE_B;
+
+	return add_plain(text, plain ? value->payload : value->text);
 }
 
 /* Where a field of that name goes: the hash key before the range key, and both before all others. */
@@ -142,7 +141,7 @@ void debezium_key_read(struct debezium_key *key, const struct image_rules *rules
 		struct debezium_field field = {.name = add_plain(&key->text, raw)};
 
 		value_scan(&json, &value);
-		field.value = add_value(key, &value);
+		field.value = add_value(&key->text, &value);
 		if (is_hidden(rules, field.name))
 			field.value = add_hash(&key->text, field.value);
 		if (!insert(key, names, field))

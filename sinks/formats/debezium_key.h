@@ -25,7 +25,7 @@ struct debezium_key {
 	struct debezium_field fields[DEBEZIUM_FIELDS_MAX];
 	size_t n;
 	bool known; /* the values are there too, not only the names */
-	const char *fault; /* what is wrong with it, static words; NULL: nothing */
+	const char *fault; /* why attributes were left out, static words; NULL: none was */
 	struct buf text;
 };
 

@@ -441,6 +441,7 @@ struct caller *caller_new(const struct sink_env *env, const struct caller_option
 	caller->sweep.fire = on_sweep;
 	list_init(&caller->retired);
 	list_init(&caller->calls);
+	must(env->web != NULL);
 	if (!load_secrets(caller, &changed, err) || !load_token(caller, &changed, err))
 		goto failed;
 	if (options->oauth.url != NULL) {

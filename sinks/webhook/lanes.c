@@ -6,7 +6,7 @@
 /* A delivery that is held. */
 struct cargo {
 	struct delivery *delivery;
-	struct flow *flow;
+	struct flow *flow; /* NULL: it ends well */
 	uint64_t number; /* counts up in the order of submission */
 	struct list link; /* in its flow, or among those that end */
 	struct arena arena; /* its bundles */
@@ -23,8 +23,9 @@ struct flow {
 	struct list cargos; /* in order */
 	struct list lanes[LANES_MAX]; /* bundles that have not ended */
 	uint64_t stage; /* of the bundles made last */
-	/* The first failure, by place and not by time. */
+	/* The first failure, by place and not by time; until the last delivery that it ends has ended. */
 	bool failed;
+	size_t telling; /* deliveries of it among those that end */
 	const struct cargo *stop;
 	size_t stop_at;
 	struct outcome outcome;
@@ -243,6 +244,25 @@ static void flow_ready(struct lanes *lanes, struct flow *flow)
 	}
 }
 
+/* A cargo ends well. */
+static void end_well(struct lanes *lanes, struct cargo *cargo)
+{
+	cargo->result = DELIVERY_OK;
+	cargo->flow = NULL;
+	list_remove(&cargo->link);
+	list_add(&lanes->ending, &cargo->link);
+}
+
+/* A cargo ends as its flow's failure has it. */
+static void end_badly(struct lanes *lanes, struct cargo *cargo, enum delivery_result result)
+{
+	cargo->result = result;
+	cargo->why = cargo->flow->outcome.why;
+	cargo->flow->telling++;
+	list_remove(&cargo->link);
+	list_add(&lanes->ending, &cargo->link);
+}
+
 void lanes_submit(struct lanes *lanes, struct delivery *delivery)
 {
 	struct flow *flow = flow_of(lanes, delivery->cursor);
@@ -256,7 +276,9 @@ void lanes_submit(struct lanes *lanes, struct delivery *delivery)
 	list_init(&cargo->link);
 	list_add(&flow->cargos, &cargo->link);
 	/* Behind a failure nothing is sent: it ends with the others. */
-	if (!flow->failed) {
+	if (flow->telling > 0) {
+		end_badly(lanes, cargo, DELIVERY_RETRY);
+	} else if (!flow->failed) {
 		cut(lanes, cargo);
 		flow_ready(lanes, flow);
 	}
@@ -319,38 +341,32 @@ static void flow_fail(struct lanes *lanes, struct flow *flow, const struct bundl
 	drop_unsent(lanes, flow);
 }
 
-/* Moves the first cargo to those that end. */
-static void let_end(struct lanes *lanes, struct cargo *cargo, enum delivery_result result)
-{
-	cargo->result = result;
-	list_remove(&cargo->link);
-	list_add(&lanes->ending, &cargo->link);
-}
-
 /* The flow failed, and nothing of it is away: its cargos end, the first as the failure says. */
 static void flow_give_back(struct lanes *lanes, struct flow *flow)
 {
 	enum delivery_result result = flow->outcome.result;
-	int64_t retry_after_ms = flow->retry_after_ms;
-	const struct list *first = flow->cargos.next;
+	struct cargo *first = list_first(&flow->cargos, struct cargo, link);
 
+	/* When something before what was refused was dropped, that comes first. */
+	if (result != DELIVERY_FATAL && (first != flow->stop || first->acked != flow->stop_at))
+		result = DELIVERY_RETRY;
+	first->delivery->retry_after_ms = flow->retry_after_ms;
+	end_badly(lanes, first, result);
 	list_each(link, &flow->cargos, spare) {
 		struct cargo *cargo = CONTAINER_OF(link, struct cargo, link);
 
-		/* Something before what was refused failed by being dropped: that comes first. */
-		if (result != DELIVERY_FATAL &&
-		    (cargo != flow->stop || cargo->acked != flow->stop_at))
-			result = DELIVERY_RETRY;
-		cargo->why = flow->outcome.why;
-		cargo->delivery->retry_after_ms = retry_after_ms;
-		let_end(lanes, cargo, result);
-		result = DELIVERY_RETRY;
-		retry_after_ms = 0;
-		if (link != first)
-			cargo->acked = 0;
+		cargo->acked = 0;
+		end_badly(lanes, cargo, DELIVERY_RETRY);
 	}
-	flow->failed = false;
-	flow->retry_after_ms = 0;
+}
+
+/* Frees a flow of which nothing is held any more. */
+static void flow_tidy(struct lanes *lanes, struct flow *flow)
+{
+	if (!list_empty(&flow->cargos) || flow->telling > 0)
+		return;
+	map_remove(&lanes->flows, key_of(&flow->cursor));
+	mem_free(flow);
 }
 
 /* After something of the flow ended: lets deliveries end, and the next bundles out. May free the flow. */
@@ -361,16 +377,13 @@ static void flow_settle(struct lanes *lanes, struct flow *flow)
 
 		if (cargo->acked < cargo->delivery->n)
 			break;
-		let_end(lanes, cargo, DELIVERY_OK);
+		end_well(lanes, cargo);
 	}
 	if (flow->failed && !flow_busy(lanes, flow))
 		flow_give_back(lanes, flow);
-	if (list_empty(&flow->cargos)) {
-		map_remove(&lanes->flows, key_of(&flow->cursor));
-		mem_free(flow);
-		return;
-	}
-	flow_ready(lanes, flow);
+	else
+		flow_ready(lanes, flow);
+	flow_tidy(lanes, flow);
 }
 
 void lanes_ended(struct lanes *lanes, struct bundle *bundle, const struct outcome *outcome)
@@ -405,6 +418,12 @@ static bool end_one(struct lanes *lanes)
 		return false;
 	cargo = list_first(&lanes->ending, struct cargo, link);
 	list_remove(&cargo->link);
+	/* What comes in from within the last of these ends is new. */
+	if (cargo->flow != NULL && --cargo->flow->telling == 0) {
+		cargo->flow->failed = false;
+		cargo->flow->retry_after_ms = 0;
+		flow_tidy(lanes, cargo->flow);
+	}
 	delivery = cargo->delivery;
 	result = cargo->result;
 	acked = cargo->acked;

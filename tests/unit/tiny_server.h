@@ -269,6 +269,17 @@ static inline void server_start(void)
 	must(pthread_create(&server.acceptor, NULL, accept_all, NULL) == 0);
 }
 
+/* How many connections were made so far. */
+static inline int server_connections(void)
+{
+	int n;
+
+	pthread_mutex_lock(&server.lock);
+	n = server.n;
+	pthread_mutex_unlock(&server.lock);
+	return n;
+}
+
 static inline void server_stop(void)
 {
 	shutdown(server.fd, SHUT_RDWR);

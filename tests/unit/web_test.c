@@ -263,7 +263,7 @@ static int64_t retry_after(const char *target)
 
 static void retry_after_is_read(void)
 {
-	const int64_t year_2999_ms = 32472234245000;
+	const int64_t year_2999_ms = 32472241445000;
 	int64_t ms;
 
 	setup_plain();
