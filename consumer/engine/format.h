@@ -38,7 +38,7 @@ struct encoder {
 	void (*encode)(const struct encoder *encoder, const struct source *source,
 		       const struct event *event, struct buf *out);
 	/*
-	 * Appends the record's key, for sinks that have keys. NULL: the primary key as sinks/key.h
+	 * Appends the record's key, for sinks that have keys. NULL: the primary key as formats/key.h
 	 * writes it. Appends nothing for an event without key (a gap record).
 	 */
 	void (*key)(const struct encoder *encoder, const struct source *source,
