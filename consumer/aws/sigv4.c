@@ -259,8 +259,9 @@ static void add_query(struct signer *signer, const struct credentials *credentia
 	add_scope(&scope, signer);
 	must(!scope.failed);
 	buf_str(out, request->query);
-	buf_str(out, request->query.n > 0 ? STR("&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=")
-					  : STR("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential="));
+	buf_str(out, request->query.n > 0
+			     ? STR("&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=")
+			     : STR("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential="));
 	add_encoded(out, buf_view(&scope));
 	buf_release(&scope);
 	buf_str(out, STR("&X-Amz-Date="));

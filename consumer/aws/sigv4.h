@@ -68,7 +68,8 @@ void signer_sign(struct signer *signer, const struct credentials *credentials,
 struct presign_request {
 	struct str host; /* the only header that is signed */
 	struct str path; /* as it is sent, percent-encoded, at least "/" */
-	struct str query; /* its own part, percent-encoded, in byte order and before "X-Amz-"; or empty */
+	struct str
+		query; /* its own part, percent-encoded, in byte order and before "X-Amz-"; or empty */
 	int64_t expires_s; /* how long the URL is good for */
 	int64_t wall_ms;
 };
