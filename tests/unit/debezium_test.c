@@ -460,8 +460,12 @@ static void text_that_is_too_long_is_told(void)
 	}
 	buf_str(&image, STR("\"}}"));
 	event.new_image = buf_view(&image);
-	bound.encoder->encode(bound.encoder, &source, &event, &out);
-	CHECK(out.failed);
+	for (int i = 0; i < 2; i++) {
+		buf_clear(&out);
+		event.utf8_bad = i == 1;
+		bound.encoder->encode(bound.encoder, &source, &event, &out);
+		CHECK(out.failed);
+	}
 	buf_release(&image);
 	buf_release(&out);
 	unbind(&bound);
