@@ -5,6 +5,7 @@
 #include "sinks/file.h"
 #include "sinks/formats/debezium.h"
 #include "sinks/formats/native.h"
+#include "sinks/kafka.h"
 #include "sinks/stdout.h"
 #include "sinks/webhook.h"
 
@@ -14,6 +15,7 @@ static const struct verb *const verbs[] = {
 
 static const struct sink_type *const sinks[] = {
 	&sink_file,
+	&sink_kafka,
 	&sink_stdout,
 	&sink_webhook,
 };

@@ -168,13 +168,15 @@ void web_pool_free(struct web_pool *pool)
 	io_timer_cancel(pool->env->io, &pool->timer);
 	must(curl_share_cleanup(pool->share) == CURLSHE_OK);
 	web_trust_release(&pool->trust);
+	web_place_release(&pool->place);
 	mem_free(pool->slots);
 	mem_free(pool);
 }
 
 void web_pool_add(struct web_pool *pool, struct web_request *request)
 {
-	struct web_call *call = web_call_new(request, pool->allow_http, &request->why);
+	struct web_call *call =
+		web_call_new(request, &pool->place, pool->allow_http, &request->why);
 
 	if (call == NULL) {
 		request->result = WEB_REFUSED;

@@ -49,6 +49,7 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
  * before any answer, libcurl would send the request again on another: that is left to it only as long as
  * nothing was sent.
  */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the callback's type is libcurl's */
 static int before_sending(void *arg, char *to, char *from, int to_port, int from_port)
 {
 	struct web_slot *slot = arg;

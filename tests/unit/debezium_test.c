@@ -458,19 +458,18 @@ static void hostile_items_do_not_take_all_memory(void)
 
 static void text_that_is_too_long_is_told(void)
 {
-	enum { N = 70 << 20 };
+	enum { N = 129 << 20 };
 	struct event event = {.op = EVENT_INSERT, .keys = STR("{\"id\":{\"S\":\"1\"}}")};
 	struct bound bound = bind(&rows, NULL);
 	struct buf image, out;
 	char *room;
 
-	/* No attribute value: its JSON text goes out, in which each backslash takes two bytes. */
-	buf_init(&image, 2 * N);
-	buf_init(&out, 8UL * N);
-	buf_str(&image, STR("{\"x\":{\"Q\":\""));
+	buf_init(&image, N + FILE_MAX);
+	buf_init(&out, N + FILE_MAX);
+	buf_str(&image, STR("{\"x\":{\"S\":\""));
 	room = buf_reserve(&image, N);
 	if (CHECK(room != NULL)) {
-		memset(room, '\\', N);
+		memset(room, 'x', N);
 		image.n += N;
 	}
 	buf_str(&image, STR("\"}}"));
@@ -478,6 +477,36 @@ static void text_that_is_too_long_is_told(void)
 	bound.encoder->encode(bound.encoder, &source, &event, &out);
 	CHECK(out.failed);
 	buf_release(&image);
+	buf_release(&out);
+	unbind(&bound);
+}
+
+static void a_key_that_is_far_too_long_is_none(void)
+{
+	struct event event = {.op = EVENT_INSERT, .new_image = STR("{}")};
+	struct bound bound = bind(&schemas, NULL);
+	struct buf keys, out;
+
+	/* Just as long as a key may be, of the bytes that grow most; then one byte more. */
+	buf_init(&keys, 2 * FILE_MAX);
+	buf_init(&out, OUT_MAX);
+	buf_str(&keys, STR("{\""));
+	while (keys.n < FILE_MAX - 11)
+		buf_c(&keys, '\xFF');
+	buf_str(&keys, STR("\":{\"S\":\"\"}}"));
+	event.utf8_bad = true;
+	for (int i = 0; i < 2; i++) {
+		buf_clear(&out);
+		event.keys = buf_view(&keys);
+		bound.encoder->key(bound.encoder, &source, &event, &out);
+		CHECK_INT(out.n > 0, i == 0);
+		bound.encoder->encode(bound.encoder, &source, &event, &out);
+		CHECK(!out.failed);
+		CHECK(contains(&out, "\"/key\\\":\\\"longer than a key can be\\\"") == (i == 1));
+		keys.p[keys.n - 1] = ' ';
+		buf_c(&keys, '}');
+	}
+	buf_release(&keys);
 	buf_release(&out);
 	unbind(&bound);
 }
@@ -547,6 +576,7 @@ int main(void)
 	CHECK_RUN(a_secret_key_is_hashed);
 	CHECK_RUN(hostile_items_do_not_take_all_memory);
 	CHECK_RUN(text_that_is_too_long_is_told);
+	CHECK_RUN(a_key_that_is_far_too_long_is_none);
 	CHECK_RUN(options_that_do_not_go_together_are_refused);
 	CHECK_RUN(a_prefix_is_a_name);
 	CHECK_RUN(a_role_needs_its_messages);
