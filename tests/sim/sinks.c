@@ -109,7 +109,7 @@ static void make_durable(struct scripted *s, const struct delivery *delivery, si
 	struct ledger_record record;
 
 	for (size_t i = from; i < to; i++) {
-		if (record_is_letter(delivery_record(delivery, i))) {
+		if (delivery->letter) {
 			take_letter(s, delivery, delivery_record(delivery, i));
 			continue;
 		}
