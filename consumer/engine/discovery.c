@@ -12,6 +12,7 @@
 enum {
 	RUSH_MIN_MS = 500, /* between listings that ended shards ask for */
 	CHILDLESS_MS = MINUTE_MS, /* how long a finished shard is expected to get children */
+	SETTLED_MS = 2500, /* after a split, listings may show one child before the other */
 	PAGE_PAUSE_MS = 100, /* between pages: the service allows 10 a second per account */
 	KEY_PREFIX_MAX = 1024,
 };
@@ -288,6 +289,39 @@ static void take_page(struct stream *stream, const struct stream_description *pa
 	}
 }
 
+/* Whether the shard is finished for so long that its children, if any, have aged out before it. */
+static bool childless(const struct shard *shard)
+{
+	return shard->state == SHARD_DONE &&
+	       io_now_ms(shard->stream->table->engine->io) - shard->done_ms > CHILDLESS_MS;
+}
+
+/* Whether a shard that ended has no child in the listing yet, or one is in doubt. */
+static bool children_missing(const struct stream *stream)
+{
+	const struct shard *shard;
+	size_t at = 0;
+
+	if (stream->disabled || stream->gone)
+		return false;
+	while ((shard = map_next(&stream->shards, &at)) != NULL) {
+		if (shard->refused)
+			return true;
+		/* A shard that ended has a child, unless one of them has aged out of the listing. */
+		if (shard->listed && shard->seen_in >= stream->listings &&
+		    list_empty(&shard->children) && !shard->adopted_done && !childless(shard) &&
+		    (!shard->open || shard_ended(shard)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the listing that is known is late enough to have all children of shards that ended. */
+static bool settled(const struct stream *stream)
+{
+	return stream->rushed_ms == 0 || stream->listed_ms >= stream->rushed_ms + SETTLED_MS;
+}
+
 /* The last page is in: what it means, and when to list again. */
 static void listing_done(struct stream *stream)
 {
@@ -303,13 +337,19 @@ static void listing_done(struct stream *stream)
 	stream->listed = true;
 	lineage_listed(stream);
 	/* A shard that ended must get children: ask again, ever more slowly. */
-	if (discovery_pending(stream)) {
+	if (children_missing(stream)) {
 		followup_ms = (int64_t)RUSH_MIN_MS
 			      << (stream->followups < 8 ? stream->followups++ : 8);
 		if (followup_ms < delay_ms)
 			delay_ms = followup_ms;
 	} else {
 		stream->followups = 0;
+	}
+	if (!settled(stream)) {
+		int64_t due_ms = stream->rushed_ms + SETTLED_MS - io_now_ms(engine->io);
+
+		if (due_ms < delay_ms)
+			delay_ms = due_ms > 0 ? due_ms : 0;
 	}
 	if (lineage_undecided(stream) && delay_ms > LINEAGE_SPACING_MS)
 		delay_ms = LINEAGE_SPACING_MS;
@@ -377,38 +417,17 @@ void discovery_rush(struct stream *stream)
 	int64_t due_ms = stream->listed_ms + RUSH_MIN_MS, now_ms = io_now_ms(io);
 
 	stream->rush = true;
+	stream->rushed_ms = now_ms;
 	stream->followups = 0;
 	if (stream->call != NULL || stream->next_shard != NULL)
 		return; /* listing_done sees that children are missing */
 	io_timer_set(io, &stream->timer, due_ms > now_ms ? due_ms : now_ms);
 }
 
-/* Whether the shard is finished for so long that its children, if any, have aged out before it. */
-static bool childless(const struct shard *shard)
-{
-	return shard->state == SHARD_DONE &&
-	       io_now_ms(shard->stream->table->engine->io) - shard->done_ms > CHILDLESS_MS;
-}
-
 bool discovery_pending(const struct stream *stream)
 {
-	const struct shard *shard;
-	size_t at = 0;
-
-	if (!stream->listed || stream->rush)
-		return true;
-	if (stream->disabled || stream->gone)
-		return false;
-	while ((shard = map_next(&stream->shards, &at)) != NULL) {
-		if (shard->refused)
-			return true;
-		/* A shard that ended has a child, unless one of them has aged out of the listing. */
-		if (shard->listed && shard->seen_in >= stream->listings &&
-		    list_empty(&shard->children) && !shard->adopted_done && !childless(shard) &&
-		    (!shard->open || shard_ended(shard)))
-			return true;
-	}
-	return false;
+	return !stream->listed || stream->rush || children_missing(stream) ||
+	       (!stream->disabled && !stream->gone && !settled(stream));
 }
 
 /* Frees a stream and its shards. */

@@ -111,6 +111,7 @@ struct stream {
 	uint64_t listings; /* whole ones, so far */
 	int64_t found_ms; /* when we first knew of it */
 	int64_t listing_began_ms, listed_ms;
+	int64_t rushed_ms; /* when there was last a reason to list in a hurry; 0: never */
 };
 
 /* Whether the stream replaced an older one that we know: its first shard says so by a gap record. */

@@ -2,12 +2,10 @@
 #include "consumer/host/http.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include "consumer/host/route.h"
 #include "consumer/host/slot.h"
-
-#define SYSTEM_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 
 struct http {
 	struct io *io;
@@ -56,25 +54,6 @@ static void target_release(struct slot_target *target)
 	mem_free(target->name);
 }
 
-/* The hosts that are reached without a proxy: those of the environment, and this machine. */
-static char *no_proxy_list(void)
-{
-	const char *lower = getenv("no_proxy"), *upper = getenv("NO_PROXY");
-	struct str given = str_of(lower != NULL ? lower : upper);
-	struct buf text;
-
-	buf_init(&text, given.n + 64);
-	if (str_eq(str_trim(given), STR("*"))) {
-		buf_c(&text, '*');
-	} else {
-		buf_str(&text, STR("localhost,127.0.0.1,::1"));
-		if (given.n > 0)
-			buf_c(&text, ',');
-		buf_str(&text, given);
-	}
-	return buf_detach(&text);
-}
-
 /* Makes the multi handle and the share of TLS sessions. */
 static void open_curl(struct http *http)
 {
@@ -94,7 +73,7 @@ static void open_curl(struct http *http)
 struct http *http_new(const struct http_options *options, struct error *err)
 {
 	struct http *http = mem_alloc(sizeof(*http));
-	const char *ca_file = options->ca_file != NULL ? options->ca_file : SYSTEM_CA_FILE;
+	const char *ca_file = options->ca_file != NULL ? options->ca_file : ROUTE_CA_FILE;
 
 	must(options->reserved < options->slots);
 	http->io = options->io;
@@ -115,7 +94,7 @@ struct http *http_new(const struct http_options *options, struct error *err)
 	}
 	signer_init(&http->signer, region_for_signing(str_of(options->region)), SIGN_SERVICE);
 	http->env = (struct slot_env){.ca_file = ca_file, .signer = &http->signer};
-	http->env.no_proxy = no_proxy_list();
+	http->env.no_proxy = route_no_proxy();
 	open_curl(http);
 	if (!target_init(&http->targets[IO_STREAMS], options->endpoint[IO_STREAMS], ca_file, err) ||
 	    !target_init(&http->targets[IO_TABLES], options->endpoint[IO_TABLES], ca_file, err)) {

@@ -14,6 +14,7 @@
 
 #include "consumer/host/http.h"
 #include "consumer/host/log.h"
+#include "consumer/host/web_client.h"
 
 enum {
 	KEEP_BYTES = 32 << 20,
@@ -21,6 +22,9 @@ enum {
 	LAG_WARN_MS = 100,
 	WAIT_MAX_MS = 60 * 1000,
 };
+
+/* Where in the loop's array of descriptors its own are. */
+enum { FD_INBOX, FD_SIGNALS };
 
 /* What other threads want to have run: a queue under a lock, and an eventfd that ends the waiting. */
 struct inbox {
@@ -33,7 +37,9 @@ struct loop {
 	struct io io;
 	struct inbox inbox;
 	struct heap timers;
+	struct watch watch; /* the two that FD_INBOX and FD_SIGNALS say, and the web's */
 	struct http *http;
+	struct web_client *web;
 	struct log *log;
 	int signal_fd;
 	loop_signal_fn *on_signal;
@@ -194,18 +200,27 @@ struct loop *loop_new(const struct loop_options *options, struct error *err)
 	loop->inbox.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	must(loop->inbox.fd >= 0);
 	loop->signal_fd = open_signals();
+	watch_init(&loop->watch);
+	watch_set(&loop->watch, loop->inbox.fd, CURL_WAIT_POLLIN, NULL);
+	watch_set(&loop->watch, loop->signal_fd, CURL_WAIT_POLLIN, NULL);
 	loop->log = log_new(STDERR_FILENO, (enum io_level)options->log_level);
 	loop->http = http_new(&http, err);
 	if (loop->http == NULL) {
 		loop_free(loop);
 		return NULL;
 	}
+	loop->web = web_client_new(&loop->io, &loop->watch);
 	return loop;
 }
 
 struct io *loop_io(struct loop *loop)
 {
 	return &loop->io;
+}
+
+struct web *loop_web(struct loop *loop)
+{
+	return web_client_web(loop->web);
 }
 
 void loop_stop(struct loop *loop)
@@ -244,12 +259,14 @@ void loop_free(struct loop *loop)
 	if (loop == NULL)
 		return;
 	run_inbox(loop);
+	web_client_free(loop->web);
 	http_free(loop->http);
 	log_free(loop->log);
 	close(loop->signal_fd);
 	close(loop->inbox.fd);
 	pthread_mutex_destroy(&loop->inbox.lock);
 	heap_release(&loop->timers);
+	watch_release(&loop->watch);
 	mem_free(loop);
 }
 
@@ -286,14 +303,15 @@ static int wait_ms(const struct loop *loop)
 	struct heap_node *first = heap_first(&loop->timers);
 	int64_t now_ms = clock_ms(CLOCK_BOOTTIME);
 
-	if (http_is_due(loop->http) || (first != NULL && first->key <= now_ms))
+	if (http_is_due(loop->http) || web_client_is_due(loop->web) ||
+	    (first != NULL && first->key <= now_ms))
 		return 0;
 	if (first == NULL || first->key - now_ms > WAIT_MAX_MS)
 		return WAIT_MAX_MS;
 	return (int)(first->key - now_ms);
 }
 
-/* What ended a sleep, apart from HTTP and timers. */
+/* What ended a sleep, apart from HTTP, the web and timers. */
 struct events {
 	bool posts, signals;
 };
@@ -304,19 +322,15 @@ struct events {
  */
 static struct events wait_for_events(struct loop *loop)
 {
-	struct curl_waitfd fds[] = {
-		{.fd = loop->inbox.fd, .events = CURL_WAIT_POLLIN},
-		{.fd = loop->signal_fd, .events = CURL_WAIT_POLLIN},
-	};
+	struct watch *watch = &loop->watch;
 	int n = 0, timeout_ms = wait_ms(loop);
 
-	must(curl_multi_poll(http_multi(loop->http), fds, ARRAY_N(fds), timeout_ms, &n) ==
-	     CURLM_OK);
-	if (n == 0 && timeout_ms > 0) {
-		must(fcntl(loop->inbox.fd, F_GETFD) != -1);
-		must(fcntl(loop->signal_fd, F_GETFD) != -1);
-	}
-	return (struct events){.posts = fds[0].revents != 0, .signals = fds[1].revents != 0};
+	must(curl_multi_poll(http_multi(loop->http), watch->fds, (unsigned)watch->n, timeout_ms,
+			     &n) == CURLM_OK);
+	for (size_t i = 0; n == 0 && timeout_ms > 0 && i < watch->n; i++)
+		must(fcntl(watch->fds[i].fd, F_GETFD) != -1);
+	return (struct events){.posts = watch->fds[FD_INBOX].revents != 0,
+			       .signals = watch->fds[FD_SIGNALS].revents != 0};
 }
 
 /* Complains about a turn so long that others had to wait for it. */
@@ -340,9 +354,13 @@ void loop_run(struct loop *loop)
 		run_timers(loop);
 		http_perform(loop->http);
 		http_finish(loop->http);
-		/* What the answers made the engine ask goes out in the same turn. */
+		web_client_perform(loop->web);
+		web_client_finish(loop->web);
+		/* What the answers made engine and sinks ask goes out in the same turn. */
 		if (http_is_due(loop->http))
 			http_perform(loop->http);
+		if (web_client_is_due(loop->web))
+			web_client_perform(loop->web);
 		watch_lag(loop, loop_now_ms(&loop->io) - start_ms);
 	}
 }

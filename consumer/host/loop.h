@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The world for the engine: one thread that waits for HTTP answers, timers, signals and posts from other
- * threads, and calls back. It implements struct io of consumer/engine/io.h.
+ * threads, and calls back. It implements struct io of consumer/engine/io.h and struct web of
+ * consumer/engine/web.h.
  *
  *	keys = keys_new(&keys_options);
  *	loop = loop_new(&options, &err);	before any other thread starts
@@ -18,6 +19,7 @@
 #define HOST_LOOP_H
 
 #include "consumer/engine/io.h"
+#include "consumer/engine/web.h"
 #include "consumer/host/keys.h"
 
 /* HTTP slots that only requests marked `reserved` may use. */
@@ -53,6 +55,9 @@ void loop_free(struct loop *loop);
 
 /* The loop as the engine sees it; lives as long as the loop. */
 struct io *loop_io(struct loop *loop);
+
+/* HTTP for sinks; lives as long as the loop. Pools that are open when it is freed are closed then. */
+struct web *loop_web(struct loop *loop);
 
 /* Runs callbacks until one of them calls loop_stop. */
 void loop_run(struct loop *loop);

@@ -240,6 +240,20 @@ static enum io_result judge_answer(const struct slot *slot, struct io_http *requ
 	return IO_BROKEN;
 }
 
+/* Says why a transfer failed. */
+static enum io_result judge_failure(const struct slot *slot, CURLcode code, struct error *why)
+{
+	struct why_transfer transfer = {
+		.easy = slot->easy,
+		.name = slot->target->name,
+		.ca_file = slot->target->ca_file,
+		.error = slot->error,
+		.tls = str_starts(str_of(slot->target->url), STR("https:")),
+	};
+
+	return why_failed(&transfer, code, why);
+}
+
 struct io_http *slot_end(struct slot *slot, CURLcode code)
 {
 	struct io_http *request = slot->request;
@@ -251,7 +265,7 @@ struct io_http *slot_end(struct slot *slot, CURLcode code)
 	} else if (code == CURLE_OK) {
 		request->result = judge_answer(slot, request);
 	} else {
-		request->result = why_failed(slot, code, &request->why);
+		request->result = judge_failure(slot, code, &request->why);
 	}
 	if (request->result != IO_ANSWER)
 		buf_release(&request->answer);

@@ -25,12 +25,12 @@ static const struct cause {
 };
 
 /* What is wrong with the certificate, and what to do about it. */
-static void explain_certificate(const struct slot *slot, struct error *why)
+static void explain_certificate(const struct why_transfer *t, struct error *why)
 {
-	const char *name = slot->target->name;
+	const char *name = t->name;
 	long verdict = 0;
 
-	curl_easy_getinfo(slot->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	curl_easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
 	switch (verdict) {
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
@@ -40,7 +40,7 @@ static void explain_certificate(const struct slot *slot, struct error *why)
 		error_set(why, ERROR_CONFIG,
 			  "%s: its certificate is of an authority that is not in %s; name the file "
 			  "with the right one as `ca_file`",
-			  name, slot->target->ca_file);
+			  name, t->ca_file);
 		return;
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 		error_set(why, ERROR_CONFIG,
@@ -60,88 +60,81 @@ static void explain_certificate(const struct slot *slot, struct error *why)
 		  "%s: its certificate was not accepted (%s); the endpoint's host name must be one "
 		  "that "
 		  "the certificate is for",
-		  name, slot->error);
-}
-
-/* Whether requests to this target go over TLS. */
-static bool speaks_tls(const struct slot *slot)
-{
-	return str_starts(str_of(slot->target->url), STR("https:"));
+		  name, t->error);
 }
 
 /* A transfer ran out of time: before the connection stood, before TLS did, or after. */
-static void explain_timeout(const struct slot *slot, struct error *why)
+static void explain_timeout(const struct why_transfer *t, struct error *why)
 {
 	curl_off_t ready_us = 0, took_us = 0, received = 0;
 	long port = 0; /* our own: there is one as soon as TCP's connection stands */
 
-	curl_easy_getinfo(slot->easy, CURLINFO_LOCAL_PORT, &port);
-	curl_easy_getinfo(slot->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
-	curl_easy_getinfo(slot->easy, CURLINFO_TOTAL_TIME_T, &took_us);
-	curl_easy_getinfo(slot->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+	curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port);
+	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+	curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &took_us);
+	curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
 	took_us += 500; /* so that the milliseconds are rounded */
-	if (port != 0 && ready_us == 0 && speaks_tls(slot))
+	if (port != 0 && ready_us == 0 && t->tls)
 		error_set(why, ERROR_RETRY,
 			  "%s: connected, but the TLS handshake did not end within %lld ms; does "
 			  "it speak TLS on this port, or is the endpoint http:// ?",
-			  slot->target->name, (long long)took_us / 1000);
+			  t->name, (long long)took_us / 1000);
 	else if (ready_us == 0)
 		error_set(why, ERROR_RETRY,
 			  "%s: no connection within %lld ms; is it reachable from here (routes, "
 			  "security groups, firewalls)?",
-			  slot->target->name, (long long)took_us / 1000);
+			  t->name, (long long)took_us / 1000);
 	else
 		error_set(why, ERROR_RETRY,
 			  "%s: no whole answer within %lld ms (%lld bytes of its body came)",
-			  slot->target->name, (long long)took_us / 1000, (long long)received);
+			  t->name, (long long)took_us / 1000, (long long)received);
 }
 
 /* Nobody took the connection. */
-static void explain_connect(const struct slot *slot, struct error *why)
+static void explain_connect(const struct why_transfer *t, struct error *why)
 {
 	long number = 0;
 
-	curl_easy_getinfo(slot->easy, CURLINFO_OS_ERRNO, &number);
-	error_set(why, ERROR_RETRY, "%s: no connection: %s; does the service run there?",
-		  slot->target->name, number == 0 ? slot->error : error_errno((int)number));
+	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &number);
+	error_set(why, ERROR_RETRY, "%s: no connection: %s; does the service run there?", t->name,
+		  number == 0 ? t->error : error_errno((int)number));
 }
 
 /* What a port that wants TLS says to plain HTTP: nothing. */
-static const char *plain_hint(const struct slot *slot, CURLcode code)
+static const char *plain_hint(const struct why_transfer *t, CURLcode code)
 {
 	curl_off_t received = 0;
 
-	curl_easy_getinfo(slot->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-	if (speaks_tls(slot) || received != 0 ||
-	    (code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING))
+	curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+	if (t->tls || received != 0 || (code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING))
 		return "";
 	return "; if this port speaks TLS, the endpoint must be https://";
 }
 
-enum io_result why_failed(const struct slot *slot, CURLcode code, struct error *why)
+enum io_result why_failed(const struct why_transfer *t, CURLcode code, struct error *why)
 {
 	if (code == CURLE_OPERATION_TIMEDOUT) {
-		explain_timeout(slot, why);
+		explain_timeout(t, why);
 		return IO_TIMED_OUT;
 	}
 	if (code == CURLE_PEER_FAILED_VERIFICATION) {
-		explain_certificate(slot, why);
+		explain_certificate(t, why);
 		return IO_REFUSED;
 	}
 	if (code == CURLE_COULDNT_CONNECT) {
-		explain_connect(slot, why);
+		explain_connect(t, why);
 		return IO_BROKEN;
 	}
 	for (size_t i = 0; i < ARRAY_N(causes); i++) {
 		if (causes[i].code != code)
 			continue;
 		error_set(why, causes[i].result == IO_REFUSED ? ERROR_CONFIG : ERROR_RETRY,
-			  "%s: %s (%s)%s", slot->target->name, causes[i].words,
-			  slot->error[0] == '\0' ? curl_easy_strerror(code) : slot->error,
-			  plain_hint(slot, code));
+			  "%s: %s (%s)%s", t->name, causes[i].words,
+			  t->error[0] == '\0' ? curl_easy_strerror(code) : t->error,
+			  plain_hint(t, code));
 		return causes[i].result;
 	}
-	error_set(why, ERROR_RETRY, "%s: %s", slot->target->name,
-		  slot->error[0] == '\0' ? curl_easy_strerror(code) : slot->error);
+	error_set(why, ERROR_RETRY, "%s: %s", t->name,
+		  t->error[0] == '\0' ? curl_easy_strerror(code) : t->error);
 	return IO_BROKEN;
 }
