@@ -173,7 +173,7 @@ check: dev-deps
 	$(Q)tests/run.sh fast
 test-peers:
 	$(Q)tools/deps.sh peers
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all build/release/property/debezium_tool
 	$(Q)tests/peers/run.sh
 sim: $(B)/simulator
 	$(Q)$(B)/simulator random --first $(FIRST) --seeds $(SEEDS)

@@ -42,9 +42,9 @@ static void open_one(struct cursor *cu)
 		return;
 	if (begins_replacement(shard))
 		cu->gaps_wanted |= 1u << GAP_STREAM_NEW;
-	/* A parent that came and went unseen, in a stream that was read before. */
+	/* A parent that came and went unseen, in a stream that was read before: by others, or by us. */
 	if (shard->parent == NULL && shard->parent_id[0] != '\0' &&
-	    (!shard->stream->first_start || stream_replaces(shard->stream)))
+	    (!shard->stream->first_start || stream_replaces(shard->stream) || shard->late))
 		cu->gaps_wanted |= 1u << GAP_SHARD_LOST;
 	if (shard->start_wall_ms == ROW_START_HORIZON)
 		cu->gaps_wanted |= 1u << GAP_START_UNSURE;

@@ -88,7 +88,7 @@ struct sink_type {
 	 */
 	bool (*check)(const void *options, const struct format_type *format,
 		      struct option_fault *fault);
-	/* Opens a sink; NULL with `err` set when it cannot be used as configured. */
+	/* Opens a sink; NULL with `err` set when it cannot be used as configured. `options` outlive it. */
 	struct sink *(*open)(const struct sink_env *env, const void *options, struct error *err);
 	/* Takes a delivery. */
 	void (*submit)(struct sink *sink, struct delivery *delivery);

@@ -196,7 +196,6 @@ static void add_headers(const struct call *call, struct requesthead *head)
 	};
 	struct buf quoted;
 
-	requesthead_add(head, STR("User-Agent"), STR("ddbtap/" DDBTAP_VERSION));
 	body_add_headers(call->bundle, call->single, head);
 	/* A structured field's string, as draft-ietf-httpapi-idempotency-key-header has it. */
 	buf_init(&quoted, BODY_ID_N + 3);
@@ -463,7 +462,6 @@ void caller_free(struct caller *caller)
 {
 	if (caller->lanes != NULL)
 		lanes_free(caller->lanes);
-	oauth_free(caller->oauth);
 	list_each(link, &caller->calls, spare) {
 		struct call *call = CONTAINER_OF(link, struct call, link);
 
@@ -471,6 +469,7 @@ void caller_free(struct caller *caller)
 			web_cancel(caller->env->web, &call->request);
 		call_free(call);
 	}
+	oauth_free(caller->oauth);
 	io_timer_cancel(caller->env->io, &caller->sweep);
 	list_each(link, &caller->retired, spare) {
 		struct hookpool *pool = CONTAINER_OF(link, struct hookpool, link);

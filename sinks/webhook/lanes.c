@@ -2,6 +2,13 @@
 #include "sinks/webhook/lanes.h"
 
 #include "base/map.h"
+#include "sinks/formats/key.h"
+
+/* A key is at most 3 KiB, in JSON six times that; but it is part of an answer in any case. */
+enum { KEY_BYTES_MAX = 128 << 20 };
+
+/* Of more cursors than this nobody remembers that they failed. */
+enum { FLOWS_KEPT = 4096 };
 
 /* A delivery that is held. */
 struct cargo {
@@ -21,8 +28,8 @@ struct cargo {
 struct flow {
 	const void *cursor; /* also its key in the map, by these bytes */
 	struct list cargos; /* in order */
-	struct list lanes[LANES_MAX]; /* bundles that have not ended */
 	uint64_t stage; /* of the bundles made last */
+	bool cautious; /* the last thing that it did was to fail */
 	/* The first failure, by place and not by time; until the last delivery that it ends has ended. */
 	bool failed;
 	size_t telling; /* deliveries of it among those that end */
@@ -30,6 +37,7 @@ struct flow {
 	size_t stop_at;
 	struct outcome outcome;
 	int64_t retry_after_ms; /* the longest that any failure asked for */
+	struct list lanes[]; /* bundles that have not ended */
 };
 
 struct lanes {
@@ -121,7 +129,7 @@ static struct flow *flow_of(struct lanes *lanes, const void *cursor)
 
 	if (flow != NULL)
 		return flow;
-	flow = mem_alloc(sizeof(*flow));
+	flow = mem_alloc(sizeof(*flow) + lanes->options.lanes * sizeof(flow->lanes[0]));
 	flow->cursor = cursor;
 	list_init(&flow->cargos);
 	for (size_t i = 0; i < lanes->options.lanes; i++)
@@ -130,20 +138,14 @@ static struct flow *flow_of(struct lanes *lanes, const void *cursor)
 	return flow;
 }
 
-/* A hash of a record's key (FNV-1a, its high bits mixed down): the same in every run. */
-static uint32_t hash(struct str key)
+/* Which lane a record goes to: by its item, in one way whatever the encoder has for keys. */
+static unsigned lane_of(const struct lanes *lanes, const struct delivery *delivery, size_t i,
+			struct buf *key)
 {
-	uint32_t h = 2166136261U;
-
-	for (size_t i = 0; i < key.n; i++)
-		h = (h ^ (unsigned char)key.p[i]) * 16777619U;
-	return h ^ h >> 16;
-}
-
-/* Which lane an event goes to. */
-static unsigned lane_of(const struct lanes *lanes, const struct event *event)
-{
-	return (unsigned)(hash(event->keys) % lanes->options.lanes);
+	buf_clear(key);
+	key_put(delivery->source, &delivery->events[i], key);
+	must(!key->failed);
+	return (unsigned)(key_hash32(buf_view(key)) % lanes->options.lanes);
 }
 
 /* An empty bundle at the end of a lane. */
@@ -165,6 +167,7 @@ static struct bundle *bundle_new(struct cargo *cargo, unsigned lane)
 struct filling {
 	struct bundle *bundles[LANES_MAX]; /* NULL: a new one is needed */
 	size_t bytes[LANES_MAX];
+	struct buf key;
 };
 
 /* The bundle that record `i` of the cargo goes into. */
@@ -177,13 +180,13 @@ static struct bundle *place(const struct lanes *lanes, struct cargo *cargo, stru
 	unsigned lane;
 
 	if (delivery->events[i].op == EVENT_GAP) {
-		*filling = (struct filling){0};
+		memset(filling->bundles, 0, sizeof(filling->bundles));
 		cargo->flow->stage++;
 		bundle = bundle_new(cargo, 0);
 		cargo->flow->stage++;
 		return bundle;
 	}
-	lane = lane_of(lanes, &delivery->events[i]);
+	lane = lane_of(lanes, delivery, i, &filling->key);
 	bundle = filling->bundles[lane];
 	if (bundle == NULL || bundle->n >= lanes->options.batch_records ||
 	    delivery->encoder->framing->lone ||
@@ -191,6 +194,10 @@ static struct bundle *place(const struct lanes *lanes, struct cargo *cargo, stru
 		bundle = bundle_new(cargo, lane);
 		filling->bundles[lane] = bundle;
 		filling->bytes[lane] = 0;
+		/* What failed is tried alone: what follows would go out again with each try. */
+		if (cargo->flow->cautious)
+			cargo->flow->stage++;
+		cargo->flow->cautious = false;
 	}
 	filling->bytes[lane] += bytes;
 	return bundle;
@@ -202,12 +209,14 @@ static void cut(const struct lanes *lanes, struct cargo *cargo)
 	size_t n = cargo->delivery->n;
 	struct bundle **of = arena_alloc_n(&cargo->arena, n, sizeof(struct bundle *));
 	uint32_t *records = arena_alloc_n(&cargo->arena, n, sizeof(*records));
-	struct filling filling = {0};
+	struct filling filling = {{NULL}};
 
+	buf_init(&filling.key, KEY_BYTES_MAX);
 	for (size_t i = 0; i < n; i++) {
 		of[i] = place(lanes, cargo, &filling, i);
 		of[i]->n++;
 	}
+	buf_release(&filling.key);
 	/* Each bundle gets its part of one array when its first record is met. */
 	for (size_t i = 0; i < n; i++) {
 		if (of[i]->records != NULL)
@@ -335,6 +344,7 @@ static void flow_fail(struct lanes *lanes, struct flow *flow, const struct bundl
 	if (flow->failed && !before(bundle->cargo, at, flow->stop, flow->stop_at))
 		return;
 	flow->failed = true;
+	flow->cautious = true;
 	flow->stop = bundle->cargo;
 	flow->stop_at = at;
 	flow->outcome = *outcome;
@@ -360,10 +370,11 @@ static void flow_give_back(struct lanes *lanes, struct flow *flow)
 	}
 }
 
-/* Frees a flow of which nothing is held any more. */
+/* Frees a flow of which nothing is held any more, unless it is to be remembered that it failed. */
 static void flow_tidy(struct lanes *lanes, struct flow *flow)
 {
-	if (!list_empty(&flow->cargos) || flow->telling > 0)
+	if (!list_empty(&flow->cargos) || flow->telling > 0 ||
+	    (flow->cautious && map_n(&lanes->flows) <= FLOWS_KEPT))
 		return;
 	map_remove(&lanes->flows, key_of(&flow->cursor));
 	mem_free(flow);

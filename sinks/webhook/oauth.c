@@ -59,6 +59,7 @@ void oauth_free(struct oauth *oauth)
 {
 	if (oauth == NULL)
 		return;
+	must(list_empty(&oauth->waiting));
 	stop(oauth);
 	private_forget(&oauth->secret);
 	private_forget(&oauth->token);

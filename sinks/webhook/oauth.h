@@ -55,7 +55,7 @@ struct oauth;
 /* Reads the client's secret; NULL with `err` set when that fails. `options` is copied. */
 struct oauth *oauth_new(const struct oauth_options *options, struct error *err);
 
-/* Forgets a fetch under way and who waits, wipes and frees. NULL is allowed. */
+/* Forgets a fetch under way, wipes and frees; nobody waits any more. NULL is allowed. */
 void oauth_free(struct oauth *oauth);
 
 /* Reads the client's secret again; on failure it stays as it was and `err` is set. */

@@ -34,11 +34,11 @@ part() {
 # made NAME FILE: the part is complete.
 made() { cp "$2" "$cache/$1/made-from"; }
 
-# jars NAME POM KAFKA-VERSION: a folder of jars with all that they need.
+# jars NAME POM [KAFKA-VERSION]: a folder of jars with all that they need.
 jars() {
 	part "$1" "$2" || return 0
 	# Even a quiet Maven writes colours, without a line's end.
-	mvn -q -B -Dmaven.repo.local="$cache/maven" -Dkafka.version="$3" -f "$2" \
+	mvn -q -B -Dmaven.repo.local="$cache/maven" ${3:+"-Dkafka.version=$3"} -f "$2" \
 		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$cache/$1" \
 		>"$cache/maven.log" 2>&1 || { cat "$cache/maven.log"; missing "Maven could not get $1"; }
 	made "$1" "$2"
@@ -59,3 +59,4 @@ fi
 jars broker-4.3.1 $here/java/broker.xml 4.3.1
 jars broker-3.9.1 $here/java/broker.xml 3.9.1
 jars connect-4.3.1 $here/java/connect.xml 4.3.1
+jars flink-2.3.0 $here/java/flink.xml

@@ -69,6 +69,7 @@ struct cluster {
 	int64_t quiet_since_ms; /* since when nothing but sinks misbehaves; INT64_MAX: it does now */
 	int64_t slow_until_ms; /* until when the engine may need time to find out what happened */
 	bool isolation; /* stall-isolation is checked */
+	bool trimmed; /* records were taken from under the engines: they may not know the tips */
 	uint64_t requests;
 	struct map counts; /* operation or log event -> struct log_count */
 };

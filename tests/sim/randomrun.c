@@ -55,7 +55,7 @@ static void choose_options(struct run *run)
 	options->drain_timeout_ms = between(run, 2, 10) * 1000;
 	service->shard_life_ms = 0;
 	if (rng_chance(run->rng, 30))
-		service->empty_page = (unsigned)between(run, 1, 50);
+		service->empty_page = (unsigned)between(run, 1, 25);
 	if (rng_chance(run->rng, 30))
 		service->short_page = (unsigned)between(run, 1, 80);
 	if (rng_chance(run->rng, 20))
@@ -90,7 +90,6 @@ static void choose_eight(struct run *run)
 	struct cluster *cluster = &run->cluster;
 	struct target *good, *bad;
 
-	run->eight = true;
 	for (size_t i = 0; i < ARRAY_N(eight); i++) {
 		struct target *target = cluster_sink(cluster, eight[i].name);
 
@@ -140,7 +139,7 @@ static void choose_deployment(struct run *run)
 	static const char *const tables[] = {"users", "orders", "zones"};
 	static const char *const workers[] = {"w1", "w2", "w3"};
 	size_t n_sinks = (size_t)between(run, 1, 3), n_tables = 1, n_workers = 1;
-	bool many = rng_chance(run->rng, 12) && run->cluster.world.plant == PLANT_NONE;
+	bool many = run->eight;
 
 	n_tables += rng_chance(run->rng, 30) + rng_chance(run->rng, 10);
 	n_workers += !many && rng_chance(run->rng, 50);
@@ -313,6 +312,7 @@ static void do_trim(struct run *run)
 	service_trim(world->service, str_of(any_table(run)),
 		     world_wall_ms(world) - between(run, 0, 20000));
 	ledger_note_trims(&run->cluster.ledger);
+	run->cluster.trimmed = true;
 	world_note(world, "sim", "trim");
 	cluster_slow(&run->cluster, SHARD_GONE_MS);
 	cluster_disturbed(&run->cluster);
@@ -445,7 +445,7 @@ static void calm(struct run *run)
 	}
 }
 
-bool random_run(uint64_t seed, enum plant plant, struct world_trace *trace,
+bool random_run(uint64_t seed, enum plant plant, bool eight_sinks, struct world_trace *trace,
 		struct coverage *coverage)
 {
 	struct run *run = mem_alloc(sizeof(*run));
@@ -456,6 +456,7 @@ bool random_run(uint64_t seed, enum plant plant, struct world_trace *trace,
 	run->cluster.coverage = coverage;
 	run->cluster.world.plant = plant;
 	run->rng = &run->cluster.world.rng;
+	run->eight = plant == PLANT_NONE && (rng_chance(run->rng, 12) || eight_sinks);
 	choose_options(run);
 	choose_deployment(run);
 	if (plant != PLANT_NONE && plant != PLANT_SILENT && plant != PLANT_AMNESIA)

@@ -23,6 +23,7 @@ static struct {
 	atomic_int slow_ms; /* how long that takes */
 	atomic_int asked, asking; /* how often it was, and is at this moment */
 	atomic_int connects; /* to the address of the internet */
+	atomic_bool honest; /* who looks again is told where it is */
 	atomic_bool public[1024]; /* descriptors that are connected to it */
 } names;
 
@@ -86,7 +87,7 @@ int getpeername(int fd, struct sockaddr *out, socklen_t *n)
 	peer_fn *real = (peer_fn *)original("getpeername");
 	int rc = real(fd, out, n);
 
-	if (rc == 0 && out->sa_family == AF_INET && names.public[fd])
+	if (rc == 0 && out->sa_family == AF_INET && names.public[fd] && !names.honest)
 		((struct sockaddr_in *)(void *)out)->sin_addr.s_addr = inet_addr(PUBLIC_ADDRESS);
 	return rc;
 }

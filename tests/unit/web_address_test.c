@@ -68,9 +68,24 @@ static void it_is_where_that_is_allowed(void)
 	teardown_web();
 }
 
+/* A port that nobody listens on. */
+static int unused_port(void)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t n = sizeof(addr);
+
+	must(bind(fd, (struct sockaddr *)&addr, n) == 0);
+	must(getsockname(fd, (struct sockaddr *)&addr, &n) == 0);
+	close(fd);
+	return ntohs(addr.sin_port);
+}
+
 static void names_are_judged_by_their_addresses(void)
 {
 	int before = server.requests;
+	char url[64];
 
 	setup_public("10.0.0.1", "127.0.0.1");
 	CHECK(host_ends("scripted.test", WEB_REFUSED, "its address is 10.0.0.1"));
@@ -79,6 +94,10 @@ static void names_are_judged_by_their_addresses(void)
 	setup_public("127.0.0.1", PUBLIC_ADDRESS); /* one of them will do */
 	CHECK(host_ends("scripted.test", WEB_ANSWER, ""));
 	CHECK_INT(names.connects, 1);
+	teardown_web();
+	setup_public("127.0.0.1", PUBLIC_ADDRESS); /* but it is not there */
+	snprintf(url, sizeof(url), "http://scripted.test:%d/", unused_port());
+	CHECK(web_ends_at(url, "t.ok", WEB_BROKEN, "Connection refused"));
 	teardown_web();
 	setup_public(NULL, NULL);
 	CHECK(host_ends("scripted.test", WEB_BROKEN, "the name does not resolve"));
@@ -114,6 +133,20 @@ static void kept_connections_are_judged_anew(void)
 	CHECK(host_ends("127.0.0.1", WEB_REFUSED, "its address is 127.0.0.1"));
 	CHECK_INT(server.requests, before);
 	CHECK_INT(server_connections(), connections);
+	teardown_web();
+}
+
+static void connections_are_judged_by_where_they_ended(void)
+{
+	int before = server.requests, connections = server_connections();
+
+	setup_public(PUBLIC_ADDRESS, NULL);
+	names.honest = true;
+	CHECK(host_ends("scripted.test", WEB_REFUSED, "its address is 127.0.0.1"));
+	names.honest = false;
+	while (server_connections() == connections) /* made, and then not used */
+		usleep(1000);
+	CHECK_INT(server.requests, before);
 	teardown_web();
 }
 
@@ -196,20 +229,6 @@ static void nobody_waits_for_a_slow_name_server(void)
 	wait_for_names();
 }
 
-/* A port that nobody listens on. */
-static int unused_port(void)
-{
-	struct sockaddr_in addr = {.sin_family = AF_INET,
-				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	socklen_t n = sizeof(addr);
-
-	must(bind(fd, (struct sockaddr *)&addr, n) == 0);
-	must(getsockname(fd, (struct sockaddr *)&addr, &n) == 0);
-	close(fd);
-	return ntohs(addr.sin_port);
-}
-
 static void proxies_are_only_for_pools_without_filter(void)
 {
 	char proxy[64], url[64];
@@ -248,6 +267,7 @@ int main(void)
 	CHECK_RUN(names_are_judged_by_their_addresses);
 	CHECK_RUN(a_name_that_is_made_to_point_inside_meanwhile_is_refused);
 	CHECK_RUN(kept_connections_are_judged_anew);
+	CHECK_RUN(connections_are_judged_by_where_they_ended);
 	CHECK_RUN(pools_do_not_share_connections);
 	CHECK_RUN(nobody_waits_for_a_slow_name_server);
 	CHECK_RUN(proxies_are_only_for_pools_without_filter);

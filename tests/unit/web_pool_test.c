@@ -258,6 +258,23 @@ static void closing_a_pool_forgets_its_requests(void)
 	teardown_web();
 }
 
+static void closing_a_pool_forgets_what_is_about_to_be_done(void)
+{
+	struct hook hooks[2];
+
+	setup_pool(2);
+	for (int i = 0; i < 2; i++) {
+		hook_init(&hooks[i], "nothing:", "t.ok");
+		hook_send(&hooks[i]);
+	}
+	hooks[0].close_in_done = true;
+	run_for(20);
+	CHECK_INT(hooks[0].done, 1);
+	CHECK_INT(hooks[1].done, 0);
+	release_all(hooks, 2);
+	teardown_web();
+}
+
 static void closing_a_pool_closes_its_connections(void)
 {
 	struct hook hook;
@@ -304,6 +321,7 @@ int main(void)
 	CHECK_RUN(cancelling_between_end_and_callback_works);
 	CHECK_RUN(a_callback_may_send);
 	CHECK_RUN(closing_a_pool_forgets_its_requests);
+	CHECK_RUN(closing_a_pool_forgets_what_is_about_to_be_done);
 	CHECK_RUN(closing_a_pool_closes_its_connections);
 	CHECK_RUN(the_loop_closes_what_is_left);
 	server_stop();

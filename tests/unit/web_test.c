@@ -283,6 +283,7 @@ static void what_must_not_be_sent_is_refused(void)
 {
 	struct web_pool_options options = open_all();
 	int before = server.requests;
+	static char large[70000];
 	struct hook hook;
 	char host[64];
 
@@ -299,11 +300,15 @@ static void what_must_not_be_sent_is_refused(void)
 	hook_run(&hook);
 	CHECK(hook_ended(&hook, WEB_REFUSED, "header X-A is malformed"));
 	hook_init(&hook, base, "t.ok");
-	hook.headers[1] = "X-A hunter2";
-	hook.web.n_headers = 2;
 	hook.headers[1] = ": hunter2";
 	hook_run(&hook);
 	CHECK(hook_ended(&hook, WEB_REFUSED, "malformed"));
+	memset(large, 'x', sizeof(large) - 1);
+	large[4] = ':';
+	hook_init(&hook, base, "t.ok");
+	hook.headers[1] = large;
+	hook_run(&hook);
+	CHECK(hook_ended(&hook, WEB_REFUSED, "larger than 65536 bytes"));
 	teardown_web();
 	options.allow_http = false;
 	setup_web(options);

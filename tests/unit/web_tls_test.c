@@ -183,6 +183,8 @@ static void bad_files_are_named_at_once(void)
 	CHECK(refuses("client.pem", "key.pem", NULL, "is not the key of the certificate"));
 	CHECK(refuses("client.pem", "locked.key", NULL, "is encrypted; set `client_key_password`"));
 	CHECK(refuses("client.pem", "locked.key", "wrong", "cannot be decrypted with"));
+	must(truncate(file("client.key"), 5 << 20) == 0);
+	CHECK(refuses("client.pem", "client.key", NULL, "is larger than"));
 	options.ca_file = file("none.pem");
 	setup_web(options);
 	CHECK(pool == NULL && strstr(pool_err.text, "`ca_file`") != NULL);
