@@ -41,10 +41,11 @@ SCRATCH = os.path.join(TOP, "build", "e2e-webhooks")
 class Receiver:
     """A running receiver.py; it keeps its port from start to start. A context manager."""
 
-    def __init__(self, folder, style="standard", faults="", seed=1):
+    def __init__(self, folder, style="standard", faults="", seed=1, token_life=0):
         self.path = os.path.join(folder, "received.ndjson")
         self.secret_path = os.path.join(folder, "received.secret")
-        self.arguments = ["--file", self.path, "--style", style, "--seed", str(seed)]
+        self.arguments = ["--file", self.path, "--style", style, "--seed", str(seed),
+                          "--token-life", str(token_life)]
         self.faults, self.port, self.process = faults, 0, None
         self.secrets = [SECRET]
         self.start()
@@ -90,7 +91,7 @@ class Receiver:
 class World:
     """A service whose tables are written to, and a receiver; a context manager."""
 
-    def __init__(self, name, seed, faults="", style="standard", **hook):
+    def __init__(self, name, seed, faults="", style="standard", token_life=0, **hook):
         self.folder = os.path.join(SCRATCH, name)
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
@@ -101,7 +102,7 @@ class World:
         self.secret_path = os.path.join(self.folder, "hook.secret")
         self.put_secrets(SECRET)
         try:
-            self.receiver = Receiver(self.folder, style, faults, seed)
+            self.receiver = Receiver(self.folder, style, faults, seed, token_life)
         except BaseException:
             self.__exit__()
             raise
@@ -280,6 +281,27 @@ def a_secret_is_rotated_without_a_restart(seed):
         world.check()
 
 
+def access_tokens_are_fetched_when_they_are_needed(seed):
+    """Tokens of three seconds; and a receiver that forgets them, which costs a refused request or two."""
+    with World("tokens", seed, token_life=3, oauth_client_id="ddbtap") as world:
+        secret = os.path.join(world.folder, "client.secret")
+        with open(secret, "w", encoding="utf-8") as file:
+            os.chmod(secret, 0o600)
+            file.write("hush\n")
+        world.hook["oauth_token_url"] = f"http://127.0.0.1:{world.receiver.port}/token"
+        world.hook["oauth_client_secret_file"] = secret
+        world.write()
+        with world.start() as tap:
+            wait_for(lambda: line_count(world.receiver.path + ".tokens") >= 3)
+            assert world.receiver.refused() == 0
+            world.receiver.kill()
+            world.receiver.start()
+            world.growing()
+            assert tap.process.poll() is None, tap.said()
+        world.finish()
+        world.check()
+
+
 def other_signatures_are_accepted_too(seed):
     """GitHub's and Stripe's, checked by the receiver."""
     for style in ("github", "stripe"):
@@ -307,7 +329,8 @@ def an_unsigned_request_is_noticed(seed):
 def main():
     tests = [nothing_is_lost_when_either_side_is_killed, nothing_is_lost_by_a_receiver_that_misbehaves,
              nothing_is_lost_by_a_receiver_that_lies, a_secret_is_rotated_without_a_restart,
-             other_signatures_are_accepted_too, an_unsigned_request_is_noticed]
+             access_tokens_are_fetched_when_they_are_needed, other_signatures_are_accepted_too,
+             an_unsigned_request_is_noticed]
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100000)
     parser.add_argument("--only", choices=[test.__name__ for test in tests])

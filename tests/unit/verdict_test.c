@@ -34,6 +34,9 @@ static void answers_tell_from_where_on_records_come_again(void)
 		{"{\"batchItemFailures\":[{\"itemIdentifier\":\"300\"},{\"itemIdentifier\":\"bb\"}"
 		 "]}",
 		 1},
+		{"{\"batchItemFailures\":[{\"itemIdentifier\":\"bb\"},{\"itemIdentifier\":\"300\"}"
+		 "]}",
+		 1},
 		{"{\"batch\\u0049temFailures\":[{\"item\\u0049dentifier\":\"3\\u00300\"}]}", 2},
 		{"{\"batchItemFailures\":[{\"itemIdentifier\":\"300\"}],"
 		 "\"batchItemFailures\":[]}",
