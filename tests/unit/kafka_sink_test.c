@@ -36,7 +36,6 @@ static void a_message_has_key_headers_and_time(void)
 	k_teardown();
 }
 
-
 /* Murmur2 as Java has it, for 12 partitions: the vectors of Kafka's own test. */
 static void keys_choose_partitions_as_in_java(void)
 {
@@ -44,8 +43,10 @@ static void keys_choose_partitions_as_in_java(void)
 		const char *key;
 		int partition;
 	} cases[] = {
-		{"21", 0},	     {"foobar", 6},
-		{"abc", 3},	     {"a-little-bit-long-string", 8},
+		{"21", 0},
+		{"foobar", 6},
+		{"abc", 3},
+		{"a-little-bit-long-string", 8},
 		{"a-little-bit-longer-string", 11},
 		{"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", 5},
 	};
