@@ -136,8 +136,8 @@ static void take_fatal(struct kafka *kafka)
 /* Takes an error that is not about a record. */
 static void take_error(struct kafka *kafka, rd_kafka_event_t *event)
 {
-	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
 	const char *words = rd_kafka_event_error_string(event);
+	rd_kafka_resp_err_t code = kafka_error_kind(rd_kafka_event_error(event), words);
 	struct error why;
 
 	if (code == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_event_error_is_fatal(event)) {

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The Kafka sink on Apache Kafka's own broker: what arrives, what survives, and what each fault is called."""
+import base64
 import contextlib
 import json
 import os
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -13,7 +15,8 @@ from kafkalib import KafkaBroker, java_partitions, read_kafkajs, read_kcat
 from peerlib import run_tests, scratch, wait_for
 from fakelib import Fake, make_table
 from kills import replays
-from taplib import FAKE, Tap, configuration
+from mskiamlib import check_token
+from taplib import FAKE, TOP, Tap, configuration
 
 ITEMS = 20
 USERS = {"alice": "alice-secret"}
@@ -262,11 +265,24 @@ def scram():
                   "SASL_PLAINTEXT", sasl="scram_sha_512", username="alice", password="wrong-secret")
 
 
+def msk_tokens():
+    """Ours are as good as those of the signer that AWS publishes, with a session's token and without."""
+    subprocess.run(["make", "-s", "-C", TOP, "build/release/property/msk_token_tool"], check=True)
+    tool = os.path.join(TOP, "build", "release", "property", "msk_token_tool")
+    for session in None, "session/token+of=some&length" * 20:
+        at = 1735787045
+        who = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+        fields = [base64.b64encode(word.encode()).decode() for word in (*who, session or "", "eu-west-1")]
+        made = subprocess.run([tool], input=" ".join([*fields, str(at * 1000)]) + "\n", check=True,
+                              capture_output=True, text=True).stdout.strip()
+        assert check_token(made, "eu-west-1", *who, session, at) is True, made
+
+
 def main():
     with KafkaBroker(scratch("kafka")) as broker:
         failed = run_tests([arrives_whole, tombstones, a_topic_that_is_missing, a_record_that_is_too_large,
                             broker_comes_back, survives_kills], broker)
-    return run_tests([doors, a_wrong_name, scram]) or failed
+    return run_tests([doors, a_wrong_name, scram, msk_tokens]) or failed
 
 
 if __name__ == "__main__":

@@ -143,6 +143,12 @@ static void connection_errors_read_as_sentences(void)
 	check_sentence(tls, "odd", 0, &options, "TLS with the brokers fails: odd");
 	check_sentence(RD_KAFKA_RESP_ERR__TRANSPORT, "a \"quoted\"\nline", 0, &options,
 		       "a 'quoted' line");
+	CHECK_INT(kafka_error_kind(
+			  RD_KAFKA_RESP_ERR__TRANSPORT,
+			  "Receive failed: sslv3 alert bad certificate: SSL alert number 42"),
+		  tls);
+	CHECK_INT(kafka_error_kind(RD_KAFKA_RESP_ERR__TRANSPORT, "Connection refused"),
+		  RD_KAFKA_RESP_ERR__TRANSPORT);
 	CHECK(kafka_error_bars(login) && kafka_error_bars(tls));
 	CHECK(!kafka_error_bars(RD_KAFKA_RESP_ERR__TRANSPORT));
 	CHECK(!kafka_error_bars(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN));
@@ -234,6 +240,8 @@ static void check_fault(const struct kafka_options *options, const char *option,
 		CHECK(ok);
 		return;
 	}
+	if (!ok && strstr(fault.why.text, part) == NULL)
+		fprintf(stderr, "it says: %s: %s\n", fault.option, fault.why.text);
 	CHECK(!ok && strcmp(fault.option, option) == 0 && strstr(fault.why.text, part) != NULL);
 }
 
@@ -276,7 +284,7 @@ static void options_have_to_go_together(void)
 	options.tls = true;
 	check_fault(&options, NULL, NULL);
 	options.client_key = text;
-	check_fault(&options, "client_cert", "go together");
+	check_fault(&options, "client_key", "go together");
 	options = defaults();
 	options.heartbeat_topic = text;
 	check_fault(&options, "heartbeat_topic", "without heartbeat");
