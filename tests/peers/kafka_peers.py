@@ -143,7 +143,7 @@ def survives_kills(broker):
         kills = 6
         for n in range(kills):
             with Tap(folder, config) as tap:
-                wait_for(lambda: "shard" in tap.said())
+                wait_for(lambda: "stream.found" in tap.said())
                 time.sleep(rng.uniform(0.3, 2))
                 if n == 2:
                     broker.kill()
