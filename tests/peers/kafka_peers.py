@@ -210,6 +210,24 @@ def a_record_that_is_too_large(broker):
         assert got == {f"item {n} é" for n in range(40)} - {"item 7 é", "item 23 é"}, got
 
 
+def nothing_overtakes_a_refused_record(broker):
+    """Each record has a request of its own and several are under way, when the broker refuses one: none of
+    those behind it gets in, until somebody lets it in."""
+    with service("kafka-overtakes") as (folder, fake, client):
+        broker.create_topic("strict", 1, max_message_bytes=3000)
+        for n in range(30):
+            put(client, 1, r={"S": os.urandom(3000).hex() if n == 3 else "small"})
+        config = configuration(fake.url, ["things"], {
+            "bus": sink(broker, topic="strict", compression="none", batch_bytes=1000)})
+        with Tap(folder, config) as tap:
+            wait_for(lambda: "too large for the topic strict" in tap.said())
+            time.sleep(2)
+            tap.kill()
+        ids = [write["id"] for write in fake.writes() if write["table"] == "things"]
+        got = [json.loads(line)["id"] for line in lines(read_kcat(broker, "strict"))]
+        assert got == ids[:3], [ids.index(one) for one in got]
+
+
 def ends_with(name, broker, sentence, listener, **options):
     """A run that cannot go on says why, in this sentence, and not the password."""
     with service(name) as (folder, fake, client):
@@ -281,7 +299,7 @@ def msk_tokens():
 def main():
     with KafkaBroker(scratch("kafka")) as broker:
         failed = run_tests([arrives_whole, tombstones, a_topic_that_is_missing, a_record_that_is_too_large,
-                            broker_comes_back, survives_kills], broker)
+                            nothing_overtakes_a_refused_record, broker_comes_back, survives_kills], broker)
     return run_tests([doors, a_wrong_name, scram, msk_tokens]) or failed
 
 

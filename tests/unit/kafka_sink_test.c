@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Kafka sink on librdkafka's mock cluster: what is acknowledged, in which order, and what fails how. */
+#include "tests/unit/c11_threads.h"
 #include "tests/unit/kafka_fixture.h"
 
 static void records_are_acknowledged_and_readable(void)
