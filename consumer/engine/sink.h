@@ -44,6 +44,7 @@ struct delivery {
 	const struct encoder *encoder; /* how */
 	const struct source *source; /* the shard they come from */
 	const void *cursor; /* the same for all deliveries that must stay in order */
+	bool letter; /* a dead letter of another sink's: it says nothing of how far this one is */
 	/* The engine's; sinks call it through delivery_done. */
 	void (*done)(struct delivery *delivery, enum delivery_result result, size_t acked,
 		     const struct error *why);
