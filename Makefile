@@ -4,6 +4,7 @@
 #   make demo             the whole thing against the bundled fake service (KEEP=1 leaves it running)
 #   make test             every test that a release needs; ends with "N passed, N failed"
 #   make check            the fast part of it: unit tests and scenarios
+#   make test-peers       against software that others wrote: Kafka, Connect, verifying libraries
 #   make sim SEEDS=n      random simulator runs (FIRST=seed to start at another one)
 #   make fuzz T=seconds   each fuzzer for so long
 #   make mutants          proves that the tests notice each planted bug
@@ -66,7 +67,7 @@ ALL_LDFLAGS = -pthread $(LDFLAGS_$(MODE)) $(LDFLAGS)
 # the fuzzers link. The model and the fake service are an archive of their own over base/ alone.
 BASE_SRC := $(wildcard base/*.c)
 LIB_SRC := $(wildcard proto/*.c config/*.c consumer/aws/*.c consumer/change/*.c consumer/engine/*.c \
-	consumer/host/*.c consumer/verbs/*.c sinks/*.c sinks/formats/*.c)
+	consumer/host/*.c consumer/verbs/*.c sinks/*.c sinks/*/*.c)
 MODEL_SRC := $(wildcard tests/model/*.c)
 FAKE_SRC := $(wildcard tests/fake/*.c)
 SIM_SRC := $(wildcard tests/sim/*.c)
@@ -170,6 +171,10 @@ test: dev-deps
 	$(Q)tests/run.sh all
 check: dev-deps
 	$(Q)tests/run.sh fast
+test-peers:
+	$(Q)tools/deps.sh peers
+	$(Q)$(MAKE) --no-print-directory all build/release/property/debezium_tool
+	$(Q)tests/peers/run.sh
 sim: $(B)/simulator
 	$(Q)$(B)/simulator random --first $(FIRST) --seeds $(SEEDS)
 fuzz: dev-deps
@@ -206,7 +211,7 @@ help:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check sim fuzz mutants bench demo \
+.PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check test-peers sim fuzz mutants bench demo \
 	lint format docs clean-room install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

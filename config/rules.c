@@ -371,17 +371,24 @@ static void check_letters(struct loading *l)
 	}
 }
 
-/* Has each sink type look at its options as a whole. */
-static void check_types(struct loading *l)
+/* Has the sink's type and format look at their options as a whole. */
+static bool check_whole(const struct config_sink *sink, struct option_fault *fault)
+{
+	if (sink->format->check != NULL && !sink->format->check(sink->format_options, fault))
+		return false;
+	return sink->type->check == NULL || sink->type->check(sink->options, sink->format, fault);
+}
+
+/* Checks options that are fine one by one against each other. */
+static void check_wholes(struct loading *l)
 {
 	for (size_t i = 0; i < l->config->n_sinks; i++) {
 		const struct config_sink *sink = &l->config->sinks[i];
 		const struct node *node = l->sink_nodes[i], *option;
-		struct sink_fault fault = {0};
+		struct option_fault fault = {0};
 
-		if (sink->type == NULL || sink->type->check == NULL || sink->format == NULL ||
-		    node->kind != NODE_MAPPING || has_wrong(node) ||
-		    sink->type->check(sink->options, sink->format, &fault))
+		if (sink->type == NULL || sink->format == NULL || node->kind != NODE_MAPPING ||
+		    has_wrong(node) || check_whole(sink, &fault))
 			continue;
 		option = fault.option == NULL ? NULL : node_get(node, fault.option);
 		complain(l->complaints, option != NULL ? option->key_at : node->key_at, "%s",
@@ -401,6 +408,6 @@ void rules_check(struct loading *l)
 	check_sinks(l, &names);
 	check_paths(l);
 	check_single(l);
-	check_types(l);
+	check_wholes(l);
 	map_release(&names);
 }

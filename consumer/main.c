@@ -3,8 +3,11 @@
 #include "base/mem.h"
 #include "consumer/verbs/verb.h"
 #include "sinks/file.h"
+#include "sinks/formats/debezium.h"
 #include "sinks/formats/native.h"
+#include "sinks/kafka.h"
 #include "sinks/stdout.h"
+#include "sinks/webhook.h"
 
 static const struct verb *const verbs[] = {
 	&verb_check, &verb_decode, &verb_dlq, &verb_help, &verb_run, &verb_version,
@@ -12,12 +15,15 @@ static const struct verb *const verbs[] = {
 
 static const struct sink_type *const sinks[] = {
 	&sink_file,
+	&sink_kafka,
 	&sink_stdout,
+	&sink_webhook,
 };
 
 /* The first one is the default. */
 static const struct format_type *const formats[] = {
 	&format_native,
+	&format_debezium,
 };
 
 static const struct program program = {

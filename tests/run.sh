@@ -3,39 +3,14 @@
 # Runs the test suites, prints the seconds of each, and ends with "N passed, N failed".
 #   tests/run.sh fast    unit tests and scenarios
 #   tests/run.sh all     everything that a release needs
-# A suite is a command that prints "ok NAME" and "not ok NAME" lines. One that ends badly without saying
-# which test failed, or that says nothing at all, counts as a failure: nothing is skipped in silence.
+# suite.sh says what a suite is.
 set -u
 cd "$(dirname "$0")/.." || exit 70
 what=${1:-all}
 logs=build/test-logs
 py=/usr/bin/python3
-rm -rf "$logs"
-mkdir -p "$logs"
-passed=0 failed=0
+. tests/suite.sh
 export DDBTAP_TEST=1 # the demo is a test here: it prints result lines too
-
-# suite NAME COMMAND...: runs one suite and counts its lines.
-suite() {
-	local name=$1 log="$logs/$1.log" start=$SECONDS rc ok bad
-	shift
-	"$@" >"$log" 2>&1
-	rc=$?
-	ok=$(grep -c '^ok ' "$log")
-	bad=$(grep -c '^not ok ' "$log")
-	if [ "$bad" -eq 0 ] && { [ "$rc" -ne 0 ] || [ "$ok" -eq 0 ]; }; then
-		bad=1
-		echo "not ok $name: exit status $rc after $ok tests" >>"$log"
-	fi
-	passed=$((passed + ok)) failed=$((failed + bad))
-	printf '%-24s %4d passed %3d failed %5d s\n' "$name" "$ok" "$bad" $((SECONDS - start))
-	if [ "$bad" -gt 0 ]; then
-		grep '^not ok ' "$log" | head -20
-		echo "--- the end of $log"
-		tail -n 40 "$log"
-		echo "---"
-	fi
-}
 
 # build LABEL MAKE-ARGUMENTS...: builds quietly; a failure is a failed test.
 build() {
@@ -85,7 +60,7 @@ if [ "$what" = all ]; then
 	suite ddbfake $py tests/e2e/ddbfake.py ./ddbfake
 	suite verify $py tests/e2e/verify.py selftest
 	suite config tests/e2e/config.sh
-	for e2e in reads_all bad_input mishaps kills emulators; do
+	for e2e in reads_all bad_input mishaps kills letters emulators; do
 		suite "$e2e" $py tests/e2e/$e2e.py
 	done
 	suite demo tests/e2e/demo.sh
@@ -94,6 +69,4 @@ if [ "$what" = all ]; then
 	suite threads tests/torture/threads.sh
 	suite fuzz tests/fuzz/run.sh "${T:-20}"
 fi
-echo
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+summary

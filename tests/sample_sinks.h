@@ -51,7 +51,7 @@ static const struct option_spec sample_specs[] = {
 
 /* Refuses retries that nothing is flushed for. */
 static inline bool sample_check(const void *options_p, const struct format_type *format,
-				struct sink_fault *fault)
+				struct option_fault *fault)
 {
 	const struct sample_options *options = options_p;
 

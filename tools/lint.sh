@@ -60,6 +60,7 @@ layers() {
 		done)
 	only 'curl/' consumer/host tests/bench
 	only 'yaml.h' config consumer/verbs/version.c
+	only 'librdkafka/' sinks/kafka tests
 	only 'pthread.h' consumer/host sinks tests
 	only 'time.h' consumer/host sinks tests
 }

@@ -8,8 +8,8 @@
 
 #include "base/time.h"
 
-/* Room for the canonical request: a session token is its largest part. */
-enum { SIGN_TEXT_MAX = CREDENTIALS_TOKEN_MAX + 16 * 1024 };
+/* Room for the canonical request: a session token, percent-encoded, is its largest part. */
+enum { SIGN_TEXT_MAX = 3 * CREDENTIALS_TOKEN_MAX + 16 * 1024 };
 
 /* Copies a short name into an array of SIGN_NAME_MAX bytes. */
 static void copy_name(char *to, struct str name)
@@ -176,20 +176,21 @@ static void take(struct buf *text, char *to, size_t n)
 	buf_clear(text);
 }
 
-void signer_sign(struct signer *signer, const struct credentials *credentials,
-		 const struct sign_request *request, struct signature *out)
+/* Sets the date's text ("20260102T030405Z"), and the key of that day. */
+static void begin(struct signer *signer, const struct credentials *credentials, int64_t wall_ms,
+		  char *date, size_t date_n)
+{
+	buf_clear(&signer->text);
+	time_add_amz(&signer->text, wall_ms);
+	take(&signer->text, date, date_n);
+	derive_key(signer, str_of(credentials->secret_key), str_head(str_of(date), 8));
+}
+
+/* The signature of the canonical request in signer->text. */
+static void sign_text(struct signer *signer, struct str date, unsigned char digest[SIGN_HASH_N])
 {
 	struct buf *text = &signer->text;
-	struct str token = str_of(credentials->session_token), date;
-	unsigned char digest[SIGN_HASH_N];
 
-	buf_clear(text);
-	time_add_amz(text, request->wall_ms);
-	take(text, out->date, sizeof(out->date));
-	date = str_of(out->date);
-	derive_key(signer, str_of(credentials->secret_key), str_head(date, 8));
-
-	add_request(signer, request, date, token);
 	hash(signer, buf_view(text), digest);
 	buf_clear(text);
 	buf_str(text, STR("AWS4-HMAC-SHA256\n"));
@@ -197,8 +198,21 @@ void signer_sign(struct signer *signer, const struct credentials *credentials,
 	buf_c(text, '\n');
 	add_scope(text, signer);
 	buf_c(text, '\n');
-	buf_hex(text, digest, sizeof(digest));
+	buf_hex(text, digest, SIGN_HASH_N);
 	hmac(signer, STR_NONE, buf_view(text), digest);
+}
+
+void signer_sign(struct signer *signer, const struct credentials *credentials,
+		 const struct sign_request *request, struct signature *out)
+{
+	struct buf *text = &signer->text;
+	struct str token = str_of(credentials->session_token), date;
+	unsigned char digest[SIGN_HASH_N];
+
+	begin(signer, credentials, request->wall_ms, out->date, sizeof(out->date));
+	date = str_of(out->date);
+	add_request(signer, request, date, token);
+	sign_text(signer, date, digest);
 
 	buf_clear(text);
 	buf_str(text, STR("AWS4-HMAC-SHA256 Credential="));
@@ -210,4 +224,87 @@ void signer_sign(struct signer *signer, const struct credentials *credentials,
 	buf_str(text, STR(", Signature="));
 	buf_hex(text, digest, sizeof(digest));
 	take(text, out->authorization, sizeof(out->authorization));
+}
+
+/* Appends `text` as it stands in a query: all but letters, digits and -._~ percent-encoded. */
+static void add_encoded(struct buf *out, struct str text)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+		bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+			     (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' || c == '~';
+
+		if (plain) {
+			buf_c(out, (char)c);
+		} else {
+			buf_c(out, '%');
+			buf_c(out, digits[c >> 4]);
+			buf_c(out, digits[c & 15]);
+		}
+	}
+}
+
+/* Appends the query of a presigned URL, without its signature. */
+static void add_query(struct signer *signer, const struct credentials *credentials,
+		      const struct presign_request *request, struct str date, struct buf *out)
+{
+	struct str token = str_of(credentials->session_token);
+	struct buf scope;
+
+	buf_init(&scope, 1024);
+	buf_str(&scope, str_of(credentials->access_key));
+	buf_c(&scope, '/');
+	add_scope(&scope, signer);
+	must(!scope.failed);
+	buf_str(out, request->query);
+	buf_str(out, request->query.n > 0
+			     ? STR("&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=")
+			     : STR("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential="));
+	add_encoded(out, buf_view(&scope));
+	buf_release(&scope);
+	buf_str(out, STR("&X-Amz-Date="));
+	buf_str(out, date);
+	buf_str(out, STR("&X-Amz-Expires="));
+	buf_i64(out, request->expires_s);
+	if (token.n > 0) {
+		buf_str(out, STR("&X-Amz-Security-Token="));
+		add_encoded(out, token);
+	}
+	buf_str(out, STR("&X-Amz-SignedHeaders=host"));
+}
+
+void signer_presign(struct signer *signer, const struct credentials *credentials,
+		    const struct presign_request *request, struct buf *out)
+{
+	struct buf *text = &signer->text;
+	char date[20];
+	unsigned char digest[SIGN_HASH_N], body_hash[SIGN_HASH_N];
+	size_t query_at;
+
+	begin(signer, credentials, request->wall_ms, date, sizeof(date));
+	buf_str(out, STR("https://"));
+	buf_str(out, request->host);
+	buf_str(out, request->path);
+	buf_c(out, '?');
+	query_at = out->n;
+	add_query(signer, credentials, request, str_of(date), out);
+	if (out->failed)
+		return;
+
+	hash(signer, STR(""), body_hash);
+	buf_clear(text);
+	buf_str(text, STR("GET\n"));
+	buf_str(text, request->path);
+	buf_c(text, '\n');
+	buf_str(text, str_skip(buf_view(out), query_at));
+	buf_c(text, '\n');
+	add_header(text, STR("host"), request->host);
+	buf_str(text, STR("\nhost\n"));
+	buf_hex(text, body_hash, sizeof(body_hash));
+	must(!text->failed);
+	sign_text(signer, str_of(date), digest);
+	buf_str(out, STR("&X-Amz-Signature="));
+	buf_hex(out, digest, sizeof(digest));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * AWS Signature Version 4 for POST requests whose path has no query.
+ * AWS Signature Version 4: headers for POST requests whose path has no query, and presigned URLs.
  *
  *	struct signer signer;
  *	struct signature signature;
@@ -63,5 +63,22 @@ void signer_release(struct signer *signer);
 /* Signs `request` with keys that credentials_set accepted. */
 void signer_sign(struct signer *signer, const struct credentials *credentials,
 		 const struct sign_request *request, struct signature *out);
+
+/* A GET request that is signed in its query, so that the URL alone is enough to send it. */
+struct presign_request {
+	struct str host; /* the only header that is signed */
+	struct str path; /* as it is sent, percent-encoded, at least "/" */
+	struct str
+		query; /* its own part, percent-encoded, in byte order and before "X-Amz-"; or empty */
+	int64_t expires_s; /* how long the URL is good for */
+	int64_t wall_ms;
+};
+
+/*
+ * Appends "https://host/path?query&X-Amz-...&X-Amz-Signature=..." to `out`, which fails when that does
+ * not fit: 128 KiB always do. The order of the parameters is botocore's.
+ */
+void signer_presign(struct signer *signer, const struct credentials *credentials,
+		    const struct presign_request *request, struct buf *out);
 
 #endif

@@ -52,6 +52,7 @@ struct event {
 	struct str id; /* eventID: raw JSON string body, still escaped */
 	struct str seqno; /* valid by seqno_valid; empty in a gap record */
 	int64_t time_ms; /* ApproximateCreationDateTime, milliseconds since 1970 */
+	uint64_t size_bytes; /* SizeBytes: what the service counts for it; 0: not known */
 	struct str keys; /* raw JSON object {"name":{"S":"..."},...}, as it stands in the answer */
 	struct str new_image; /* the same; n == 0: absent */
 	struct str old_image; /* the same; n == 0: absent */

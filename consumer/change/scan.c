@@ -79,6 +79,15 @@ static void read_time(struct json *json, struct event *event)
 		json_fail(json, "a record has an ApproximateCreationDateTime out of range");
 }
 
+/* Reads SizeBytes; what is no plain number counts as not known, for nothing hangs on it. */
+static void read_size(struct json *json, struct event *event)
+{
+	struct str number = json_skip(json);
+
+	if (!str_to_u64(number, &event->size_bytes))
+		event->size_bytes = 0;
+}
+
 /* Reads the member "dynamodb" of a record: what changed. */
 static void read_change(struct json *json, struct event *event)
 {
@@ -96,6 +105,8 @@ static void read_change(struct json *json, struct event *event)
 			event->seqno = json_string(json);
 		else if (json_key_is(key, "ApproximateCreationDateTime"))
 			read_time(json, event);
+		else if (json_key_is(key, "SizeBytes"))
+			read_size(json, event);
 		else if (json_key_is(key, "StreamViewType"))
 			event->view_type = json_string(json);
 		else

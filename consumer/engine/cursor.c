@@ -155,14 +155,21 @@ static void settle_links(struct cursor *cu)
 	}
 }
 
-/* Drops what was queued and not acknowledged: it will be read again. */
+/*
+ * Drops what was queued and not acknowledged: it will be read again. Not so a gap record that was decided
+ * on when the cursor opened: no reader comes to it any more.
+ */
 static void drop_links(struct cursor *cu)
 {
 	list_each(it, &cu->links, spare) {
 		struct link *link = CONTAINER_OF(it, struct link, node);
+		const struct batch *batch = link->batch;
 
-		if (link->next == link->acked)
-			link_free(cu, link);
+		if (link->next != link->acked)
+			continue;
+		if (batch->events[0].op == EVENT_GAP && batch->gap.reason != GAP_TRIMMED)
+			cu->gaps_wanted |= (unsigned char)(1u << batch->gap.reason);
+		link_free(cu, link);
 	}
 }
 
@@ -224,7 +231,6 @@ static void settle_bad(struct cursor *cu)
 		cursor_set_state(cu, cu->letter != NULL ? CURSOR_LETTER : CURSOR_WAITING_RETRY);
 	} else {
 		letter_drop_unsent(cu);
-		drop_links(cu);
 	}
 }
 
@@ -235,6 +241,9 @@ static void settle(struct cursor *cu)
 	settle_links(cu);
 	if (!list_empty(&cu->flights) && cu->flights_n == 0)
 		settle_bad(cu);
+	/* Also of a page that was being delivered when the cursor was detached. */
+	if (cu->state == CURSOR_DETACHED && list_empty(&cu->flights))
+		drop_links(cu);
 }
 
 void cursor_flight_done(struct cursor *cu, const struct flight *flight)
@@ -281,6 +290,9 @@ static void submit(struct cursor *cu)
 
 	/* What is submitted after a refusal would overtake what was refused. */
 	if (!worker_may_deliver(engine) || cu->shard->state != SHARD_OWNED || refused(cu))
+		return;
+	/* The sink wants to be left alone for a while, though a dead letter went past it. */
+	if (cu->timer.node.place != 0)
 		return;
 	list_each(it, &cu->links, spare) {
 		struct link *link = CONTAINER_OF(it, struct link, node);

@@ -38,7 +38,7 @@ struct encoder {
 	void (*encode)(const struct encoder *encoder, const struct source *source,
 		       const struct event *event, struct buf *out);
 	/*
-	 * Appends the record's key, for sinks that have keys. NULL: the primary key as sinks/key.h
+	 * Appends the record's key, for sinks that have keys. NULL: the primary key as formats/key.h
 	 * writes it. Appends nothing for an event without key (a gap record).
 	 */
 	void (*key)(const struct encoder *encoder, const struct source *source,
@@ -68,12 +68,20 @@ struct format_env {
 	const struct schema *schema; /* may be NULL when role is */
 };
 
+/* What is wrong with options that are fine one by one. */
+struct option_fault {
+	const char *option; /* where it shows; NULL: all of them */
+	struct error why;
+};
+
 struct format_type {
 	const char *name; /* the word of `format:` */
 	const char *help; /* one line that goes on from "events in this form ..." */
 	const struct option_spec *options; /* config/option.h */
 	size_t n_options;
 	size_t options_bytes; /* of the struct that the options are parsed into */
+	/* Optional: whether options that are fine one by one are so together. */
+	bool (*check)(const void *options, struct option_fault *fault);
 	/* Makes an encoder for one table, used by one thread at a time; NULL with `err` set. */
 	struct encoder *(*open)(const struct format_env *env, const void *options,
 				struct error *err);

@@ -14,6 +14,7 @@ struct letter {
 	struct error why;
 	unsigned tries;
 	int64_t given_up_wall_ms;
+	int64_t rest_until_ms; /* before then, the sink wants no other record either */
 	unsigned attempts; /* of the letter itself */
 	struct flight *flight; /* NULL: not under way */
 };
@@ -79,6 +80,7 @@ void letter_begin(struct cursor *cu, const struct flight *flight)
 	letter->why = flight->why;
 	letter->tries = cu->tries;
 	letter->given_up_wall_ms = call_service_wall_ms(cu->tap->engine);
+	letter->rest_until_ms = io_now_ms(cu->tap->engine->io) + tap_wait_ms(flight, 0);
 	cu->letter = letter;
 }
 
@@ -130,6 +132,8 @@ static void taken(struct cursor *cu)
 	cursor_pass(cu, flight->batch);
 	poison_buried(cu);
 	tap_well(cu);
+	if (letter->rest_until_ms > io_now_ms(engine->io))
+		io_timer_set(engine->io, &cu->timer, letter->rest_until_ms);
 	flight_free(flight);
 	mem_free(letter);
 	cu->letter = NULL;

@@ -42,9 +42,9 @@ static void open_one(struct cursor *cu)
 		return;
 	if (begins_replacement(shard))
 		cu->gaps_wanted |= 1u << GAP_STREAM_NEW;
-	/* A parent that came and went unseen, in a stream that was read before. */
+	/* A parent that came and went unseen, in a stream that was read before: by others, or by us. */
 	if (shard->parent == NULL && shard->parent_id[0] != '\0' &&
-	    (!shard->stream->first_start || stream_replaces(shard->stream)))
+	    (!shard->stream->first_start || stream_replaces(shard->stream) || shard->late))
 		cu->gaps_wanted |= 1u << GAP_SHARD_LOST;
 	if (shard->start_wall_ms == ROW_START_HORIZON)
 		cu->gaps_wanted |= 1u << GAP_START_UNSURE;
@@ -80,6 +80,10 @@ static size_t ask_positions(struct shard *shard)
 		has = type->position(cu->tap->sink, &shard->source);
 		if (position_cmp(&has, &cu->frontier) <= 0)
 			continue;
+		io_log(shard->stream->table->engine->io, IO_INFO,
+		       "cursor.position sink=%.*s table=%.*s shard=%s row=%.*s sink_has=%.*s",
+		       STR_ARG(cu->tap->name), STR_ARG(shard->source.table), shard->id,
+		       STR_ARG(position_text(&cu->frontier)), STR_ARG(position_text(&has)));
 		cu->frontier = has;
 		checkpoint_mark(shard, has.kind == POSITION_END);
 	}

@@ -75,6 +75,7 @@ struct shard *shard_get(struct stream *stream, struct str id, struct str parent_
 		.shard_id = str_of(shard->id),
 	};
 	shard->open = true;
+	shard->late = stream->listings > 0;
 	shard->start_wall_ms = ROW_START_ALL;
 	list_init(&shard->dirty_link);
 	checkpoint_init(shard);

@@ -76,12 +76,6 @@ struct sink_env {
 	void *arg; /* of the function above */
 };
 
-/* What is wrong with a sink's options, taken together. */
-struct sink_fault {
-	const char *option; /* where it shows; NULL: the sink as a whole */
-	struct error why;
-};
-
 struct sink_type {
 	const char *name; /* the word of `type:` */
 	const char *help; /* one line */
@@ -94,8 +88,8 @@ struct sink_type {
 	 * at nothing else: no file, no network.
 	 */
 	bool (*check)(const void *options, const struct format_type *format,
-		      struct sink_fault *fault);
-	/* Opens a sink; NULL with `err` set when it cannot be used as configured. */
+		      struct option_fault *fault);
+	/* Opens a sink; NULL with `err` set when it cannot be used as configured. `options` outlive it. */
 	struct sink *(*open)(const struct sink_env *env, const void *options, struct error *err);
 	/* Takes a delivery. */
 	void (*submit)(struct sink *sink, struct delivery *delivery);

@@ -129,6 +129,7 @@ struct shard {
 	bool open; /* the listing shows no end */
 	bool listed; /* seen in a listing */
 	bool adopted_done; /* finished before this start: its row is gone, or it is not wanted */
+	bool late; /* not in the stream's first whole listing */
 	bool parent_gone; /* the parent is neither listed nor known */
 	bool refused; /* the service says that it does not exist; the next listing decides */
 	bool vanished; /* its listing agrees: what was not read is lost */

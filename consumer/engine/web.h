@@ -27,15 +27,19 @@ struct web_pool_options {
 	const char *client_cert, *client_key; /* PEM files, both or none */
 	const char *client_key_password; /* NULL: none */
 	bool allow_http; /* plain HTTP too, not only HTTPS */
-	bool allow_private; /* loopback, link-local, private and metadata addresses too */
+	/* Loopback, link-local, private and metadata addresses too, and the environment's proxies: what
+	   those connect to cannot be looked at. */
+	bool allow_private;
 	size_t connections; /* at most so many at once; further requests wait their turn */
 	int64_t connect_timeout_ms;
 };
 
 enum web_result {
-	WEB_ANSWER, /* a whole answer (or its permitted start: `truncated`) to a request sent whole */
+	/* A whole answer (or its permitted start: `truncated`) to a request sent whole; one that takes
+	   nothing (status 300 and up) need not wait for that: 413 comes after the headers. */
+	WEB_ANSWER,
 	WEB_TIMED_OUT, /* the other side may or may not have taken the request */
-	/* Connection refused, reset, closed within the answer, or answered before all was sent: likewise. */
+	/* Connection refused, reset, closed within the answer, or success before all was sent: likewise. */
 	WEB_BROKEN,
 	/* Not sent, and a person has to act: forbidden address, untrusted certificate, malformed URL. */
 	WEB_REFUSED,
@@ -44,12 +48,12 @@ enum web_result {
 struct web_request {
 	/* Set by the caller. */
 	struct web_pool *pool;
-	const char *url;
-	const char *method; /* "POST" */
+	const char *url; /* copied by web_send */
+	const char *method; /* "POST" or another one that may have a body; of static storage */
 	const char *const *headers; /* "Name: value", without line ends; copied by web_send */
 	size_t n_headers;
 	struct str body; /* stays the caller's until done or cancelled */
-	int64_t timeout_ms; /* of the whole exchange, from when it has a connection to use */
+	int64_t timeout_ms; /* of the whole exchange, connecting included, from when it is its turn */
 	size_t max_bytes; /* of the answer's body; the rest is not read */
 	void (*done)(struct web_request *request);
 
@@ -85,7 +89,10 @@ static inline struct web_pool *web_pool_open(struct web *web, const struct web_p
 	return web->ops->pool_open(web, how, err);
 }
 
-/* Closes the pool's connections and empties the caller's pointer, which may point to NULL. */
+/*
+ * Closes the pool's connections and empties the caller's pointer, which may point to NULL. Its requests are
+ * as if cancelled, and may be cancelled still.
+ */
 static inline void web_pool_close(struct web *web, struct web_pool **pool)
 {
 	if (*pool != NULL)
@@ -99,7 +106,10 @@ static inline void web_send(struct web *web, struct web_request *request)
 	web->ops->send(web, request);
 }
 
-/* Forgets a request at whatever stage it is: request->done does not run any more. */
+/*
+ * Forgets a request at whatever stage it is, also before and after all of them: request->done does not run
+ * any more, and what came of an answer is released.
+ */
 static inline void web_cancel(struct web *web, struct web_request *request)
 {
 	web->ops->cancel(web, request);

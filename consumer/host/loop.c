@@ -327,10 +327,8 @@ static struct events wait_for_events(struct loop *loop)
 
 	must(curl_multi_poll(http_multi(loop->http), watch->fds, (unsigned)watch->n, timeout_ms,
 			     &n) == CURLM_OK);
-	if (n == 0 && timeout_ms > 0) {
-		must(fcntl(loop->inbox.fd, F_GETFD) != -1);
-		must(fcntl(loop->signal_fd, F_GETFD) != -1);
-	}
+	for (size_t i = 0; n == 0 && timeout_ms > 0 && i < watch->n; i++)
+		must(fcntl(watch->fds[i].fd, F_GETFD) != -1);
 	return (struct events){.posts = watch->fds[FD_INBOX].revents != 0,
 			       .signals = watch->fds[FD_SIGNALS].revents != 0};
 }

@@ -32,33 +32,52 @@ static bool take_apart(const char *url, struct parts *parts, struct error *why)
 	return error_set(why, ERROR_CONFIG, "the URL is malformed: %s", curl_url_strerror(code));
 }
 
-/* Checks the scheme, and appends "host:port". */
-static bool judge_parts(struct web_call *call, const struct parts *parts, bool allow_http,
-			struct error *why)
+/* Checks the scheme, and remembers the place. */
+static bool judge_parts(struct web_place *place, const char *url, const struct parts *parts,
+			bool allow_http, struct error *why)
 {
-	call->tls = str_eq(str_of(parts->scheme), STR("https"));
-	buf_fmt(&call->text, "%s:%s", parts->host, parts->port);
-	buf_c(&call->text, '\0');
-	if (call->tls || (allow_http && str_eq(str_of(parts->scheme), STR("http"))))
-		return true;
-	return error_set(why, ERROR_CONFIG, "%s:%s: its URL must begin with https://%s",
-			 parts->host, parts->port,
-			 allow_http ? " or http://" : "; http:// needs `allow_http: true`");
+	bool tls = str_eq(str_of(parts->scheme), STR("https"));
+	struct buf name;
+
+	if (!tls && !(allow_http && str_eq(str_of(parts->scheme), STR("http"))))
+		return error_set(why, ERROR_CONFIG, "%s:%s: its URL must begin with https://%s",
+				 parts->host, parts->port,
+				 allow_http ? " or http://" : "; http:// needs `allow_http: true`");
+	web_place_release(place);
+	buf_init(&name, WEB_CALL_BYTES_MAX);
+	buf_fmt(&name, "%s:%s", parts->host, parts->port);
+	place->name = buf_detach(&name);
+	place->url = mem_dup(url, str_of(url).n);
+	place->tls = tls;
+	return true;
 }
 
-/* Appends URL and "host:port". */
-static bool add_url(struct web_call *call, const char *url, bool allow_http, struct error *why)
+/* Looks at a URL, unless it is the one of before. */
+static bool look_at(struct web_place *place, const char *url, bool allow_http, struct error *why)
 {
 	struct parts parts = {NULL};
-	bool ok = take_apart(url, &parts, why);
+	bool ok;
 
-	buf_str(&call->text, str_of(url));
-	buf_c(&call->text, '\0');
-	ok = ok && judge_parts(call, &parts, allow_http, why);
+	if (place->url != NULL && str_eq(str_of(place->url), str_of(url)))
+		return true;
+	ok = take_apart(url, &parts, why) && judge_parts(place, url, &parts, allow_http, why);
 	curl_free(parts.scheme);
 	curl_free(parts.host);
 	curl_free(parts.port);
 	return ok;
+}
+
+void web_place_release(struct web_place *place)
+{
+	mem_free(place->url);
+	mem_free(place->name);
+	*place = (struct web_place){NULL};
+}
+
+/* Appends a string with its end. */
+static void add_text(struct web_call *call, const char *text)
+{
+	buf_add(&call->text, text, strlen(text) + 1);
 }
 
 /* Appends a header line; one without value as libcurl sends such a one, with a semicolon. */
@@ -98,20 +117,25 @@ static void link_text(struct web_call *call, size_t n_headers)
 	}
 }
 
-struct web_call *web_call_new(struct web_request *request, bool allow_http, struct error *why)
+struct web_call *web_call_new(struct web_request *request, struct web_place *place, bool allow_http,
+			      struct error *why)
 {
 	size_t n = request->n_headers + ARRAY_N(left_out);
 	struct web_call *call;
 	bool ok;
 
-	must(request->n_headers <= WEB_HEADERS_MAX);
+	if (!look_at(place, request->url, allow_http, why))
+		return NULL;
 	call = mem_alloc(sizeof(*call) + n * sizeof(call->headers[0]));
 	buf_init(&call->text, WEB_CALL_BYTES_MAX);
-	ok = add_url(call, request->url, allow_http, why);
+	call->tls = place->tls;
+	add_text(call, place->url);
+	add_text(call, place->name);
+	ok = true;
 	for (size_t i = 0; ok && i < request->n_headers; i++)
 		ok = add_header(call, str_of(request->headers[i]), why);
 	for (size_t i = 0; i < ARRAY_N(left_out); i++)
-		buf_add(&call->text, left_out[i], strlen(left_out[i]) + 1);
+		add_text(call, left_out[i]);
 	if (ok && call->text.failed)
 		ok = error_set(why, ERROR_CONFIG, "URL and headers are larger than %d bytes",
 			       WEB_CALL_BYTES_MAX);

@@ -12,7 +12,13 @@
 
 struct web_slot;
 
-enum { WEB_HEADERS_MAX = 100, WEB_CALL_BYTES_MAX = 64 * 1024 };
+enum { WEB_CALL_BYTES_MAX = 64 * 1024 };
+
+/* The last URL that was looked at, for most requests of a pool have the same; zeroed: none. */
+struct web_place {
+	char *url, *name;
+	bool tls;
+};
 
 struct web_call {
 	struct web_request *request;
@@ -24,11 +30,15 @@ struct web_call {
 	struct curl_slist headers[]; /* linked; at least one */
 };
 
+/* Frees what it remembers. */
+void web_place_release(struct web_place *place);
+
 /*
  * Copies URL and headers, and takes a look at them. NULL with `why` set when libcurl could not send
- * them, or must not: malformed URL, http:// where it is not allowed, line ends in headers, too much.
+ * them, or must not: malformed URL, http:// where `allow_http` is false, line ends in headers, too much.
  */
-struct web_call *web_call_new(struct web_request *request, bool allow_http, struct error *why);
+struct web_call *web_call_new(struct web_request *request, struct web_place *place, bool allow_http,
+			      struct error *why);
 
 /* Frees it; the request does not point to it any more. */
 void web_call_free(struct web_call *call);

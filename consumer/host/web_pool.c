@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/host/web_pool.h"
 
+/* The slot of a handle; NULL for libcurl's own, with which it closes connections. */
+static struct web_slot *slot_of(CURL *easy)
+{
+	char *slot_p = NULL;
+
+	must(curl_easy_getinfo(easy, CURLINFO_PRIVATE, &slot_p) == CURLE_OK);
+	return (struct web_slot *)(void *)slot_p;
+}
+
 /* libcurl's callback for what to wait for on a socket. */
 static int on_interest(CURL *easy, curl_socket_t fd, int what, void *arg, void *of_socket)
 {
 	struct web_pool *pool = arg;
+	struct web_slot *slot = slot_of(easy);
 	short events = 0;
 
-	(void)easy;
 	(void)of_socket;
+	if (slot != NULL)
+		web_slot_socket(slot, fd, what != CURL_POLL_REMOVE);
 	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
 		events |= CURL_WAIT_POLLIN;
 	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
@@ -63,12 +74,10 @@ static void collect(struct web_pool *pool)
 	while ((msg = curl_multi_info_read(pool->multi, &left)) != NULL) {
 		CURLcode code = msg->data.result;
 		struct web_request *request;
-		char *slot_p = NULL;
 		struct web_slot *slot;
 
 		must(msg->msg == CURLMSG_DONE);
-		must(curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &slot_p) == CURLE_OK);
-		slot = (struct web_slot *)(void *)slot_p;
+		slot = slot_of(msg->easy_handle);
 		request = slot->call->request;
 		web_slot_end(slot, code);
 		rest(pool, slot);
@@ -159,13 +168,15 @@ void web_pool_free(struct web_pool *pool)
 	io_timer_cancel(pool->env->io, &pool->timer);
 	must(curl_share_cleanup(pool->share) == CURLSHE_OK);
 	web_trust_release(&pool->trust);
+	web_place_release(&pool->place);
 	mem_free(pool->slots);
 	mem_free(pool);
 }
 
 void web_pool_add(struct web_pool *pool, struct web_request *request)
 {
-	struct web_call *call = web_call_new(request, pool->allow_http, &request->why);
+	struct web_call *call =
+		web_call_new(request, &pool->place, pool->allow_http, &request->why);
 
 	if (call == NULL) {
 		request->result = WEB_REFUSED;

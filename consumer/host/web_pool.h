@@ -28,6 +28,7 @@ struct web_pool {
 	struct list link; /* the owner's */
 	const struct web_env *env;
 	struct web_trust trust;
+	struct web_place place;
 	bool allow_http, allow_private;
 	int64_t connect_timeout_ms;
 	CURLM *multi;

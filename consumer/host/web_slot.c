@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/host/web_slot.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/time.h"
@@ -47,6 +49,7 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
  * before any answer, libcurl would send the request again on another: that is left to it only as long as
  * nothing was sent.
  */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the callback's type is libcurl's */
 static int before_sending(void *arg, char *to, char *from, int to_port, int from_port)
 {
 	struct web_slot *slot = arg;
@@ -77,6 +80,17 @@ static int64_t read_retry_after(struct str value, int64_t wall_ms)
 	return 0;
 }
 
+/*
+ * Whether the receiver's machine has not even acknowledged all that was sent to it. Whoever has read the
+ * request answers in a segment that acknowledges all of it.
+ */
+static bool is_outstanding(const struct web_slot *slot)
+{
+	int bytes = 0;
+
+	return slot->fd != CURL_SOCKET_BAD && ioctl(slot->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0;
+}
+
 /* A status line: is it the answer, and was there all of the request to answer to? */
 static bool on_status(struct web_slot *slot)
 {
@@ -88,7 +102,7 @@ static bool on_status(struct web_slot *slot)
 	curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(slot->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
 	slot->early = status >= 200 && status < STATUS_REFUSES && sent >= 0 &&
-		      (uint64_t)sent < request->body.n;
+		      ((uint64_t)sent < request->body.n || is_outstanding(slot));
 	return !slot->early;
 }
 
@@ -160,8 +174,6 @@ static void set_receiving(struct web_slot *slot)
 {
 	SET(slot, CURLOPT_HEADERFUNCTION, on_header);
 	SET(slot, CURLOPT_HEADERDATA, slot);
-	/* A proxy's answer to CONNECT is not the receiver's. */
-	SET(slot, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(slot, CURLOPT_WRITEFUNCTION, on_body);
 	SET(slot, CURLOPT_WRITEDATA, slot);
 	SET(slot, CURLOPT_ERRORBUFFER, slot->error);
@@ -203,6 +215,14 @@ void web_slot_close(struct web_slot *slot)
 	slot->easy = NULL;
 }
 
+void web_slot_socket(struct web_slot *slot, curl_socket_t fd, bool wait)
+{
+	if (wait)
+		slot->fd = fd;
+	else if (slot->fd == fd)
+		slot->fd = CURL_SOCKET_BAD;
+}
+
 void web_slot_start(struct web_slot *slot, struct web_call *call)
 {
 	struct web_request *request = call->request;
@@ -217,6 +237,7 @@ void web_slot_start(struct web_slot *slot, struct web_call *call)
 	SET(slot, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
 	slot->uses = 0;
 	slot->sockets = 0;
+	slot->fd = CURL_SOCKET_BAD;
 	slot->denied = NULL;
 	slot->header_bytes = 0;
 	slot->cut = slot->early = slot->too_big = false;

@@ -20,6 +20,7 @@ struct web_slot {
 	/* What is known of the exchange so far. */
 	int uses; /* connections that were about to carry the request */
 	unsigned sockets; /* made for it */
+	curl_socket_t fd; /* the one that libcurl asked to wait for last; CURL_SOCKET_BAD: none */
 	const char *
 		denied; /* what the address is that no connection was made to; NULL: none was denied */
 	char denied_address[ADDRESS_TEXT_MAX];
@@ -35,6 +36,9 @@ void web_slot_open(struct web_slot *slot);
 
 /* Frees everything; the slot may be closed or never opened. */
 void web_slot_close(struct web_slot *slot);
+
+/* libcurl wants to wait for a socket on behalf of the slot, or not any more. */
+void web_slot_socket(struct web_slot *slot, curl_socket_t fd, bool wait);
 
 /* Prepares the handle for a call. */
 void web_slot_start(struct web_slot *slot, struct web_call *call);

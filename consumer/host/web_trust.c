@@ -66,7 +66,7 @@ static int on_password(char *to, int max, int writing, void *arg)
 
 	(void)writing;
 	password->asked = true;
-	if (given.n == 0 || given.n > (size_t)max)
+	if (given.n > (size_t)max)
 		return -1;
 	mem_copy(to, given.p, given.n);
 	return (int)given.n;

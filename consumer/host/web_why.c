@@ -59,6 +59,25 @@ static bool explain_alert(const struct web_slot *slot, const char *name, struct 
 	return false;
 }
 
+/*
+ * A new TLS connection that was cut before any answer: since TLS 1.3, that is how a server turns a client
+ * away whose certificate it does not take, if its alert is lost.
+ */
+static bool explain_cut(const struct web_slot *slot, CURLcode code, struct error *why)
+{
+	long made = 0;
+
+	curl_easy_getinfo(slot->easy, CURLINFO_NUM_CONNECTS, &made);
+	if (!slot->call->tls || made == 0 || slot->uses == 0 || slot->header_bytes > 0 ||
+	    (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR))
+		return false;
+	error_set(why, ERROR_RETRY,
+		  "%s: the connection was cut right after the TLS handshake (%s); if it wants a "
+		  "client certificate, check `client_cert`",
+		  slot->call->name, slot->error);
+	return true;
+}
+
 /* The failures that http.c has, too. */
 static enum web_result explain_rest(const struct web_slot *slot, CURLcode code, struct error *why)
 {
@@ -107,6 +126,8 @@ enum web_result web_why(const struct web_slot *slot, CURLcode code, struct error
 	}
 	if (explain_alert(slot, name, why))
 		return WEB_REFUSED;
+	if (explain_cut(slot, code, why))
+		return WEB_BROKEN;
 	if (code == CURLE_COULDNT_RESOLVE_HOST) {
 		error_set(why, ERROR_RETRY,
 			  "%s: the name does not resolve; check the URL and this machine's DNS",

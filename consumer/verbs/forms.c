@@ -2,6 +2,11 @@
 #include "consumer/verbs/forms.h"
 
 #include "proto/schema.h"
+#include "sinks/formats/native.h"
+
+/* The forms of dead letters: all that is known of a record, with and without its secrets. */
+static const struct native_options masked_letter = {.image = {.raw_always = 1, .mask = true}};
+static const struct native_options open_letter = {.image = {.raw_always = 1}};
 
 bool forms_init(struct forms *forms, const struct config *config, struct str region,
 		struct error *err)
@@ -67,6 +72,19 @@ const struct encoder *forms_get(struct forms *forms, size_t table, const struct 
 		.table = table,
 		.type = sink->format,
 		.options = sink->format_options,
+	};
+
+	return get(forms, &wanted, err);
+}
+
+const struct encoder *forms_letter(struct forms *forms, size_t table,
+				   const struct config_sink *sink, struct error *err)
+{
+	struct form wanted = {
+		.table = table,
+		.type = &format_native,
+		.options = sink->format->shows_secrets(sink->format_options) ? &open_letter
+									     : &masked_letter,
 	};
 
 	return get(forms, &wanted, err);

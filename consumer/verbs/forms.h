@@ -33,4 +33,9 @@ void forms_release(struct forms *forms);
 const struct encoder *forms_get(struct forms *forms, size_t table, const struct config_sink *sink,
 				struct error *err);
 
+/* The encoder of what a dead letter holds of a record that this sink refused: the whole of it, with secrets
+   hidden unless the sink shows them. NULL with `err` set. */
+const struct encoder *forms_letter(struct forms *forms, size_t table,
+				   const struct config_sink *sink, struct error *err);
+
 #endif

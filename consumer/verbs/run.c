@@ -119,11 +119,29 @@ static bool open_sinks(struct running *run, struct error *err)
 			.arg = run,
 		};
 		run->sinks[i].name = str_of(sink->name);
+		run->sinks[i].dead_letter = sink->dead_letter;
+		run->sinks[i].max_attempts = sink->max_attempts;
+		run->sinks[i].max_age_ms = sink->max_age_ms;
 		run->sinks[i].sink = sink->type->open(&run->envs[i], sink->options, err);
 		if (run->sinks[i].sink == NULL)
 			return error_prefix(err, "sink %s", sink->name);
 	}
 	return true;
+}
+
+/* Makes what turns a table's changes into the records of sink `i`, and into its dead letters. */
+static bool bind_sink(struct running *run, size_t table, size_t i, struct error *err)
+{
+	const struct config_sink *sink = &run->config->sinks[i];
+	struct engine_table *out = &run->tables[table];
+
+	out->encoders[i] = forms_get(&run->forms, table, sink, err);
+	if (out->encoders[i] == NULL)
+		return error_prefix(err, "sink %s", sink->name);
+	if (sink->dead_letter < 0)
+		return true;
+	out->letter_encoders[i] = forms_letter(&run->forms, table, sink, err);
+	return out->letter_encoders[i] != NULL;
 }
 
 /* Binds tables, formats and sinks together. */
@@ -141,12 +159,9 @@ static bool bind_tables(struct running *run, struct error *err)
 		run->tables[t].latest = table->start == CONFIG_LATEST;
 		run->tables[t].gap_fail = table->on_gap == CONFIG_GAP_FAIL;
 		for (size_t i = 0; i < config->n_sinks; i++) {
-			if (!config_sink_takes(&config->sinks[i], table->name))
-				continue;
-			run->tables[t].encoders[i] =
-				forms_get(&run->forms, t, &config->sinks[i], err);
-			if (run->tables[t].encoders[i] == NULL)
-				return error_prefix(err, "sink %s", config->sinks[i].name);
+			if (config_sink_takes(&config->sinks[i], table->name) &&
+			    !bind_sink(run, t, i, err))
+				return false;
 		}
 	}
 	return true;

@@ -5,7 +5,7 @@
 #include "sinks/formats/debezium_key.h"
 #include "sinks/formats/debezium_schema.h"
 
-enum { LINE_MAX_BYTES = 128 << 20, ID_MAX = 4096 };
+enum { LINE_MAX_BYTES = 128 << 20, SCHEMA_MAX = 16 << 20, ID_MAX = 4096 };
 
 /* Of the form, not of the program: an upgrade must not change what a replay gives. */
 #define FORM_VERSION "1.0"
@@ -112,13 +112,13 @@ static void read_key(const struct debezium *dbz, const struct source *source,
 {
 	struct work *work = dbz->work;
 
-	debezium_key_read(&work->key, &dbz->rules, source->key_names, event->keys);
+	debezium_key_read(&work->key, &dbz->rules, source, event);
 	if (!dbz->schemas)
 		return;
 	buf_clear(&work->new_names);
 	for (size_t i = 0; i < work->key.n; i++)
 		json_put(&work->new_names, work->key.fields[i].name);
-	if (work->envelope_schema.n > 0 && !work->new_names.failed &&
+	if (work->envelope_schema.n > 0 &&
 	    str_eq(buf_view(&work->new_names), buf_view(&work->names)))
 		return;
 	buf_clear(&work->names);
@@ -368,7 +368,6 @@ static void put_line(const struct debezium *dbz, const struct source *source,
 		     const struct event *event, struct buf *out)
 {
 	read_key(dbz, source, event);
-	out->failed |= dbz->work->envelope_schema.failed;
 	open_payload(dbz, buf_view(&dbz->work->envelope_schema), out);
 	put_envelope(dbz, source, event, out);
 	close_payload(dbz, out);
@@ -402,7 +401,6 @@ static void encode_key(const struct encoder *encoder, const struct source *sourc
 	read_key(dbz, source, event);
 	if (!dbz->work->key.known)
 		return;
-	out->failed |= dbz->work->key_schema.failed;
 	open_payload(dbz, buf_view(&dbz->work->key_schema), out);
 	buf_c(out, '{');
 	debezium_key_put_members(&dbz->work->key, out);
@@ -438,10 +436,10 @@ static struct work *work_new(void)
 	buf_init(&work->line, LINE_MAX_BYTES);
 	buf_init(&work->text, LINE_MAX_BYTES);
 	buf_init(&work->id, ID_MAX);
-	buf_init(&work->key_schema, LINE_MAX_BYTES);
-	buf_init(&work->envelope_schema, LINE_MAX_BYTES);
-	buf_init(&work->names, LINE_MAX_BYTES);
-	buf_init(&work->new_names, LINE_MAX_BYTES);
+	buf_init(&work->key_schema, SCHEMA_MAX);
+	buf_init(&work->envelope_schema, SCHEMA_MAX);
+	buf_init(&work->names, SCHEMA_MAX);
+	buf_init(&work->new_names, SCHEMA_MAX);
 	return work;
 }
 
@@ -460,16 +458,28 @@ static void work_free(struct work *work)
 	mem_free(work);
 }
 
+/* struct format_type: no schema holds for all items. */
+static bool debezium_check(const void *options_p, struct option_fault *fault)
+{
+	const struct debezium_options *options = options_p;
+
+	if (options->images != DEBEZIUM_OBJECT || !options->schemas)
+		return true;
+	fault->option = "images";
+	return error_set(&fault->why, ERROR_CONFIG,
+			 "images: object does not go with schemas: true, for no schema holds for "
+			 "all items: use images: row or images: string");
+}
+
 struct encoder *debezium_new(const struct debezium_options *options, const struct format_env *env,
 			     struct error *err)
 {
 	enum debezium_images images = (enum debezium_images)options->images;
+	struct option_fault fault;
 	struct debezium *dbz;
 
-	if (images == DEBEZIUM_OBJECT && options->schemas) {
-		error_set(err, ERROR_CONFIG,
-			  "images: object does not go with schemas: true, for no schema holds for "
-			  "all items: use images: row or images: string");
+	if (!debezium_check(options, &fault)) {
+		*err = fault.why;
 		return NULL;
 	}
 	if (images == DEBEZIUM_AUTO)
@@ -526,6 +536,7 @@ const struct format_type format_debezium = {
 	.options = debezium_option_specs,
 	.n_options = ARRAY_N(debezium_option_specs),
 	.options_bytes = sizeof(struct debezium_options),
+	.check = debezium_check,
 	.open = debezium_open,
 	.close = debezium_free,
 	.shows_secrets = debezium_shows_secrets,

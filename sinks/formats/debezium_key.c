@@ -3,17 +3,23 @@
 
 #include <openssl/sha.h>
 
-enum { TEXT_MAX = 64 << 20, HASH_MAX = 80 };
+#include "sinks/formats/key.h"
+
+/* DynamoDB's keys have 4 KB at most; what is longer would make every buffer here large. In canonical form
+   a text grows to three times its length at most: by bytes that are not UTF-8. */
+enum { KEY_MAX = 1 << 20, TEXT_MAX = 4 << 20, HASH_MAX = 80 };
 
 void debezium_key_init(struct debezium_key *key)
 {
 	*key = (struct debezium_key){0};
 	buf_init(&key->text, TEXT_MAX);
+	buf_init(&key->canonical, TEXT_MAX);
 }
 
 void debezium_key_release(struct debezium_key *key)
 {
 	buf_release(&key->text);
+	buf_release(&key->canonical);
 }
 
 /* Whether the attribute `name`, unescaped, is or holds a secret that does not go out. */
@@ -57,67 +63,41 @@ static struct str add_hash(struct buf *text, struct str value)
 }
 
 /* Appends a value's text: of what no key can be, its JSON. */
-static struct str add_value(struct debezium_key *key, const struct value *value)
+static struct str add_value(struct buf *text, const struct value *value)
 {
-	if (value->tag == VALUE_S || value->tag == VALUE_N || value->tag == VALUE_B)
-		return add_plain(&key->text, value->payload);
-	key->fault = value->tag == VALUE_BAD ? value->error : "no key can be of this type";
-	return add_plain(&key->text, value->text);
+	bool plain = value->tag == VALUE_S || value->tag == VALUE_N || value->tag == VALUE_B;
+
+	return add_plain(text, plain ? value->payload : value->text);
 }
 
-/* Where a field of that name goes: the hash key before the range key, and both before all others. */
-static unsigned rank(const struct key_names *names, struct str name)
+/* Puts a field behind the others; of two that share a name the first stays. False when it is left out. */
+static bool add_field(struct debezium_key *key, struct debezium_field field)
 {
-	if (names != NULL && names->hash.n > 0 && str_eq(name, names->hash))
-		return 0;
-	if (names != NULL && names->range.n > 0 && str_eq(name, names->range))
-		return 1;
-	return 2;
-}
-
-/* Whether `a` comes before `b`. */
-static bool comes_before(const struct key_names *names, struct str a, struct str b)
-{
-	unsigned rank_a = rank(names, a), rank_b = rank(names, b);
-
-	return rank_a != rank_b ? rank_a < rank_b : str_cmp(a, b) < 0;
-}
-
-/* Puts a field where it belongs; of two that share a name the first stays. False when it is left out. */
-static bool insert(struct debezium_key *key, const struct key_names *names,
-		   struct debezium_field field)
-{
-	size_t i = 0;
-
-	while (i < key->n && comes_before(names, key->fields[i].name, field.name))
-		i++;
-	if (i < key->n && str_eq(key->fields[i].name, field.name)) {
-		key->fault = "two attributes have the same name";
-		return false;
+	for (size_t i = 0; i < key->n; i++) {
+		if (str_eq(key->fields[i].name, field.name)) {
+			key->fault = "two attributes have the same name";
+			return false;
+		}
 	}
 	if (key->n == DEBEZIUM_FIELDS_MAX) {
 		key->fault = "more attributes than a key can have";
 		return false;
 	}
-	memmove(&key->fields[i + 1], &key->fields[i], (key->n - i) * sizeof(*key->fields));
-	key->fields[i] = field;
-	key->n++;
+	key->fields[key->n++] = field;
 	return true;
 }
 
 /* Takes over the names of a key whose values are not there. */
 static void read_names(struct debezium_key *key, const struct key_names *names)
 {
-	const struct str both[] = {names->hash, names->range};
-
-	for (size_t i = 0; i < ARRAY_N(both); i++) {
-		if (both[i].n > 0)
-			insert(key, names, (struct debezium_field){.name = both[i]});
-	}
+	if (names != NULL && names->hash.n > 0)
+		add_field(key, (struct debezium_field){.name = names->hash});
+	if (names != NULL && names->range.n > 0)
+		add_field(key, (struct debezium_field){.name = names->range});
 }
 
 void debezium_key_read(struct debezium_key *key, const struct image_rules *rules,
-		       const struct key_names *names, struct str keys)
+		       const struct source *source, const struct event *event)
 {
 	struct value value;
 	struct json json;
@@ -125,27 +105,30 @@ void debezium_key_read(struct debezium_key *key, const struct image_rules *rules
 
 	key->n = 0;
 	key->fault = NULL;
-	key->known = keys.n > 0;
+	key->known = event->keys.n > 0 && event->keys.n <= KEY_MAX;
 	buf_clear(&key->text);
 	if (!key->known) {
-		if (names != NULL)
-			read_names(key, names);
+		if (event->keys.n > 0)
+			key->fault = "longer than a key can be";
+		read_names(key, source->key_names);
 		return;
 	}
+	buf_clear(&key->canonical);
+	key_put(source, event, &key->canonical);
 	/* No text is longer than its escaped form, and what is left out is cut off again: the slices stay
 	   where they are. */
-	buf_reserve(&key->text, keys.n + (DEBEZIUM_FIELDS_MAX + 1) * HASH_MAX);
-	json_init(&json, keys);
+	buf_reserve(&key->text, key->canonical.n + (DEBEZIUM_FIELDS_MAX + 1) * HASH_MAX);
+	json_init(&json, buf_view(&key->canonical));
 	json_enter(&json, JSON_OBJECT);
 	while (json_key(&json, &raw)) {
 		size_t mark = key->text.n;
 		struct debezium_field field = {.name = add_plain(&key->text, raw)};
 
 		value_scan(&json, &value);
-		field.value = add_value(key, &value);
+		field.value = add_value(&key->text, &value);
 		if (is_hidden(rules, field.name))
 			field.value = add_hash(&key->text, field.value);
-		if (!insert(key, names, field))
+		if (!add_field(key, field))
 			buf_truncate(&key->text, mark);
 	}
 }

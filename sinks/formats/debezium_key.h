@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An item's key as Debezium wants it: named fields in a fixed order, all of them text. The hash key
- * comes first, then the range key; where the names are not known, fields come by name.
+ * An item's key as Debezium wants it: named fields in the canonical order of key.h, all of them
+ * text.
  *
  * The memory is kept from event to event. Names and texts are slices of `text`, good until the next
  * debezium_key_read.
@@ -25,8 +25,9 @@ struct debezium_key {
 	struct debezium_field fields[DEBEZIUM_FIELDS_MAX];
 	size_t n;
 	bool known; /* the values are there too, not only the names */
-	const char *fault; /* what is wrong with it, static words; NULL: nothing */
+	const char *fault; /* why something was left out, static words; NULL: nothing was */
 	struct buf text;
+	struct buf canonical; /* the key as sinks/formats/key.h writes it */
 };
 
 /* An empty key. */
@@ -36,12 +37,12 @@ void debezium_key_init(struct debezium_key *key);
 void debezium_key_release(struct debezium_key *key);
 
 /*
- * Reads `keys`, the JSON object of an event; without one (n == 0) the names alone, as far as `names`
- * (may be NULL) has them. The values of secret attributes are replaced by their hash when the rules
- * mask: they still tell items apart.
+ * Reads an event's key; of one without (a gap record) and of one that is far too long the names
+ * alone, as far as they are known. The values of secret attributes are replaced by their hash when the rules mask: they still tell items
+ * apart.
  */
 void debezium_key_read(struct debezium_key *key, const struct image_rules *rules,
-		       const struct key_names *names, struct str keys);
+		       const struct source *source, const struct event *event);
 
 /* Appends the members of the key as a JSON object has them: "id":"a","sort":"7". */
 void debezium_key_put_members(const struct debezium_key *key, struct buf *out);

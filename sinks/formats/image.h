@@ -99,6 +99,12 @@ bool image_rules_init(struct image_rules *rules, const struct image_options *opt
 /* Frees what the rules hold. */
 void image_rules_release(struct image_rules *rules);
 
+/* Whether the raw JSON string body `raw`, unescaped, is `plain`. */
+static inline bool image_name_is(struct str raw, struct str plain)
+{
+	return str_eq(raw, plain) || (raw.n > plain.n && json_escaped_is(raw, plain));
+}
+
 /* The most that one kind of note may take for one event; hostile items nest long names. */
 enum { IMAGE_NOTES_MAX = 4 << 20 };
 

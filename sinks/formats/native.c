@@ -3,17 +3,18 @@
 
 #include "base/time.h"
 #include "base/utf8.h"
+#include "sinks/formats/identity.h"
 #include "sinks/formats/summary.h"
 
-enum { LINE_MAX_BYTES = 128 << 20, SUMMARY_MAX = 16 << 10, ID_MAX = 4096 };
+enum { LINE_MAX_BYTES = 128 << 20, SUMMARY_MAX = 16 << 10 };
+
+/* The options as struct format_type wants them. */
+struct whole {
+	struct native_options native;
+};
 
 static const struct option_spec native_option_specs[] = {
-	IMAGE_OPTIONS(struct native_options, image),
-	{.name = "summary",
-	 .type = OPTION_BOOL,
-	 .offset = offsetof(struct native_options, summary),
-	 .fallback = "false",
-	 .help = "Whether each change also says in one sentence, for people, what happened."},
+	NATIVE_OPTIONS(struct whole, native),
 };
 
 static const struct framing json_framing = {
@@ -30,7 +31,6 @@ struct work {
 	struct image_notes notes;
 	struct buf line; /* a line before its UTF-8 is cleaned */
 	struct buf summary; /* raw JSON string body */
-	struct buf id;
 };
 
 struct native {
@@ -63,38 +63,11 @@ static void put_text(struct buf *out, struct str name, struct str text)
 	json_put(out, text);
 }
 
-/* The event's identity: the stream's own, or made from its place in a gap record and where an
-   emulator gives none. */
-static void put_id(const struct native *native, const struct source *source,
-		   const struct event *event, struct buf *out)
-{
-	struct buf *id = &native->work->id;
-
-	put_name(out, STR("id"));
-	if (event->id.n > 0) {
-		json_put_raw(out, event->id);
-		return;
-	}
-	buf_clear(id);
-	if (event->op == EVENT_GAP)
-		buf_str(id, STR("gap:"));
-	buf_str(id, source->shard_id);
-	buf_c(id, ':');
-	if (event->op == EVENT_GAP) {
-		buf_str(id, position_text(&event->gap->after));
-		buf_c(id, ':');
-		buf_str(id, gap_reason_word(event->gap->reason));
-	} else {
-		buf_str(id, event->seqno);
-	}
-	json_put(out, buf_view(id));
-}
-
 /* Appends the members that say which event this is and where it comes from. */
-static void put_head(const struct native *native, const struct source *source,
-		     const struct event *event, struct buf *out)
+static void put_head(const struct source *source, const struct event *event, struct buf *out)
 {
-	put_id(native, source, event, out);
+	put_name(out, STR("id"));
+	identity_put_id(source, event, out);
 	put_text(out, STR("op"), event_op_word(event->op));
 	put_text(out, STR("table"), source->table);
 	put_text(out, STR("stream"), source->stream_arn);
@@ -200,7 +173,7 @@ static void put_line(const struct native *native, const struct source *source,
 
 	image_notes_clear(notes);
 	buf_c(out, '{');
-	put_head(native, source, event, out);
+	put_head(source, event, out);
 	if (event->op == EVENT_GAP)
 		put_gap(event->gap, out);
 	else
@@ -231,6 +204,15 @@ static void encode(const struct encoder *encoder, const struct source *source,
 	utf8_add_clean(out, buf_view(line));
 }
 
+/* struct encoder: the record's key, without secrets. */
+static void encode_key(const struct encoder *encoder, const struct source *source,
+		       const struct event *event, struct buf *out)
+{
+	const struct native *native = (const struct native *)(const void *)encoder;
+
+	identity_put_key(&native->rules, source, event, out);
+}
+
 struct encoder *native_new(const struct native_options *options, const struct profile_role *role,
 			   const struct schema *schema, struct error *err)
 {
@@ -241,6 +223,7 @@ struct encoder *native_new(const struct native_options *options, const struct pr
 		return NULL;
 	}
 	native->encoder.encode = encode;
+	native->encoder.key = encode_key;
 	native->encoder.framing = &json_framing;
 	native->role = role;
 	native->summary = options->summary;
@@ -248,7 +231,6 @@ struct encoder *native_new(const struct native_options *options, const struct pr
 	image_notes_init(&native->work->notes);
 	buf_init(&native->work->line, LINE_MAX_BYTES);
 	buf_init(&native->work->summary, SUMMARY_MAX);
-	buf_init(&native->work->id, ID_MAX);
 	return &native->encoder;
 }
 
@@ -262,7 +244,6 @@ void native_free(struct encoder *encoder)
 	image_notes_release(&native->work->notes);
 	buf_release(&native->work->line);
 	buf_release(&native->work->summary);
-	buf_release(&native->work->id);
 	mem_free(native->work);
 	mem_free(native);
 }
@@ -287,7 +268,7 @@ const struct format_type format_native = {
 	.help = "one JSON object per change: plain values, decoded, with notes on their types",
 	.options = native_option_specs,
 	.n_options = ARRAY_N(native_option_specs),
-	.options_bytes = sizeof(struct native_options),
+	.options_bytes = sizeof(struct whole),
 	.open = native_open,
 	.close = native_free,
 	.shows_secrets = native_shows_secrets,

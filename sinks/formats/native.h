@@ -14,6 +14,16 @@ struct native_options {
 	bool summary; /* one sentence for people */
 };
 
+/* Entries of an option table, for a struct with a struct native_options at `member`. */
+#define NATIVE_OPTIONS(whole, member)                                                              \
+	IMAGE_OPTIONS(whole, member.image),                                                        \
+	{                                                                                          \
+		.name = "summary", .type = OPTION_BOOL, .offset = offsetof(whole, member.summary), \
+		.fallback = "false",                                                               \
+		.help = "Whether each change also says in one sentence, for people, what "         \
+			"happened."                                                                \
+	}
+
 extern const struct format_type format_native;
 
 /*

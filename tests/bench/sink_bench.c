@@ -104,7 +104,7 @@ static void to_file(struct lines *lines, const char *path)
 }
 
 /* struct curl's write callback: the answer is of no interest. */
-static size_t ignore(char *p, size_t size, size_t n, void *arg)
+static size_t ignore(const char *p, size_t size, size_t n, void *arg)
 {
 	(void)p;
 	(void)arg;

@@ -21,7 +21,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -32,7 +31,7 @@ import boto3
 from botocore.config import Config
 
 import verify
-from fakelib import REGION, make_table, run_tests, wait_for
+from fakelib import REGION, free_port, make_table, run_tests, wait_for
 from taplib import TOP, Tap, clean_environment, configuration, line_count
 from writers import COUNTERS, Writers, accounts_differ
 
@@ -57,12 +56,6 @@ def install():
                    check=True)
     with open(complete, "w", encoding="utf-8") as file:
         file.write(wanted)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Emulator:

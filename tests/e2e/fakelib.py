@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import time
 import traceback
@@ -106,6 +107,13 @@ def wait_for(what, seconds=20):
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds} s in vain")
         time.sleep(0.02)
+
+
+def free_port():
+    """A port on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def make_table(client, name, view="NEW_AND_OLD_IMAGES", sort=False):

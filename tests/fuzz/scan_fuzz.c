@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as the body of a GetRecords answer: scanned, and each event through the native format.
- * Every line must be one JSON object in valid UTF-8, and the same a second time.
+ * Any bytes as the body of a GetRecords answer: scanned, and each event through the native format,
+ * or Debezium's. Every line must be one JSON object in valid UTF-8, and the same a second time.
  *
  * The first byte chooses options and role; the rest is the body, in an exact copy with its padding,
  * so that a read too far is noticed.
@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "consumer/change/scan.h"
+#include "sinks/formats/debezium.h"
 #include "sinks/formats/native.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -31,7 +32,9 @@ static void check_line(struct str line)
 /* Encodes every event twice. */
 static void encode_all(const struct encoder *encoder, const struct page *page)
 {
-	const struct source source = {.table = STR("t"),
+	static const struct key_names names = {.hash = STR_INIT("id"), .range = STR_INIT("sort")};
+	const struct source source = {.key_names = &names,
+				      .table = STR("t"),
 				      .stream_arn = STR("arn"),
 				      .region = STR("r"),
 				      .shard_id = STR("s")};
@@ -47,9 +50,35 @@ static void encode_all(const struct encoder *encoder, const struct page *page)
 		must(!first.failed);
 		must(str_eq(buf_view(&first), buf_view(&second)));
 		check_line(buf_view(&first));
+		if (encoder->key == NULL)
+			continue;
+		buf_clear(&first);
+		encoder->key(encoder, &source, &page->events[i], &first);
+		must(!first.failed);
+		buf_c(&first, '\n');
+		check_line(buf_view(&first));
 	}
 	buf_release(&first);
 	buf_release(&second);
+}
+
+/* An encoder of Debezium's form; the choice that native's options are made of serves twice. */
+static struct encoder *debezium_of(unsigned choice, const struct image_options *image,
+				   const struct profile_role *role, const struct schema *schema)
+{
+	static char prefix[] = "p"; /* the encoder keeps it */
+	struct debezium_options options = {
+		.image = *image,
+		.schemas = (choice & 8) != 0,
+		.images = (int)(choice & 3),
+		.prefix = prefix,
+	};
+	struct format_env env = {.table = STR("t"), .role = role, .schema = schema};
+	struct error err = {0};
+
+	if (options.schemas && options.images == DEBEZIUM_OBJECT)
+		options.images = DEBEZIUM_AUTO;
+	return debezium_new(&options, &env, &err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -67,7 +96,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct schema *schema = name == NULL ? NULL : schema_vinyldns(&err);
 	const struct profile_role *role =
 		name == NULL ? NULL : profile_role(profile_find(STR("vinyldns")), str_of(name));
-	struct encoder *encoder = native_new(&options, role, schema, &err);
+	bool debezium = (choice & 128) != 0;
+	struct encoder *encoder = debezium ? debezium_of(choice, &options.image, role, schema)
+					   : native_new(&options, role, schema, &err);
 	size_t body_n = n == 0 ? 0 : n - 1;
 	char *body = mem_alloc(body_n + MEM_PADDING);
 	struct arena arena;
@@ -82,7 +113,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		must(err.code == ERROR_DATA && page.n == 0);
 	arena_release(&arena);
 	mem_free(body);
-	native_free(encoder);
+	if (debezium)
+		debezium_free(encoder);
+	else
+		native_free(encoder);
 	schema_free(schema);
 	return 0;
 }

@@ -5,8 +5,9 @@
  *
  *	debezium_tool [--schemas] [--images object|row|string] [--prefix TEXT] [--table NAME]
  *	              [--hash NAME] [--range NAME] [--numbers-json] [--raw-always] [--mask]
- *	              [--role NAME] [--records]
+ *	              [--role NAME] [--records] [--gap]
  *
+ * With --gap there is a gap record at the end.
  * With --records it prints what a sink with keys sends: key, tab, value, and behind a removal the key
  * with no value; at the end a heartbeat.
  */
@@ -22,7 +23,7 @@ struct request {
 	struct debezium_options options;
 	struct key_names key_names;
 	const char *table, *role;
-	bool records;
+	bool records, gap;
 };
 
 /* Reads all of standard input. */
@@ -47,6 +48,7 @@ static bool parse_flag(struct request *request, struct str arg)
 		{"--numbers-json", NULL},
 		{"--mask", &request->options.image.mask},
 		{"--records", &request->records},
+		{"--gap", &request->gap},
 	};
 
 	for (size_t i = 0; i < ARRAY_N(flags); i++) {
@@ -126,6 +128,18 @@ static void put_heartbeat(const struct encoder *encoder, struct buf *out)
 	buf_release(&value);
 }
 
+/* Appends a gap record. */
+static void put_gap(const struct request *request, const struct encoder *encoder,
+		    const struct source *source, struct buf *out)
+{
+	struct gap gap = {.reason = GAP_TRIMMED,
+			  .certain = true,
+			  .after = position_after(STR("300000000000000499660"))};
+	struct event event = {.op = EVENT_GAP, .gap = &gap};
+
+	put_event(request, encoder, source, &event, out);
+}
+
 /* Prints the events of one page; false with `err`. */
 static bool print_page(const struct request *request, const struct encoder *encoder,
 		       struct str body, struct error *err)
@@ -148,6 +162,8 @@ static bool print_page(const struct request *request, const struct encoder *enco
 	ok = scan_page(&arena, body, &page, err);
 	for (size_t i = 0; ok && i < page.n; i++)
 		put_event(request, encoder, &source, &page.events[i], &out);
+	if (ok && request->gap)
+		put_gap(request, encoder, &source, &out);
 	if (ok && request->records)
 		put_heartbeat(encoder, &out);
 	if (ok && out.failed)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/sim/oracle.h"
+#include "tests/sim/record.h"
 
 enum { REQUEST_MAX = 1 << 20, STEPS_MAX = 20 * 1000 * 1000, STREAM_NOTICED_MS = 90 * 1000 };
 
@@ -45,7 +46,13 @@ static void cover_world(struct cluster *cluster)
 	for (size_t i = 0; i < cluster->n_targets; i++) {
 		for (enum target_mode mode = TARGET_FAST; mode < TARGET_MODES; mode++)
 			coverage->modes[mode] += cluster->targets[i].hits[mode];
+		coverage->poisons += cluster->targets[i].poisons;
+		coverage->letters += cluster->ledger.letters[i];
+		coverage->letters_doubled += cluster->ledger.letters_doubled[i];
 	}
+	coverage->bisections += cluster_count(cluster, STR("sink.bisecting"));
+	coverage->blocked += cluster_count(cluster, STR("sink.blocked"));
+	coverage->positions += cluster_count(cluster, STR("cursor.position"));
 	coverage->skew += cluster->world.hits_skew;
 	coverage->credentials += cluster->world.hits_credentials;
 	coverage->pause += cluster->world.hits_pause;
@@ -122,6 +129,24 @@ struct target *cluster_sink(struct cluster *cluster, const char *name)
 	return target;
 }
 
+/* Targets that are there for dead letters only get no table. */
+static void starve(struct cluster *cluster, struct ledger_table *table)
+{
+	for (size_t i = 0; i < cluster->n_targets; i++) {
+		if (cluster->targets[i].letters_only)
+			table->sinks[i] = false;
+	}
+}
+
+void cluster_letters(struct cluster *cluster, struct target *from, struct target *to, bool only)
+{
+	must(from != to);
+	from->letters = to;
+	to->letters_only = to->letters_only || only;
+	for (size_t i = 0; i < cluster->n_tables; i++)
+		starve(cluster, cluster->tables[i]);
+}
+
 /* Carries out one request of the operator or a writer; it must succeed. */
 static void admin(struct cluster *cluster, struct str target, struct buf *body)
 {
@@ -151,6 +176,7 @@ struct ledger_table *cluster_table(struct cluster *cluster, const char *name, un
 	cluster->tables[i] = ledger_table(&cluster->ledger, name);
 	engine_table->name = str_of(cluster->tables[i]->name);
 	cluster->n_tables++;
+	starve(cluster, cluster->tables[i]);
 	if (shards == 0)
 		return cluster->tables[i];
 	/* This table is active at once; the engines' own table is not. */
@@ -252,6 +278,26 @@ void cluster_drop_table(struct cluster *cluster, const char *table)
 	admin(cluster, STR("DynamoDB_20120810.DeleteTable"), &body);
 }
 
+void cluster_forget_rows(struct cluster *cluster, const char *table)
+{
+	struct watched_row *row;
+	size_t at = 0;
+
+	while ((row = map_next(&cluster->rows.rows, &at)) != NULL) {
+		struct buf body;
+
+		if (!str_eq(str_of(row->shard->table->name), str_of(table)))
+			continue;
+		buf_init(&body, REQUEST_MAX);
+		buf_fmt(&body,
+			"{\"TableName\":\"%s\",\"Key\":{\"leaseKey\":{\"S\":\"%s\"}}}",
+			CLUSTER_CHECKPOINTS, row->key);
+		admin(cluster, STR("DynamoDB_20120810.DeleteItem"), &body);
+		row->exists = false;
+		row->held = false;
+	}
+}
+
 /* Frees an engine that stopped, from the loop. */
 static void reap(struct world_event *event)
 {
@@ -293,16 +339,26 @@ void cluster_start(struct worker *worker)
 	must(worker->proc->life < LEDGER_LIVES - 1);
 	snprintf(worker->process, sizeof(worker->process), "%u", 1000 + worker->proc->life);
 	for (size_t i = 0; i < cluster->n_targets; i++) {
-		worker->sinks[i] = target_open(&cluster->targets[i], worker->proc);
-		sinks[i] = (struct engine_sink){.name = str_of(cluster->targets[i].name),
-						.sink = worker->sinks[i]};
+		struct target *target = &cluster->targets[i];
+
+		worker->sinks[i] = target_open(target, worker->proc);
+		sinks[i] = (struct engine_sink){
+			.name = str_of(target->name),
+			.sink = worker->sinks[i],
+			.dead_letter =
+				target->letters == NULL ? -1 : (int)target->letters->number,
+			.max_attempts = target->max_attempts,
+			.max_age_ms = target->max_age_ms,
+		};
 	}
 	for (size_t i = 0; i < cluster->n_tables; i++) {
 		cluster->engine_tables[i].latest = cluster->tables[i]->latest;
 		cluster->engine_tables[i].gap_fail = cluster->tables[i]->gap_fail;
 		for (size_t k = 0; k < cluster->n_targets; k++)
 			cluster->engine_tables[i].encoders[k] =
-				cluster->tables[i]->sinks[k] ? target_encoder() : NULL;
+				cluster->tables[i]->sinks[k] ? record_encoder() : NULL;
+		for (size_t k = 0; k < cluster->n_targets; k++)
+			cluster->engine_tables[i].letter_encoders[k] = record_encoder();
 	}
 	options.region = STR("us-east-1");
 	options.checkpoint_table = STR(CLUSTER_CHECKPOINTS);

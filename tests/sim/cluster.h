@@ -38,6 +38,7 @@ struct coverage {
 	size_t n_steps;
 	uint64_t faults[NET_N], modes[TARGET_MODES];
 	uint64_t skew, credentials, pause, crash, drain, gap, detach, rejoin, late_writes;
+	uint64_t letters, letters_doubled, poisons, positions, bisections, blocked;
 	uint64_t service[64];
 	const char *service_names[64];
 	size_t n_service;
@@ -68,6 +69,7 @@ struct cluster {
 	int64_t quiet_since_ms; /* since when nothing but sinks misbehaves; INT64_MAX: it does now */
 	int64_t slow_until_ms; /* until when the engine may need time to find out what happened */
 	bool isolation; /* stall-isolation is checked */
+	bool trimmed; /* records were taken from under the engines: they may not know the tips */
 	uint64_t requests;
 	struct map counts; /* operation or log event -> struct log_count */
 };
@@ -80,6 +82,9 @@ void cluster_release(struct cluster *cluster);
 
 /* Adds a sink's target. */
 struct target *cluster_sink(struct cluster *cluster, const char *name);
+
+/* `to` takes the dead letters of `from`; `only`: it gets no table besides. Before the first start. */
+void cluster_letters(struct cluster *cluster, struct target *from, struct target *to, bool only);
 
 /* Adds a consumed table with its stream, of `shards` open shards. */
 struct ledger_table *cluster_table(struct cluster *cluster, const char *name, unsigned shards);
@@ -104,6 +109,9 @@ void cluster_stream(struct cluster *cluster, const char *table, bool on);
 
 /* Deletes or creates the table itself. */
 void cluster_drop_table(struct cluster *cluster, const char *table);
+
+/* Deletes the lease rows of a table's shards, as an operator may who knows no better. */
+void cluster_forget_rows(struct cluster *cluster, const char *table);
 
 /* Starts a worker that does not run. */
 void cluster_start(struct worker *worker);

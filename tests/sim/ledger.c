@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum { LEDGER_DEPTH = 200, KEY_TEXT_MAX = 4096 };
+enum { LEDGER_DEPTH = 200, KEY_TEXT_MAX = 4096, START_MS = 2000 };
 
 /* A copy of `s` that the ledger owns. */
 static struct str own(struct str s)
@@ -187,6 +187,9 @@ bool ledger_unowed(const struct ledger *ledger, const struct ledger_write *write
 		return true;
 	if (write->shard->table->latest && write->w->wall_ms <= start_ms)
 		return true;
+	/* A root begins where reading begins, which is some requests after its row. */
+	if (write->shard->parent == NULL && start_ms != INT64_MAX)
+		start_ms += START_MS;
 	return write->trimmed_wall_ms != 0 && write->trimmed_wall_ms <= start_ms;
 }
 
@@ -360,6 +363,35 @@ static bool intact(const struct service_write *w, const struct ledger_record *re
 	       (record->old_image.n == 0 || str_eq(record->old_image, w->old_image));
 }
 
+/* The first change of the write's key from number `next` on that is owed before the write; or that. */
+static size_t next_owed(const struct ledger *ledger, const struct ledger_write *write, size_t sink,
+			size_t next)
+{
+	while (next < write->in_key) {
+		const struct ledger_write *skipped = &ledger->writes[write->key->writes[next]];
+
+		if (!excused(ledger, skipped, sink) && !ledger_unowed(ledger, skipped))
+			break;
+		next++;
+	}
+	return next;
+}
+
+/* Checks that nothing is missing between change number `next` of the write's key and the write. */
+static void check_hole(struct ledger *ledger, const struct ledger_write *write, size_t sink,
+		       size_t next)
+{
+	struct ledger_key *key = write->key;
+
+	next = next_owed(ledger, write, sink, next);
+	if (next < write->in_key)
+		world_fail(ledger->world, blame(&ledger->writes[key->writes[next]], "key-order"),
+			   "sink %zu got change %zu of key %.*s where %zu was next (shard %s)",
+			   sink, write->in_key, STR_ARG(key->text), next, write->shard->id);
+	if (write->in_key + 1 > key->high[sink])
+		key->high[sink] = write->in_key + 1;
+}
+
 /* Checks key-order for the delivery of one write. */
 static void check_key_order(struct ledger *ledger, const struct ledger_write *write, size_t sink,
 			    unsigned life, const void *cursor)
@@ -371,21 +403,9 @@ static void check_key_order(struct ledger *ledger, const struct ledger_write *wr
 
 	if (last->cursor == cursor && last->shard == write->shard && last->era == era)
 		next = last->index + 1;
-	while (next < write->in_key) {
-		const struct ledger_write *skipped = &ledger->writes[key->writes[next]];
-
-		if (!excused(ledger, skipped, sink) && !ledger_unowed(ledger, skipped))
-			break;
-		next++;
-	}
-	if (next < write->in_key)
-		world_fail(ledger->world, blame(&ledger->writes[key->writes[next]], "key-order"),
-			   "sink %zu got change %zu of key %.*s where %zu was next (shard %s)",
-			   sink, write->in_key, STR_ARG(key->text), next, write->shard->id);
+	check_hole(ledger, write, sink, next);
 	*last = (struct ledger_place){
 		.cursor = cursor, .shard = write->shard, .era = era, .index = write->in_key};
-	if (write->in_key + 1 > key->high[sink])
-		key->high[sink] = write->in_key + 1;
 }
 
 /* Checks child-after-parent for something of `shard`. */
@@ -418,9 +438,10 @@ static void accept_gap(struct ledger *ledger, struct ledger_shard *shard, size_t
 		   STR_ARG(record->reason), STR_ARG(record->after), shard->id);
 }
 
-/* Marks a write as had by a sink. */
-static void mark(struct ledger *ledger, const struct ledger_write *write, size_t sink)
+/* Marks a write as had by a sink, one way or the other; whether it had it that way already. */
+static bool mark(const struct ledger_write *write, size_t sink, enum ledger_how how)
 {
+	unsigned char had;
 	struct ledger_taken *taken = &write->shard->taken[sink];
 	size_t n = write->shard->n_writes;
 
@@ -432,9 +453,9 @@ static void mark(struct ledger *ledger, const struct ledger_write *write, size_t
 			taken->has[i] = 0;
 		taken->n_has = room;
 	}
-	ledger->accepted[sink]++;
-	ledger->doubled[sink] += taken->has[write->in_shard] != 0;
-	taken->has[write->in_shard] = 1;
+	had = taken->has[write->in_shard];
+	taken->has[write->in_shard] |= (unsigned char)how;
+	return (had & how) != 0;
 }
 
 void ledger_accept(struct ledger *ledger, size_t sink, unsigned life, const void *cursor,
@@ -466,5 +487,69 @@ void ledger_accept(struct ledger *ledger, size_t sink, unsigned life, const void
 	}
 	check_parents(ledger, shard, sink);
 	check_key_order(ledger, write, sink, life, cursor);
-	mark(ledger, write, sink);
+	ledger->accepted[sink]++;
+	ledger->doubled[sink] += mark(write, sink, LEDGER_DELIVERED);
+	if (write->in_shard + 1 > shard->taken[sink].last)
+		shard->taken[sink].last = write->in_shard + 1;
+}
+
+const struct ledger_write *ledger_last(const struct ledger *ledger,
+				       const struct ledger_shard *shard, size_t sink)
+{
+	size_t last = shard->taken[sink].last;
+
+	return last == 0 ? NULL : &ledger->writes[shard->writes[last - 1]];
+}
+
+/* Whether a letter holds the whole of what was written, and says where it comes from. */
+static bool letter_intact(const struct service_write *w, const struct ledger_letter *letter)
+{
+	const struct ledger_record *record = &letter->record;
+
+	return intact(w, record) && str_eq(record->new_image, w->new_image) &&
+	       str_eq(record->old_image, w->old_image) && str_eq(letter->table, w->table) &&
+	       str_eq(letter->arn, w->stream_arn) && str_eq(letter->shard, w->shard_id) &&
+	       str_eq(letter->seqno, record->seqno) && str_eq(letter->id, w->event_id) &&
+	       letter->reason.n > 0 && letter->attempts > 0 && letter->time.n > 0;
+}
+
+/* Checks key-order for a letter: nothing of its key before it is missing, when it comes first. */
+static void check_letter_order(struct ledger *ledger, const struct ledger_write *write, size_t sink,
+			       unsigned life, const void *cursor)
+{
+	struct ledger_place *last = &write->key->last[sink][life];
+
+	check_hole(ledger, write, sink, write->key->high[sink]);
+	/* A letter may come twice, and late: it moves the place on, but never back. */
+	if (last->cursor == cursor && last->shard == write->shard &&
+	    last->era == write->shard->takes[life] && last->index < write->in_key &&
+	    next_owed(ledger, write, sink, last->index + 1) == write->in_key)
+		last->index = write->in_key;
+}
+
+void ledger_accept_letter(struct ledger *ledger, size_t sink, const void *cursor, unsigned life,
+			  const struct ledger_letter *letter)
+{
+	const struct ledger_write *write;
+	struct ledger_shard *shard;
+
+	must(sink < ledger->n_sinks && life < LEDGER_LIVES);
+	if (ledger->stale)
+		ledger_refresh(ledger);
+	shard = ledger_shard(ledger, letter->record.shard);
+	if (shard != NULL && str_eq(letter->record.op, STR("gap")) && letter->seqno.n == 0) {
+		accept_gap(ledger, shard, sink, &letter->record);
+		return;
+	}
+	write = shard == NULL ? NULL : find_write(ledger, shard, &letter->record);
+	if (write == NULL || !letter_intact(write->w, letter)) {
+		world_fail(ledger->world, "record-intact", "a letter for sink %zu: %s %.*s", sink,
+			   write == NULL ? "never written:" : "not as written:",
+			   STR_ARG(letter->seqno));
+		return;
+	}
+	check_parents(ledger, shard, sink);
+	check_letter_order(ledger, write, sink, life, cursor);
+	ledger->letters[sink]++;
+	ledger->letters_doubled[sink] += mark(write, sink, LEDGER_LETTER);
 }

@@ -17,13 +17,16 @@
 
 #include "tests/sim/world.h"
 
-enum { LEDGER_SINKS = 4, LEDGER_LIVES = 96 };
+enum { LEDGER_SINKS = 12, LEDGER_LIVES = 96 };
+
+enum ledger_how { LEDGER_DELIVERED = 1, LEDGER_LETTER = 2 };
 
 /* What one sink has of one shard. */
 struct ledger_taken {
-	unsigned char *has; /* per write of the shard */
+	unsigned char *has; /* per write of the shard: enum ledger_how, or'ed */
 	size_t n_has;
 	size_t front; /* writes from the first on that count as taken */
+	size_t last; /* 1 + the highest write that it got itself, not by letter */
 	int64_t gap_wall_ms; /* when the sink last got a gap record for the shard, 0: never */
 	unsigned gaps;
 };
@@ -86,12 +89,20 @@ struct ledger {
 	size_t n_writes;
 	bool stale; /* the lineage may have changed */
 	uint64_t accepted[LEDGER_SINKS], doubled[LEDGER_SINKS];
+	uint64_t letters[LEDGER_SINKS], letters_doubled[LEDGER_SINKS]; /* of that sink's records */
 };
 
 /* One record as a sink got it. */
 struct ledger_record {
 	struct str op, id, seqno, shard, table, arn, keys, new_image, old_image;
 	struct str reason, after; /* of a gap record */
+};
+
+/* One dead letter as a sink got it. */
+struct ledger_letter {
+	struct str sink, reason, table, arn, shard, seqno, id, time;
+	uint64_t attempts;
+	struct ledger_record record;
 };
 
 /* An empty ledger that listens to the world's service. */
@@ -122,6 +133,17 @@ void ledger_note_trims(struct ledger *ledger);
 /* Sink number `sink` has this record durably, from that incarnation and cursor. */
 void ledger_accept(struct ledger *ledger, size_t sink, unsigned life, const void *cursor,
 		   const struct ledger_record *record);
+
+/*
+ * A dead letter for sink number `sink` is durable: counts as if the sink had the record, and is held to
+ * the same rules; the record must be whole, and the letter has to say what it is.
+ */
+void ledger_accept_letter(struct ledger *ledger, size_t sink, const void *cursor, unsigned life,
+			  const struct ledger_letter *letter);
+
+/* The last write of the shard that the sink got itself; NULL: none. */
+const struct ledger_write *ledger_last(const struct ledger *ledger,
+				       const struct ledger_shard *shard, size_t sink);
 
 /* How many of the shard's writes count as taken by the sink, from the first on. */
 size_t ledger_front(struct ledger *ledger, struct ledger_shard *shard, size_t sink);

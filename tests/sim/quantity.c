@@ -26,6 +26,42 @@ static bool doubled(struct cluster *cluster, struct str arg, int64_t *out)
 	return true;
 }
 
+/* Distinct changes of a sink that are in its dead letters. */
+static bool letters(struct cluster *cluster, struct str arg, int64_t *out)
+{
+	const struct target *target = cluster_find_sink(cluster, arg);
+
+	if (target == NULL)
+		return false;
+	*out = (int64_t)(cluster->ledger.letters[target->number] -
+			 cluster->ledger.letters_doubled[target->number]);
+	return true;
+}
+
+/* How old the oldest change is that a sink lacks, in milliseconds. */
+static bool behind(struct cluster *cluster, struct str arg, int64_t *out)
+{
+	const struct target *target = cluster_find_sink(cluster, arg);
+	struct ledger_shard *shard;
+	size_t at = 0;
+
+	if (target == NULL)
+		return false;
+	*out = 0;
+	while ((shard = map_next(&cluster->ledger.shards, &at)) != NULL) {
+		size_t front = ledger_front(&cluster->ledger, shard, target->number);
+		int64_t age_ms;
+
+		if (front == shard->n_writes)
+			continue;
+		age_ms = world_wall_ms(&cluster->world) -
+			 cluster->ledger.writes[shard->writes[front]].w->wall_ms;
+		if (age_ms > *out)
+			*out = age_ms;
+	}
+	return true;
+}
+
 /* Gap records that a sink got. */
 static bool gaps(struct cluster *cluster, struct str arg, int64_t *out)
 {
@@ -186,6 +222,39 @@ static bool rejoined(struct cluster *cluster, struct str arg, int64_t *out)
 	return true;
 }
 
+/* The most bytes of the budget that a worker used at once. */
+static bool budget(struct cluster *cluster, struct str arg, int64_t *out)
+{
+	struct engine_stats stats;
+
+	if (!worker_stats(cluster, arg, &stats))
+		return false;
+	*out = stats.budget_peak_bytes;
+	return true;
+}
+
+/* The most bytes in one window of a worker. */
+static bool window(struct cluster *cluster, struct str arg, int64_t *out)
+{
+	struct engine_stats stats;
+
+	if (!worker_stats(cluster, arg, &stats))
+		return false;
+	*out = stats.window_peak_bytes;
+	return true;
+}
+
+/* Dead letters that a worker knows to be durable. */
+static bool buried(struct cluster *cluster, struct str arg, int64_t *out)
+{
+	struct engine_stats stats;
+
+	if (!worker_stats(cluster, arg, &stats))
+		return false;
+	*out = (int64_t)stats.dead_letters;
+	return true;
+}
+
 /* The most readers that one shard of a worker had. */
 static bool readers(struct cluster *cluster, struct str arg, int64_t *out)
 {
@@ -279,6 +348,8 @@ static const struct quantity quantities[] = {
 	{"delivered", "sink", delivered},
 	{"doubled", "sink", doubled},
 	{"gaps", "sink", gaps},
+	{"letters", "sink", letters},
+	{"behind", "sink", behind},
 	{"written", "table", written},
 	{"log", "event", logged},
 	{"requests", "operation", logged},
@@ -291,6 +362,9 @@ static const struct quantity quantities[] = {
 	{"detached", "worker", detached},
 	{"rejoined", "worker", rejoined},
 	{"readers", "worker", readers},
+	{"budget-peak", "worker", budget},
+	{"window-peak", "worker", window},
+	{"dead-letters", "worker", buried},
 	{"caught-up", "worker", caught_up},
 	{"running", "worker", running},
 	{"settled", "nothing", settled},

@@ -13,6 +13,7 @@ enum {
 	SETTLE_MS = 240 * 1000,
 	FAULT_RETRIED_MS = 20 * 1000, /* the longest wait after a fault of the network */
 	AUTH_RETRIED_MS = 60 * 1000, /* what is forbidden is tried again slowly */
+	STREAM_CHANGE_MS = 1000,
 	SHARD_GONE_MS = 60 * 1000, /* three listings, ten seconds apart, have to lack it */
 };
 
@@ -25,6 +26,8 @@ struct run {
 	int64_t credentials_ms; /* when credentials are renewed, 0: they are fine */
 	bool trims, recreates, rough; /* what this run has in it */
 	bool stream_off;
+	int64_t stream_ms; /* when that last changed */
+	bool eight; /* there are eight sinks, and each has its own way to fail */
 };
 
 /* A number in [from, to]. */
@@ -52,7 +55,7 @@ static void choose_options(struct run *run)
 	options->drain_timeout_ms = between(run, 2, 10) * 1000;
 	service->shard_life_ms = 0;
 	if (rng_chance(run->rng, 30))
-		service->empty_page = (unsigned)between(run, 1, 50);
+		service->empty_page = (unsigned)between(run, 1, 25);
 	if (rng_chance(run->rng, 30))
 		service->short_page = (unsigned)between(run, 1, 80);
 	if (rng_chance(run->rng, 20))
@@ -64,6 +67,71 @@ static void choose_options(struct run *run)
 	}
 }
 
+/* How each of eight sinks fails that fail all at once, and what they need for it. */
+static const struct {
+	const char *name;
+	enum target_mode mode;
+	bool letters, memory;
+	int64_t max_attempts;
+} eight[] = {
+	{"slow", TARGET_SLOW, false, false, 0},
+	{"dead", TARGET_DEAD, false, false, 0},
+	{"failing", TARGET_FAILING, true, false, 3},
+	{"lossy", TARGET_LOSSY, false, false, 0},
+	{"poisoned", TARGET_POISONED, true, false, 0},
+	{"refusing", TARGET_REFUSING, true, false, 0},
+	{"fatal", TARGET_FATAL, false, false, 0},
+	{"memory", TARGET_FAILING, false, true, 0},
+};
+
+/* Eight sinks, each of which fails in its own way; two more take dead letters, one of them badly. */
+static void choose_eight(struct run *run)
+{
+	struct cluster *cluster = &run->cluster;
+	struct target *good, *bad;
+
+	for (size_t i = 0; i < ARRAY_N(eight); i++) {
+		struct target *target = cluster_sink(cluster, eight[i].name);
+
+		target->max_attempts = eight[i].max_attempts;
+		target->remembers = eight[i].memory;
+		target->poison_every = (unsigned)between(run, 3, 30);
+	}
+	good = cluster_sink(cluster, "letters");
+	bad = cluster_sink(cluster, "bad-letters");
+	for (size_t i = 0; i < ARRAY_N(eight); i++) {
+		if (eight[i].letters)
+			cluster_letters(cluster, &cluster->targets[i],
+					rng_chance(run->rng, 70) ? good : bad, true);
+	}
+	good->letters_only = bad->letters_only = true;
+}
+
+/* Some sinks have dead letters, limits, or a memory. */
+static void choose_poison(struct run *run, size_t n_sinks, bool alone)
+{
+	struct cluster *cluster = &run->cluster;
+	bool some = rng_chance(run->rng, 40) || run->cluster.world.plant != PLANT_NONE;
+	struct target *letters = some ? cluster_sink(cluster, "letters") : NULL;
+
+	for (size_t i = 0; i < n_sinks; i++) {
+		struct target *target = &cluster->targets[i];
+
+		target->poison_every = (unsigned)between(run, 3, 40);
+		target->remembers = alone && rng_chance(run->rng, 25);
+		if (rng_chance(run->rng, 30))
+			target->max_attempts = between(run, 1, 6);
+		if (rng_chance(run->rng, 15))
+			target->max_age_ms = between(run, 1, 20) * 1000;
+		if (letters != NULL && rng_chance(run->rng, 70))
+			cluster_letters(cluster, target, letters, true);
+		else if (i > 0 && rng_chance(run->rng, 15))
+			cluster_letters(cluster, target, &cluster->targets[0], false);
+	}
+	if (letters != NULL)
+		letters->letters_only = true;
+}
+
 /* Chooses sinks, tables and workers. */
 static void choose_deployment(struct run *run)
 {
@@ -71,17 +139,23 @@ static void choose_deployment(struct run *run)
 	static const char *const tables[] = {"users", "orders", "zones"};
 	static const char *const workers[] = {"w1", "w2", "w3"};
 	size_t n_sinks = (size_t)between(run, 1, 3), n_tables = 1, n_workers = 1;
+	bool many = run->eight;
 
 	n_tables += rng_chance(run->rng, 30) + rng_chance(run->rng, 10);
-	n_workers += rng_chance(run->rng, 50) + rng_chance(run->rng, 15);
-	for (size_t i = 0; i < n_sinks; i++)
+	n_workers += !many && rng_chance(run->rng, 50);
+	n_workers += n_workers > 1 && rng_chance(run->rng, 15);
+	for (size_t i = 0; i < n_sinks && !many; i++)
 		cluster_sink(&run->cluster, sinks[i]);
+	if (many)
+		choose_eight(run);
+	else
+		choose_poison(run, n_sinks, n_workers == 1);
 	for (size_t i = 0; i < n_tables; i++) {
 		struct ledger_table *table =
 			cluster_table(&run->cluster, tables[i], (unsigned)between(run, 1, 2));
 
 		table->latest = rng_chance(run->rng, 20);
-		table->sinks[0] = n_sinks == 1 || !rng_chance(run->rng, 15);
+		table->sinks[0] = n_sinks == 1 || many || !rng_chance(run->rng, 15);
 	}
 	for (size_t i = 0; i < n_workers; i++) {
 		struct worker *worker = cluster_worker(&run->cluster, workers[i]);
@@ -144,11 +218,15 @@ static void do_reshard(struct run *run)
 /* A sink changes its ways. */
 static void do_sink(struct run *run)
 {
-	struct target *target = &run->cluster.targets[rng_below(run->rng, run->cluster.n_targets)];
-	enum target_mode mode = rng_chance(run->rng, 40)
-					? TARGET_FAST
-					: (enum target_mode)rng_below(run->rng, TARGET_MODES);
+	size_t i = rng_below(run->rng, run->cluster.n_targets);
+	struct target *target = &run->cluster.targets[i];
+	enum target_mode mode = (enum target_mode)rng_below(run->rng, TARGET_MODES);
 
+	if (run->eight && i < ARRAY_N(eight))
+		mode = eight[i].mode;
+	if (rng_chance(run->rng, 40) ||
+	    (run->eight && str_eq(str_of(target->name), STR("letters"))))
+		mode = TARGET_FAST;
 	target_set_mode(target, mode, between(run, 20, 400));
 }
 
@@ -234,6 +312,7 @@ static void do_trim(struct run *run)
 	service_trim(world->service, str_of(any_table(run)),
 		     world_wall_ms(world) - between(run, 0, 20000));
 	ledger_note_trims(&run->cluster.ledger);
+	run->cluster.trimmed = true;
 	world_note(world, "sim", "trim");
 	cluster_slow(&run->cluster, SHARD_GONE_MS);
 	cluster_disturbed(&run->cluster);
@@ -242,8 +321,10 @@ static void do_trim(struct run *run)
 /* A stream is switched off, and later on again. */
 static void do_recreate(struct run *run)
 {
-	if (!run->recreates)
+	/* The service refuses the next change of a stream while it is at the last one. */
+	if (!run->recreates || run->cluster.world.now_ms < run->stream_ms + STREAM_CHANGE_MS)
 		return;
+	run->stream_ms = run->cluster.world.now_ms;
 	if (!run->stream_off)
 		ledger_refresh(&run->cluster.ledger);
 	run->stream_off = !run->stream_off;
@@ -331,10 +412,18 @@ static void calm(struct run *run)
 
 	world_note(&cluster->world, "sim", "calm");
 	end_windows(run, true);
-	if (run->stream_off)
+	if (run->stream_off) {
+		cluster_run(cluster, STREAM_CHANGE_MS);
 		do_recreate(run);
-	for (size_t i = 0; i < cluster->n_targets; i++)
-		target_set_mode(&cluster->targets[i], TARGET_FAST, 0);
+	}
+	for (size_t i = 0; i < cluster->n_targets; i++) {
+		struct target *target = &cluster->targets[i];
+
+		/* Poison need not hold up a sink that has dead letters. */
+		if (target->letters == NULL || rng_chance(run->rng, 50) ||
+		    (target->mode != TARGET_POISONED && target->mode != TARGET_REFUSING))
+			target_set_mode(target, TARGET_FAST, 0);
+	}
 	if (cluster->world.plant == PLANT_FORGET) {
 		target_set_mode(&cluster->targets[cluster->n_targets - 1], TARGET_DEAD, 0);
 		cluster_put(cluster, cluster->tables[0]->name, "k0", 0);
@@ -356,7 +445,7 @@ static void calm(struct run *run)
 	}
 }
 
-bool random_run(uint64_t seed, enum plant plant, struct world_trace *trace,
+bool random_run(uint64_t seed, enum plant plant, bool eight_sinks, struct world_trace *trace,
 		struct coverage *coverage)
 {
 	struct run *run = mem_alloc(sizeof(*run));
@@ -367,9 +456,10 @@ bool random_run(uint64_t seed, enum plant plant, struct world_trace *trace,
 	run->cluster.coverage = coverage;
 	run->cluster.world.plant = plant;
 	run->rng = &run->cluster.world.rng;
+	run->eight = plant == PLANT_NONE && (rng_chance(run->rng, 12) || eight_sinks);
 	choose_options(run);
 	choose_deployment(run);
-	if (plant != PLANT_NONE && plant != PLANT_SILENT)
+	if (plant != PLANT_NONE && plant != PLANT_SILENT && plant != PLANT_AMNESIA)
 		run->rough = false;
 	slices = between(run, SLICES_MIN, SLICES_MAX);
 	for (int64_t i = 0; i < slices / 10 && rng_chance(run->rng, 50); i++)
@@ -426,6 +516,12 @@ size_t coverage_print(const struct coverage *coverage)
 	zeroes += print_hit("engine", "gap", coverage->gap);
 	zeroes += print_hit("engine", "detach", coverage->detach);
 	zeroes += print_hit("engine", "rejoin", coverage->rejoin);
+	zeroes += print_hit("engine", "dead-letter", coverage->letters);
+	zeroes += print_hit("engine", "dead-letter-again", coverage->letters_doubled);
+	zeroes += print_hit("engine", "bisection", coverage->bisections);
+	zeroes += print_hit("engine", "blocked", coverage->blocked);
+	zeroes += print_hit("engine", "position", coverage->positions);
+	zeroes += print_hit("sink", "poison", coverage->poisons);
 	for (size_t i = 0; i < coverage->n_service; i++) {
 		if (beyond_random(coverage->service_names[i]))
 			continue;

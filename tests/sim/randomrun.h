@@ -9,7 +9,7 @@
 #include "tests/sim/cluster.h"
 
 /* Runs one seed; true when all invariants held. Adds to `coverage`, which may be NULL. */
-bool random_run(uint64_t seed, enum plant plant, struct world_trace *trace,
+bool random_run(uint64_t seed, enum plant plant, bool eight_sinks, struct world_trace *trace,
 		struct coverage *coverage);
 
 /* Prints the coverage; the number of things that never happened. */

@@ -191,6 +191,38 @@ static void do_sink(struct line *line)
 	target_set_mode(target, mode, number(line, 3, 200));
 }
 
+/* letters SINK TO [shared]: TO takes the dead letters of SINK, and no tables unless it is shared */
+static void do_letters(struct line *line)
+{
+	struct target *from = cluster_find_sink(line->cluster, word(line, 1));
+	struct target *to = cluster_find_sink(line->cluster, word(line, 2));
+
+	if (from == NULL || to == NULL || from == to)
+		complain(line, "letters wants two sinks");
+	else
+		cluster_letters(line->cluster, from, to, !str_eq(word(line, 3), STR("shared")));
+}
+
+/* give SINK attempts|age|poison|memory N: before the first start */
+static void do_give(struct line *line)
+{
+	struct target *target = cluster_find_sink(line->cluster, word(line, 1));
+	int64_t value = number(line, 3, 1);
+
+	if (target == NULL)
+		complain(line, "no such sink: %.*s", STR_ARG(word(line, 1)));
+	else if (str_eq(word(line, 2), STR("attempts")))
+		target->max_attempts = value;
+	else if (str_eq(word(line, 2), STR("age")))
+		target->max_age_ms = value;
+	else if (str_eq(word(line, 2), STR("poison")))
+		target->poison_every = (unsigned)value;
+	else if (str_eq(word(line, 2), STR("memory")))
+		target->remembers = value != 0;
+	else
+		complain(line, "no such gift: %.*s", STR_ARG(word(line, 2)));
+}
+
 /* write TABLE KEY [COUNT [BYTES]]: COUNT changes of one item */
 static void do_write(struct line *line)
 {
@@ -301,6 +333,15 @@ static void do_drop(struct line *line)
 
 	if (table != NULL)
 		cluster_drop_table(line->cluster, table);
+}
+
+/* forget-rows TABLE */
+static void do_forget(struct line *line)
+{
+	const char *table = table_name(line, 1);
+
+	if (table != NULL)
+		cluster_forget_rows(line->cluster, table);
 }
 
 /* start WORKER [unvouched] */
@@ -480,6 +521,7 @@ static const struct command {
 	size_t words; /* at least, the command's own included */
 } commands[] = {
 	{"option", do_option, 3}, {"table", do_table, 3},   {"sink", do_sink, 2},
+	{"letters", do_letters, 3}, {"give", do_give, 3},   {"forget-rows", do_forget, 2},
 	{"write", do_write, 3},	  {"spread", do_spread, 4}, {"steady", do_steady, 5},
 	{"delete", do_delete, 3}, {"run", do_run, 2},	    {"roll", do_roll, 2},
 	{"split", do_roll, 2},	  {"trim", do_trim, 3},	    {"expire-iterators", do_expire, 1},

@@ -4,8 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/time.h"
+#include "tests/sim/record.h"
+
+enum { RESTS = 16, HURRY_MS = 60 * 1000 };
+
+/* Until when a cursor was asked to let the sink rest. */
+struct rest {
+	const void *cursor;
+	int64_t until_ms;
+};
 
 /* One process's sink onto a target. */
 struct scripted {
@@ -15,12 +23,16 @@ struct scripted {
 	struct list link; /* of the target */
 	struct list queue; /* deliveries, in the order of submission */
 	struct world_event work;
+	struct rest rests[RESTS]; /* the latest ones, in a ring */
+	size_t n_rests;
 };
 
 static const char *const mode_words[TARGET_MODES] = {
 	[TARGET_FAST] = "fast",		  [TARGET_SHUFFLED] = "shuffled", [TARGET_SLOW] = "slow",
 	[TARGET_DEAD] = "dead",		  [TARGET_FAILING] = "failing",	  [TARGET_LOSSY] = "lossy",
 	[TARGET_REJECTING] = "rejecting", [TARGET_FULL] = "full",	  [TARGET_FATAL] = "fatal",
+	[TARGET_POISONED] = "poisoned",	  [TARGET_REFUSING] = "refusing",
+	[TARGET_CHOKING] = "choking",	  [TARGET_BUSY] = "busy",
 };
 
 const char *target_mode_word(enum target_mode mode)
@@ -35,52 +47,6 @@ enum target_mode target_mode_find(struct str word)
 			return mode;
 	}
 	return TARGET_MODES;
-}
-
-/* Record number `i` of a delivery. */
-static struct str record_at(const struct delivery *delivery, size_t i)
-{
-	size_t from = i == 0 ? 0 : delivery->ends[i - 1] - delivery->base;
-
-	return str_make(delivery->bytes.p + from, delivery->ends[i] - delivery->base - from);
-}
-
-/* Reads one line of target_encoder. */
-static bool record_parse(struct str line, struct ledger_record *out)
-{
-	struct json json;
-	struct str key;
-
-	*out = (struct ledger_record){.op = STR_NONE};
-	json_init(&json, line);
-	json_enter(&json, JSON_OBJECT);
-	while (json_key(&json, &key)) {
-		if (json_key_is(key, "op"))
-			out->op = json_string(&json);
-		else if (json_key_is(key, "id"))
-			out->id = json_string(&json);
-		else if (json_key_is(key, "seq"))
-			out->seqno = json_string(&json);
-		else if (json_key_is(key, "shard"))
-			out->shard = json_string(&json);
-		else if (json_key_is(key, "table"))
-			out->table = json_string(&json);
-		else if (json_key_is(key, "arn"))
-			out->arn = json_string(&json);
-		else if (json_key_is(key, "keys"))
-			out->keys = json_skip(&json);
-		else if (json_key_is(key, "new"))
-			out->new_image = json_skip(&json);
-		else if (json_key_is(key, "old"))
-			out->old_image = json_skip(&json);
-		else if (json_key_is(key, "reason"))
-			out->reason = json_string(&json);
-		else if (json_key_is(key, "after"))
-			out->after = json_string(&json);
-		else
-			json_skip(&json);
-	}
-	return json_end(&json);
 }
 
 /* Plant: the first record of a child whose parent is not finished reaches the ledger. */
@@ -132,14 +98,14 @@ static bool plant_record(struct scripted *s, const struct delivery *delivery, si
 		return false;
 	case PLANT_SWAPPED:
 		if (i + 1 < delivery->n && !target->planted &&
-		    record_parse(record_at(delivery, i + 1), &other) &&
+		    record_parse(delivery_record(delivery, i + 1), &other) &&
 		    str_eq(record->keys, other.keys)) {
 			target->planted = true;
 			*record = other;
 		}
 		return false;
 	case PLANT_DOUBLED:
-		if (i > 1 && !target->planted && record_parse(record_at(delivery, i - 2), &other) &&
+		if (i > 1 && !target->planted && record_parse(delivery_record(delivery, i - 2), &other) &&
 		    str_eq(record->keys, other.keys)) {
 			target->planted = true;
 			ledger_accept(target->ledger, target->number, s->proc->life,
@@ -156,10 +122,63 @@ static bool plant_record(struct scripted *s, const struct delivery *delivery, si
 	case PLANT_STALL:
 	case PLANT_FORGET:
 	case PLANT_LEAK:
+	case PLANT_LETTER_LOST:
+	case PLANT_LETTER_ALTERED:
+	case PLANT_AMNESIA:
+	case PLANT_HURRY:
 	case PLANT_N:
 		break;
 	}
 	return false;
+}
+
+/* The sink that a letter is about: one whose dead letters come here. NULL: none. */
+static const struct target *letter_sender(const struct target *target, struct str name)
+{
+	const struct target *all = target - target->number;
+
+	for (size_t i = 0; i < target->ledger->n_sinks; i++) {
+		if (all[i].letters == target && str_eq(name, str_of(all[i].name)))
+			return &all[i];
+	}
+	return NULL;
+}
+
+/* Makes one dead letter durable. */
+static void take_letter(struct scripted *s, const struct delivery *delivery, struct str line)
+{
+	struct target *target = s->target;
+	const struct target *sender = NULL;
+	struct ledger_letter letter;
+
+	if (record_parse_letter(line, &letter))
+		sender = letter_sender(target, letter.sink);
+	if (sender == NULL || delivery->n != 1) {
+		world_fail(target->world, "record-intact", "sink %s got a strange letter: %.*s",
+			   target->name, STR_ARG(line));
+		return;
+	}
+	target->n_seen++;
+	if (target->world->plant == PLANT_LETTER_LOST && target->n_seen > 2)
+		return;
+	if (target->world->plant == PLANT_LETTER_ALTERED && target->n_seen > 2)
+		letter.record.new_image.n = 0;
+	ledger_accept_letter(target->ledger, sender->number, delivery->cursor, s->proc->life,
+			     &letter);
+}
+
+/* Hands one record to the ledger; one that its sink remembers must not come again. */
+static void take_record(struct scripted *s, const struct delivery *delivery,
+			const struct ledger_record *record)
+{
+	struct target *target = s->target;
+	uint64_t doubled = target->ledger->doubled[target->number];
+
+	ledger_accept(target->ledger, target->number, s->proc->life, delivery->cursor, record);
+	if (target->remembers && target->ledger->doubled[target->number] != doubled)
+		world_fail(target->world, "no-duplicates",
+			   "sink %s remembers that it has %.*s, and got it again", target->name,
+			   STR_ARG(record->seqno));
 }
 
 /* Makes the records from `from` up to `to` of a delivery durable. */
@@ -170,16 +189,19 @@ static void make_durable(struct scripted *s, const struct delivery *delivery, si
 	struct ledger_record record;
 
 	for (size_t i = from; i < to; i++) {
-		if (!record_parse(record_at(delivery, i), &record)) {
+		if (record_is_letter(delivery_record(delivery, i))) {
+			take_letter(s, delivery, delivery_record(delivery, i));
+			continue;
+		}
+		if (!record_parse(delivery_record(delivery, i), &record)) {
 			world_fail(target->world, "record-intact", "sink %s got no JSON: %.*s",
-				   target->name, STR_ARG(record_at(delivery, i)));
+				   target->name, STR_ARG(delivery_record(delivery, i)));
 			return;
 		}
 		target->n_seen++;
 		if (target->world->plant != PLANT_NONE && plant_record(s, delivery, i, &record))
 			continue;
-		ledger_accept(target->ledger, target->number, s->proc->life, delivery->cursor,
-			      &record);
+		take_record(s, delivery, &record);
 	}
 }
 
@@ -189,10 +211,10 @@ static bool share_key(const struct delivery *a, const struct delivery *b)
 	struct ledger_record left, right;
 
 	for (size_t i = 0; i < a->n; i++) {
-		if (!record_parse(record_at(a, i), &left) || str_eq(left.op, STR("gap")))
+		if (!record_parse(delivery_record(a, i), &left) || str_eq(left.op, STR("gap")))
 			return true;
 		for (size_t k = 0; k < b->n; k++) {
-			if (!record_parse(record_at(b, k), &right) ||
+			if (!record_parse(delivery_record(b, k), &right) ||
 			    str_eq(right.op, STR("gap")) || str_eq(left.keys, right.keys))
 				return true;
 		}
@@ -282,6 +304,74 @@ static void end_well(struct scripted *s, struct delivery *delivery)
 	delivery_done(delivery, DELIVERY_OK, delivery->n, NULL);
 }
 
+/* Whether the record is poison to the target: always the same ones, and never a letter or a gap. */
+static bool is_poison(const struct target *target, struct str line)
+{
+	struct ledger_record record;
+	uint32_t hash = 2166136261u ^ (uint32_t)target->number;
+
+	if (target->poison_every == 0 || !record_parse(line, &record) || record.seqno.n == 0)
+		return false;
+	for (size_t i = 0; i < record.seqno.n; i++)
+		hash = (hash ^ (unsigned char)record.seqno.p[i]) * 16777619u;
+	return hash % target->poison_every == 0;
+}
+
+/* Ends a delivery by a target that poison is mixed up with. */
+static void end_by_poison(struct scripted *s, struct delivery *delivery)
+{
+	struct target *target = s->target;
+	struct rng *rng = &target->world->rng;
+	size_t at = 0, part, said;
+
+	while (at < delivery->n && !is_poison(target, delivery_record(delivery, at)))
+		at++;
+	if (at == delivery->n) {
+		end_well(s, delivery);
+		return;
+	}
+	target->poisons++;
+	part = target->mode == TARGET_POISONED ? at : rng_below(rng, at + 1);
+	/* Who remembers what it has must not be given it again. */
+	said = target->mode == TARGET_POISONED || target->remembers ? part
+								     : rng_below(rng, part + 1);
+	make_durable(s, delivery, 0, part);
+	end_badly(s, delivery,
+		  target->mode == TARGET_POISONED   ? DELIVERY_REJECT
+		  : target->mode == TARGET_REFUSING ? DELIVERY_REFUSED
+						    : DELIVERY_RETRY,
+		  said, ERROR_DATA);
+}
+
+/* Ends a delivery that may not be tried again before the target has had its rest. */
+static void end_busy(struct scripted *s, struct delivery *delivery)
+{
+	const struct world *world = s->target->world;
+	struct rest *rest = &s->rests[s->n_rests++ % RESTS];
+
+	*rest = (struct rest){.cursor = delivery->cursor,
+			      .until_ms = world->now_ms + s->target->slow_ms};
+	if (world->plant == PLANT_HURRY)
+		rest->until_ms += HURRY_MS;
+	delivery->retry_after_ms = s->target->slow_ms;
+	end_badly(s, delivery, DELIVERY_RETRY, 0, ERROR_RETRY);
+}
+
+/* Checks retry-after for a delivery that comes in. */
+static void check_rest(const struct scripted *s, const struct delivery *delivery)
+{
+	struct world *world = s->target->world;
+
+	for (size_t i = 0; i < RESTS; i++) {
+		const struct rest *rest = &s->rests[i];
+
+		if (rest->cursor == delivery->cursor && world->now_ms < rest->until_ms)
+			world_fail(world, "retry-after",
+				   "sink %s was not to be tried again for another %lld ms",
+				   s->target->name, (long long)(rest->until_ms - world->now_ms));
+	}
+}
+
 /* Ends one delivery as the target's mode wants it. */
 static void end_one(struct scripted *s, struct delivery *delivery)
 {
@@ -306,7 +396,7 @@ static void end_one(struct scripted *s, struct delivery *delivery)
 			return;
 		}
 		make_durable(s, delivery, 0, part);
-		if (s->target->mode == TARGET_LOSSY)
+		if (s->target->mode == TARGET_LOSSY && !s->target->remembers)
 			part = rng_below(&world->rng, part + 1);
 		end_badly(s, delivery,
 			  s->target->mode == TARGET_REJECTING ? DELIVERY_REJECT : DELIVERY_RETRY,
@@ -317,6 +407,17 @@ static void end_one(struct scripted *s, struct delivery *delivery)
 		return;
 	case TARGET_FATAL:
 		end_badly(s, delivery, DELIVERY_FATAL, 0, ERROR_IO);
+		return;
+	case TARGET_POISONED:
+	case TARGET_REFUSING:
+	case TARGET_CHOKING:
+		end_by_poison(s, delivery);
+		return;
+	case TARGET_BUSY:
+		if (bad)
+			end_busy(s, delivery);
+		else
+			end_well(s, delivery);
 		return;
 	}
 }
@@ -354,6 +455,7 @@ static void scripted_submit(struct sink *sink, struct delivery *delivery)
 	struct scripted *s = CONTAINER_OF(sink, struct scripted, sink);
 
 	must(delivery->n > 0);
+	check_rest(s, delivery);
 	if (s->target->mode == TARGET_DEAD)
 		s->target->hits[TARGET_DEAD]++;
 	list_init(&delivery->link);
@@ -381,6 +483,28 @@ static const struct sink_type scripted_type = {
 	.close = scripted_close,
 };
 
+/* struct sink_type: up to where the target has the shard. */
+static struct position scripted_position(struct sink *sink, const struct source *source)
+{
+	struct scripted *s = CONTAINER_OF(sink, struct scripted, sink);
+	struct ledger *ledger = s->target->ledger;
+	const struct ledger_shard *shard = ledger_shard(ledger, source->shard_id);
+	const struct ledger_write *last =
+		shard == NULL ? NULL : ledger_last(ledger, shard, s->target->number);
+
+	if (last == NULL || s->target->world->plant == PLANT_AMNESIA)
+		return position_start();
+	return position_after(last->w->seqno);
+}
+
+static const struct sink_type remembering_type = {
+	.name = "remembering",
+	.help = "knows what it has",
+	.submit = scripted_submit,
+	.close = scripted_close,
+	.position = scripted_position,
+};
+
 void target_init(struct target *target, struct ledger *ledger, size_t number, const char *name)
 {
 	*target = (struct target){.world = ledger->world, .ledger = ledger, .number = number};
@@ -401,12 +525,26 @@ static int64_t recovery_ms(enum target_mode mode)
 	case TARGET_FAILING:
 	case TARGET_LOSSY:
 	case TARGET_FULL:
+	case TARGET_CHOKING:
+	case TARGET_BUSY:
 		return 30 * SECOND_MS;
 	case TARGET_REJECTING:
 	case TARGET_FATAL:
+	case TARGET_POISONED:
+	case TARGET_REFUSING:
 		return 60 * SECOND_MS;
 	}
 	return 0;
+}
+
+int64_t target_well_since_ms(const struct target *target)
+{
+	const struct target *letters = target->letters;
+
+	/* A record that was given up waits for the one that takes its letter. */
+	if (letters == NULL || letters->well_since_ms < target->well_since_ms)
+		return target->well_since_ms;
+	return letters->well_since_ms;
 }
 
 void target_set_mode(struct target *target, enum target_mode mode, int64_t slow_ms)
@@ -415,6 +553,9 @@ void target_set_mode(struct target *target, enum target_mode mode, int64_t slow_
 
 	if (target->ill_until_ms < target->world->now_ms + recovery_ms(target->mode))
 		target->ill_until_ms = target->world->now_ms + recovery_ms(target->mode);
+	/* What it has goes in order, and it says all of it. */
+	if (target->remembers && (mode == TARGET_SHUFFLED || mode == TARGET_LOSSY))
+		mode = TARGET_FAILING;
 	target->mode = mode;
 	target->slow_ms = slow_ms;
 	if (!well)
@@ -436,7 +577,7 @@ struct sink *target_open(struct target *target, struct proc *proc)
 {
 	struct scripted *s = mem_alloc(sizeof(*s));
 
-	s->sink.type = &scripted_type;
+	s->sink.type = target->remembers ? &remembering_type : &scripted_type;
 	s->target = target;
 	s->proc = proc;
 	list_init(&s->link);
@@ -459,59 +600,4 @@ void target_crash(struct sink *sink)
 		return;
 	first = list_first(&s->queue, struct delivery, link);
 	make_durable(s, first, 0, rng_below(&world->rng, first->n + 1));
-}
-
-/* Appends one member whose value is raw JSON, if there is one. */
-static void add_raw(struct buf *out, const char *name, struct str raw)
-{
-	if (raw.n == 0)
-		return;
-	buf_fmt(out, ",\"%s\":", name);
-	buf_str(out, raw);
-}
-
-/* struct encoder: one line of JSON. */
-static void encode(const struct encoder *encoder, const struct source *source,
-		   const struct event *event, struct buf *out)
-{
-	(void)encoder;
-	buf_str(out, STR("{\"op\":\""));
-	switch (event->op) {
-	case EVENT_INSERT:
-		buf_str(out, STR("insert"));
-		break;
-	case EVENT_MODIFY:
-		buf_str(out, STR("modify"));
-		break;
-	case EVENT_REMOVE:
-		buf_str(out, STR("remove"));
-		break;
-	case EVENT_GAP:
-		buf_str(out, STR("gap"));
-		break;
-	}
-	buf_fmt(out,
-		"\",\"id\":\"%.*s\",\"seq\":\"%.*s\",\"shard\":\"%.*s\",\"table\":\"%.*s\","
-		"\"arn\":\"%.*s\"",
-		STR_ARG(event->id), STR_ARG(event->seqno), STR_ARG(source->shard_id),
-		STR_ARG(source->table), STR_ARG(source->stream_arn));
-	add_raw(out, "keys", event->keys);
-	add_raw(out, "new", event->new_image);
-	add_raw(out, "old", event->old_image);
-	if (event->op == EVENT_GAP && event->gap != NULL) {
-		static const char *const reasons[] = {"trimmed", "shard_lost", "stream_replaced",
-						      "start_unsure"};
-
-		buf_fmt(out, ",\"reason\":\"%s\",\"certain\":%s,\"after\":\"%.*s\"",
-			reasons[event->gap->reason], event->gap->certain ? "true" : "false",
-			STR_ARG(position_text(&event->gap->after)));
-	}
-	buf_str(out, STR("}\n"));
-}
-
-static const struct encoder the_encoder = {.encode = encode};
-
-const struct encoder *target_encoder(void)
-{
-	return &the_encoder;
 }

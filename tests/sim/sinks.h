@@ -8,7 +8,6 @@
 #ifndef SIM_SINKS_H
 #define SIM_SINKS_H
 
-#include "consumer/engine/format.h"
 #include "consumer/engine/sink.h"
 #include "tests/sim/ledger.h"
 
@@ -22,6 +21,10 @@ enum target_mode {
 	TARGET_REJECTING, /* every delivery ends in REJECT after a part */
 	TARGET_FULL, /* nothing goes in: a full disk */
 	TARGET_FATAL, /* some deliveries end in FATAL */
+	TARGET_POISONED, /* poison ends in REJECT, all else goes through */
+	TARGET_REFUSING, /* a delivery with poison in it ends in REFUSED, which says not where */
+	TARGET_CHOKING, /* the same, but in RETRY */
+	TARGET_BUSY, /* half of the deliveries end in RETRY, not to be tried again before some time */
 	TARGET_MODES,
 };
 
@@ -38,10 +41,17 @@ struct target {
 	char name[32];
 	enum target_mode mode;
 	int64_t slow_ms;
+	/* Fixed before the first worker starts. */
+	struct target *letters; /* takes its dead letters; NULL: none, poison blocks */
+	bool letters_only; /* gets no table */
+	bool remembers; /* says durably what it has, and must never get it twice */
+	int64_t max_attempts, max_age_ms; /* as in struct engine_sink */
+	unsigned poison_every; /* one record of so many is poison to it, which ones is fixed */
 	/* Since when it counts as healthy; INT64_MAX while it is not. A wait after a refusal counts. */
 	int64_t well_since_ms, ill_until_ms;
 	struct list sinks; /* open onto it */
 	uint64_t hits[TARGET_MODES];
+	uint64_t poisons; /* deliveries with poison in them */
 	/* For plants. */
 	uint64_t n_seen;
 	bool planted;
@@ -49,6 +59,9 @@ struct target {
 
 /* A target that is fast. */
 void target_init(struct target *target, struct ledger *ledger, size_t number, const char *name);
+
+/* Whether the target is well and needs no other one that is not: since when, INT64_MAX if not. */
+int64_t target_well_since_ms(const struct target *target);
 
 /* Changes how it behaves; what its sinks hold goes on accordingly. */
 void target_set_mode(struct target *target, enum target_mode mode, int64_t slow_ms);
@@ -61,8 +74,5 @@ struct sink *target_open(struct target *target, struct proc *proc);
  * without anybody learning of it.
  */
 void target_crash(struct sink *sink);
-
-/* The encoder whose output the sinks read: all that the ledger checks, as one line of JSON. */
-const struct encoder *target_encoder(void);
 
 #endif

@@ -4,7 +4,7 @@
 # randomisation is switched off for them, for with a large one the sanitizer does not start.
 set -u
 cd "$(dirname "$0")/../.." || exit 70
-tests=(loop http file_sink stdout_sink)
+tests=(loop http web web_pool web_address file_sink stdout_sink)
 rc=0
 programs=("${tests[@]/#/build/tsan/unit/}")
 programs=("${programs[@]/%/_test}")

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Makes a certificate authority and servers' certificates in the folder $1: good, expired, other (for
-# another name); each as NAME.pem, all with key.pem.
+# another name); each as NAME.pem, all with key.pem. For clients: client.pem with client.key, locked.key
+# being the same behind the password "open sesame", and stranger.pem of nobody's authority with key.pem. lax.cnf makes OpenSSL speak old TLS.
 set -eu
 cd "$1"
 exec 2>log
@@ -34,3 +35,18 @@ EOF
 issue good IP:127.0.0.1 20200101000000Z 20991231000000Z
 issue other DNS:other.example 20200101000000Z 20991231000000Z
 issue expired IP:127.0.0.1 20200101000000Z 20200201000000Z
+openssl ecparam -name prime256v1 -genkey -noout -out client.key
+openssl ec -in client.key -aes256 -passout 'pass:open sesame' -out locked.key
+openssl req -new -key client.key -subj '/CN=tap' -out server.csr
+issue client DNS:tap 20200101000000Z 20991231000000Z
+openssl req -new -x509 -key key.pem -subj '/CN=Stranger' -days 30 -out stranger.pem
+cat >lax.cnf <<'EOF'
+openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = lax
+[lax]
+MinProtocol = TLSv1
+CipherString = DEFAULT@SECLEVEL=0
+EOF

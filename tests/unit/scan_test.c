@@ -62,6 +62,7 @@ static void a_record_becomes_an_event(void)
 		CHECK_STR(event->id, "c3\\u0034");
 		CHECK_STR(event->seqno, "300000000000000499659");
 		CHECK_INT(event->time_ms, 1464804310000);
+		CHECK_INT(event->size_bytes, 41);
 		CHECK_STR(event->keys, "{\"id\":{\"S\":\"a\"}}");
 		CHECK_STR(event->new_image, "{\"id\":{\"S\":\"n\"}}");
 		CHECK_STR(event->old_image, "{\"id\":{\"S\":\"o\"}}");
@@ -70,6 +71,27 @@ static void a_record_becomes_an_event(void)
 	}
 	CHECK_STR(s.page.next_iterator, "arn|1|x==");
 	release(&s);
+}
+
+static void an_odd_size_is_not_known(void)
+{
+	static const char *const sizes[] = {"null", "\"41\"",	  "4.1E1",
+					    "-1",   "{\"a\":[]}", "99999999999999999999"};
+
+	for (size_t i = 0; i < ARRAY_N(sizes); i++) {
+		char body[300];
+		struct scanned s;
+
+		snprintf(body, sizeof(body),
+			 "{\"Records\":[{\"eventName\":\"INSERT\",\"dynamodb\":{\"SizeBytes\":%s,"
+			 "\"Keys\":{},\"SequenceNumber\":\"1\"}}]}",
+			 sizes[i]);
+		s = scan(body);
+		CHECK(s.ok);
+		if (s.ok)
+			CHECK_INT(s.page.events[0].size_bytes, 0);
+		release(&s);
+	}
 }
 
 static void members_come_in_any_order_and_escaped(void)
@@ -268,6 +290,7 @@ static void a_torn_page_is_malformed(void)
 int main(void)
 {
 	CHECK_RUN(a_record_becomes_an_event);
+	CHECK_RUN(an_odd_size_is_not_known);
 	CHECK_RUN(members_come_in_any_order_and_escaped);
 	CHECK_RUN(the_end_of_a_shard);
 	CHECK_RUN(time_to_live);

@@ -29,6 +29,7 @@ static struct {
 	int n;
 	pthread_mutex_t lock;
 	atomic_int requests;
+	atomic_int open, open_most; /* connections */
 	char last[REQUEST_MAX]; /* the last request for "t.echo"; to be read after its answer */
 	size_t last_n;
 } server = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -54,7 +55,31 @@ static const struct canned {
 	{"t.garbage", "SSH-2.0-OpenSSH_9.2\r\n", true, NULL},
 	{"t.crcword", "HTTP/1.1 200 OK\r\nx-amz-crc32: none\r\nContent-Length: 2\r\n\r\n{}", false,
 	 NULL},
+	{"t.cutchunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", true,
+	 NULL},
 	{"t.close", "", true, NULL},
+	{"t.okclose", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true, NULL},
+	{"t.early", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", false, NULL},
+	{"t.early413", "HTTP/1.1 413 Too Much\r\nContent-Length: 3\r\n\r\nno!", false, NULL},
+	{"t.after7", "HTTP/1.1 503 Later\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", false,
+	 NULL},
+	{"t.aftercontinue",
+	 "HTTP/1.1 100 Continue\r\nRetry-After: 8\r\n\r\n"
+	 "HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n",
+	 false, NULL},
+	{"t.afterpast",
+	 "HTTP/1.1 503 Later\r\nRetry-After: Fri, 02 Jan 2026 03:04:05 GMT\r\n"
+	 "Content-Length: 0\r\n\r\n",
+	 false, NULL},
+	{"t.afterdate",
+	 "HTTP/1.1 503 Later\r\nRetry-After: Wed, 02 Jan 2999 03:04:05 GMT\r\n"
+	 "Content-Length: 0\r\n\r\n",
+	 false, NULL},
+	{"t.afterword", "HTTP/1.1 503 Later\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n",
+	 false, NULL},
+	{"t.afterhuge",
+	 "HTTP/1.1 503 Later\r\nRetry-After: 18446744073709551615\r\nContent-Length: 0\r\n\r\n",
+	 false, NULL},
 	{"t.big", "HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n", true, "0123456789"},
 	{"t.bigchunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", true,
 	 "a\r\n0123456789\r\n"},
@@ -149,7 +174,7 @@ static inline struct str header(struct str raw, const char *name)
 	return STR_NONE;
 }
 
-/* Reads one whole request; returns its length, or 0. */
+/* Reads one whole request, or only the headers of one that is answered early; returns its length, or 0. */
 static inline size_t read_request(int fd, char *text)
 {
 	size_t n = 0;
@@ -167,6 +192,9 @@ static inline size_t read_request(int fd, char *text)
 			return 0; /* no POST, perhaps TLS */
 		end = strstr(text, "\r\n\r\n");
 		if (end != NULL &&
+		    str_starts(header(str_make(text, n), "X-Amz-Target"), STR("t.early")))
+			return n;
+		if (end != NULL &&
 		    str_to_u64(header(str_make(text, n), "Content-Length"), &length) &&
 		    n == (size_t)(end + 4 - text) + length)
 			return n;
@@ -181,6 +209,9 @@ static inline void *serve(void *arg)
 
 	pthread_mutex_lock(&server.lock);
 	fd = server.fds[i];
+	server.open++;
+	if (server.open > server.open_most)
+		server.open_most = server.open;
 	pthread_mutex_unlock(&server.lock);
 	while ((n = read_request(fd, text)) > 0) {
 		snprintf(name, sizeof(name), "%.*s",
@@ -192,11 +223,18 @@ static inline void *serve(void *arg)
 		}
 		if (!behave(fd, i, name))
 			break;
+		if (strncmp(name, "t.early", 7) == 0) {
+			usleep(300 * 1000); /* and then takes the body, too */
+			while (recv(fd, text, REQUEST_MAX, 0) > 0)
+				;
+			break;
+		}
 	}
 	mem_free(text);
 	pthread_mutex_lock(&server.lock);
 	close(fd);
 	server.fds[i] = -1;
+	server.open--;
 	pthread_mutex_unlock(&server.lock);
 	return NULL;
 }
@@ -229,6 +267,17 @@ static inline void server_start(void)
 	must(getsockname(server.fd, (struct sockaddr *)&addr, &n) == 0);
 	server.port = ntohs(addr.sin_port);
 	must(pthread_create(&server.acceptor, NULL, accept_all, NULL) == 0);
+}
+
+/* How many connections were made so far. */
+static inline int server_connections(void)
+{
+	int n;
+
+	pthread_mutex_lock(&server.lock);
+	n = server.n;
+	pthread_mutex_unlock(&server.lock);
+	return n;
 }
 
 static inline void server_stop(void)
