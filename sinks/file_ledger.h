@@ -28,7 +28,7 @@ struct ledger_shard {
 	int64_t time_ms; /* of the last record */
 	int64_t touched_wall_ms;
 	struct list changed; /* the writer's: what is under way */
-	struct str next_seqno; /* its last record, in a delivery; n == 0: none */
+	struct position next_at;
 	unsigned next_gaps;
 	int64_t next_time_ms;
 	size_t key_n; /* of `key`, stream and shard with a newline between */
