@@ -291,6 +291,31 @@ static void a_refused_batch_is_sent_one_by_one(void)
 	k_teardown();
 }
 
+/* The broker refuses one record while the loop is busy elsewhere: librdkafka itself must hold the others back. */
+static void nothing_gets_past_a_refused_record(void)
+{
+	struct pair pairs[] = {
+		{(char[]){"batch.num.messages"}, (char[]){"1"}},
+		{(char[]){"max.in.flight"}, (char[]){"1"}},
+	};
+
+	k_setup();
+	k.options.librdkafka = (struct pairs){pairs, ARRAY_N(pairs)};
+	k_open();
+	k_submit(k_parcel(0, 0, 1)); /* all records have the same key */
+	k_run(1);
+	rd_kafka_mock_push_request_errors(k.mock, API_PRODUCE, 1,
+					  RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	for (int i = 5; i < 30; i += 5)
+		k_submit(k_parcel(i, 0, 1));
+	usleep(1500 * 1000);
+	k_run(5);
+	CHECK(k.parcels[5].result == DELIVERY_RETRY && k.parcels[5].order == 2);
+	k_read("t", PARTITIONS);
+	CHECK_INT(k.n_seen, 1);
+	k_teardown();
+}
+
 static void an_unknown_topic_is_tried_again(void)
 {
 	struct pair pair = {(char[]){"topic.metadata.propagation.max.ms"}, (char[]){"500"}};
@@ -531,6 +556,7 @@ int main(void)
 	CHECK_RUN(passing_errors_and_a_new_leader_are_ridden_out);
 	CHECK_RUN(a_record_too_large_for_us_is_refused_alone);
 	CHECK_RUN(a_refused_batch_is_sent_one_by_one);
+	CHECK_RUN(nothing_gets_past_a_refused_record);
 	CHECK_RUN(an_unknown_topic_is_tried_again);
 	CHECK_RUN(a_forbidden_topic_wants_a_person);
 	CHECK_RUN(a_fenced_producer_is_made_anew);
