@@ -291,7 +291,7 @@ static void a_refused_batch_is_sent_one_by_one(void)
 	k_teardown();
 }
 
-/* The broker refuses one record while the loop is busy elsewhere: librdkafka itself must hold the others back. */
+/* A broker refuses a record while the loop is busy elsewhere: librdkafka must hold the others back. */
 static void nothing_gets_past_a_refused_record(void)
 {
 	struct pair pairs[] = {
