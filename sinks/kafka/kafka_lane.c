@@ -224,6 +224,8 @@ static void end_first(struct kafka_lanes *lanes, struct kafka_lane *lane,
 	struct parcel *parcel = list_first(&lane->parcels, struct parcel, link);
 
 	parcel->result = result;
+	if (result == DELIVERY_OK)
+		parcel->acked = parcel->delivery->n;
 	if (why != NULL) {
 		parcel->why = mem_alloc(sizeof(*why));
 		*parcel->why = *why;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/record.h"
+#include "tests/sim/sinkform.h"
 
 #include "base/json.h"
 

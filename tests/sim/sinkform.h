@@ -3,8 +3,8 @@
  * The form in which the scripted sinks get records: one line of JSON with all that the ledger checks;
  * and how dead letters that hold such records are read.
  */
-#ifndef SIM_RECORD_H
-#define SIM_RECORD_H
+#ifndef SIM_SINKFORM_H
+#define SIM_SINKFORM_H
 
 #include "consumer/engine/format.h"
 #include "tests/sim/ledger.h"
