@@ -122,7 +122,7 @@ class World:
     """A service with one table, and ddbtap with a webhook sink; a context manager."""
 
     def __init__(self, name, table="things", sort=False, view="NEW_AND_OLD_IMAGES", shards=1):
-        self.folder, self.table = scratch(name), table
+        self.folder, self.table, self.runs = scratch(name), table, 0
         self.fake = Fake(FAKE, "--shards", shards)
         self.client = self.fake.client()
         make_table(self.client, table, view, sort)
@@ -150,21 +150,21 @@ class World:
             file.write("".join(line + "\n" for line in lines))
         return path
 
-    def tap(self, url, *arguments, sinks=None, name="ddbtap", **hook):
-        """ddbtap, started, that posts to a URL; `hook` are the sink's options, `sinks` more sinks."""
+    def tap(self, url, *arguments, sinks=None, name="ddbtap", on_gap="fail", **hook):
+        """ddbtap, started, that posts to a URL; `hook` are the sink's options, `sinks` more sinks; with the
+        `name` of an earlier one it goes on where that ended."""
         sink = {"type": "webhook", "url": url, "allow_http": url.startswith("http:"), "allow_private": True,
                 **({} if "signature" in hook else {"signature": "none"}), **hook}
-        config = configuration(self.fake.url, [self.table], {"hook": sink, **(sinks or {})},
-                               application=name)
+        config = configuration(self.fake.url, [{"name": self.table, "on_gap": on_gap}],
+                               {"hook": sink, **(sinks or {})}, application=name)
         return Tap(self.folder, config, *arguments, name=name)
 
-    def deliver(self, url, **hook):
-        """All that there is so far, through a ddbtap that has not run before: it ends when it is done."""
-        self.runs = getattr(self, "runs", 0) + 1
-        with self.tap(url, "--until-caught-up", name=f"run{self.runs}", **hook) as tap:
-            status = tap.wait(40)
-            assert status == 0, tap.said()
-        return tap
+    def deliver(self, url, name=None, **hook):
+        """All that there is so far, through a ddbtap that has not run before unless it has a name; it ends
+        when it is done."""
+        self.runs += 1
+        with self.tap(url, "--until-caught-up", name=name or f"run{self.runs}", **hook) as tap:
+            assert tap.wait(40) == 0, tap.said()
 
 
 def events_of(body):
