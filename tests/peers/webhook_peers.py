@@ -87,8 +87,8 @@ def rotation():
                     True, True, False], request.headers
         # Without a restart, too: the file has another secret, and a signal says so.
         secrets = SECRETS["standard"]
+        hook.requests.clear()
         with world.tap(hook.url, signature="standard", secret_file=world.secret("turn", secrets[0])) as tap:
-            hook.requests.clear()
             assert verifies("standard", secrets[0], hook.got()[-1]) is True
             world.secret("turn", secrets[2])
             tap.signal(signal.SIGHUP)
