@@ -1,7 +1,8 @@
 # ddbtap: build, test, install.
 #
 #   make                  ./ddbtap and ./ddbfake
-#   make demo             the whole thing against the bundled fake service (KEEP=1 leaves it running)
+#   make demo             the whole thing against the bundled fake service (KEEP=1 leaves it running,
+#                         KAFKA=1 adds a real broker)
 #   make test             every test that a release needs; ends with "N passed, N failed"
 #   make check            the fast part of it: unit tests and scenarios
 #   make test-peers       against software that others wrote: Kafka, Connect, verifying libraries
@@ -186,7 +187,7 @@ bench: dev-deps
 demo:
 	$(Q)tools/deps.sh demo
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)KEEP=$(KEEP) tests/e2e/demo.sh
+	$(Q)KEEP=$(KEEP) KAFKA=$(KAFKA) tests/e2e/demo.sh
 lint: dev-deps
 	$(Q)tools/lint.sh
 format:

@@ -10,6 +10,7 @@
 enum {
 	EVENTS_PER_TURN = 200,
 	TICK_MS = 500,
+	STOP_TICK_MS = 50,
 	SETTLE_MS = 3000, /* for what is under way when the producer is stopped */
 	BARRED_MS = 2000, /* without an acknowledgement, until a refused login counts for all */
 	CLOSE_REPORTS_MS = 2000,
@@ -106,6 +107,20 @@ static bool is_stuck(const struct kafka *kafka, int64_t now_ms)
 	return false;
 }
 
+/*
+ * Purges what has gone back into the queue since the last time, to be sent again; `all`: what is under
+ * way, too.
+ */
+static void purge(struct kafka *kafka, bool all)
+{
+	int flags = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING;
+
+	if (all)
+		flags |= RD_KAFKA_PURGE_F_INFLIGHT;
+	if (kafka->lanes.awaited > 0)
+		rd_kafka_purge(kafka_producer_handle(kafka->producer), flags);
+}
+
 /* What the time demands: giving up, purging, heartbeats. */
 static void look_at_clock(struct kafka *kafka)
 {
@@ -114,12 +129,9 @@ static void look_at_clock(struct kafka *kafka)
 
 	if (kafka->producer == NULL)
 		return;
-	if (kafka->stop.on && !kafka->stop.purged && now_ms >= kafka->stop.purge_ms) {
-		kafka->stop.purged = true;
-		rd_kafka_purge(kafka_producer_handle(kafka->producer),
-			       RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
-				       RD_KAFKA_PURGE_F_NON_BLOCKING);
-	} else if (kafka->stop.on || map_n(&kafka->lanes.by_cursor) == 0) {
+	if (kafka->stop.on) {
+		purge(kafka, now_ms >= kafka->stop.purge_ms);
+	} else if (map_n(&kafka->lanes.by_cursor) == 0) {
 		return;
 	} else if (kafka->barred && now_ms - kafka->acked_ms >= BARRED_MS) {
 		kafka_stop(kafka, DELIVERY_FATAL, &kafka->trouble);
@@ -204,7 +216,7 @@ static void set_timer(struct kafka *kafka, bool soon)
 		io_timer_set(io, &kafka->timer, now_ms);
 	else if (kafka->stop.on || kafka->grave.burials != NULL ||
 		 kafka->options->heartbeat_ms > 0 || map_n(&kafka->lanes.by_cursor) > 0)
-		io_timer_set(io, &kafka->timer, now_ms + TICK_MS);
+		io_timer_set(io, &kafka->timer, now_ms + (kafka->stop.on ? STOP_TICK_MS : TICK_MS));
 }
 
 /* Frees a sink that was closed. */

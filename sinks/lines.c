@@ -8,6 +8,7 @@
 struct lines {
 	struct io *io;
 	lines_commit_fn *commit;
+	void (*back)(void *arg);
 	void *arg;
 	int stop_fd;
 	pthread_t thread;
@@ -20,6 +21,7 @@ struct lines {
 	/* The loop's. */
 	struct io_post post; /* brings the group back */
 	bool away; /* a group was handed over and did not come back yet */
+	bool nudged; /* a group is wanted, even one of none */
 	bool closed; /* lines_close ran; the group's post, if it is still to come, frees */
 	struct list queue, committing;
 	size_t parts_cap;
@@ -63,8 +65,10 @@ static void hand_over(struct lines *lines)
 {
 	struct lines_group *group = &lines->group;
 
-	if (lines->away || list_empty(&lines->queue))
+	if (lines->away || (list_empty(&lines->queue) && !lines->nudged))
 		return;
+	lines->nudged = false;
+	group->wall_ms = io_wall_ms(lines->io);
 	group->n = group->total_bytes = group->durable_bytes = 0;
 	group->why.code = ERROR_NONE;
 	list_each(link, &lines->queue, spare) {
@@ -154,6 +158,8 @@ static void group_is_back(struct io_post *post)
 {
 	struct lines *lines = CONTAINER_OF(post, struct lines, post);
 
+	if (lines->back != NULL && !lines->closed)
+		lines->back(lines->arg);
 	if (lines->group.result == DELIVERY_OK)
 		end_well(lines);
 	else
@@ -175,12 +181,24 @@ struct lines *lines_new(struct io *io, lines_commit_fn *commit, void *arg)
 	lines->post.run = group_is_back;
 	list_init(&lines->queue);
 	list_init(&lines->committing);
+	lines->group.deliveries = &lines->committing;
 	lines->stop_fd = eventfd(0, EFD_CLOEXEC);
 	must(lines->stop_fd >= 0);
 	must(pthread_mutex_init(&lines->lock, NULL) == 0);
 	must(pthread_cond_init(&lines->wake, NULL) == 0);
 	must(pthread_create(&lines->thread, NULL, write_groups, lines) == 0);
 	return lines;
+}
+
+void lines_on_back(struct lines *lines, void (*back)(void *arg))
+{
+	lines->back = back;
+}
+
+void lines_nudge(struct lines *lines)
+{
+	lines->nudged = true;
+	hand_over(lines);
 }
 
 void lines_submit(struct lines *lines, struct delivery *delivery)

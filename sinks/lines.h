@@ -27,6 +27,10 @@ struct lines_group {
 	struct iovec *parts; /* one per delivery, in order; commit may alter the array */
 	size_t n;
 	size_t total_bytes;
+	/* The deliveries themselves by their `link`, one per part. They stay as they are while commit
+	   runs, and so do their events and sources. */
+	const struct list *deliveries;
+	int64_t wall_ms; /* when it was handed over */
 	/*
 	 * Set by commit. With DELIVERY_OK all bytes are durable, else the first `durable_bytes`: the
 	 * delivery in which that stands ends with `result` and `why`, and those after it are to be retried.
@@ -36,13 +40,20 @@ struct lines_group {
 	struct error why;
 };
 
-/* Writes a group and makes it durable; may block. */
+/* Writes a group and makes it durable; may block. A group of none, which lines_nudge asks for, is for what
+   else there is to do; it ends with DELIVERY_OK. */
 typedef void lines_commit_fn(void *arg, struct lines_group *group);
 
 struct lines;
 
 /* Starts the thread. `commit` and `arg` must be usable until lines_close returns. */
 struct lines *lines_new(struct io *io, lines_commit_fn *commit, void *arg);
+
+/* Has `back` called with `arg`, on the loop's thread, each time that a commit is over. */
+void lines_on_back(struct lines *lines, void (*back)(void *arg));
+
+/* Runs commit soon, even if there is nothing to write. */
+void lines_nudge(struct lines *lines);
 
 /* Takes a delivery. */
 void lines_submit(struct lines *lines, struct delivery *delivery);

@@ -208,6 +208,7 @@ struct flight *flight_start_letter(struct cursor *cu, struct batch *batch,
 {
 	struct flight *flight = flight_new(cu, batch, encoder, 0, 1);
 
+	flight->delivery.letter = true;
 	flight->weight_bytes += batch->bytes;
 	flight_submit(flight, cu->tap->letters);
 	return flight;

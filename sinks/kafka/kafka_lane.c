@@ -234,7 +234,7 @@ static void end_first(struct kafka_lanes *lanes, struct kafka_lane *lane,
 	list_add(&lanes->ended, &parcel->link);
 }
 
-/* Ends a lane that has failed: the delivery with the first hole as that was judged, the others to be retried. */
+/* Ends a lane that has failed: the first delivery as its hole is judged, the others to be retried. */
 static void end_failed(struct kafka_lanes *lanes, struct kafka_lane *lane)
 {
 	struct parcel *first = list_first(&lane->parcels, struct parcel, link);

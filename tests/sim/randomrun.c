@@ -162,9 +162,9 @@ static void choose_deployment(struct run *run)
 
 		worker->vouched = rng_chance(run->rng, 50);
 	}
-	run->trims = rng_chance(run->rng, 25);
+	run->trims = rng_chance(run->rng, 25) || run->cluster.world.plant == PLANT_SILENT;
 	run->cluster.tables[0]->gap_fail = run->trims && rng_chance(run->rng, 10);
-	run->recreates = rng_chance(run->rng, 12);
+	run->recreates = rng_chance(run->rng, 12) || run->cluster.world.plant == PLANT_SILENT;
 	run->rough = rng_chance(run->rng, 75);
 }
 

@@ -47,11 +47,6 @@ bool record_parse(struct str line, struct ledger_record *out)
 	return json_end(&json);
 }
 
-bool record_is_letter(struct str line)
-{
-	return str_starts(line, STR("{\"dead_letter\":"));
-}
-
 /* Reads what a letter says of the circumstances. */
 static void read_circumstances(struct json *json, struct ledger_letter *out)
 {

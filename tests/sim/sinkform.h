@@ -15,9 +15,6 @@ const struct encoder *record_encoder(void);
 /* Reads one record, as slices of its line; false when it is none. */
 bool record_parse(struct str line, struct ledger_record *out);
 
-/* Whether the line is a dead letter, going by its beginning. */
-bool record_is_letter(struct str line);
-
 /* Reads one letter, as slices of its line; false when it is none. */
 bool record_parse_letter(struct str line, struct ledger_letter *out);
 

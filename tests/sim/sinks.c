@@ -109,7 +109,7 @@ static void make_durable(struct scripted *s, const struct delivery *delivery, si
 	struct ledger_record record;
 
 	for (size_t i = from; i < to; i++) {
-		if (record_is_letter(delivery_record(delivery, i))) {
+		if (delivery->letter) {
 			take_letter(s, delivery, delivery_record(delivery, i));
 			continue;
 		}
@@ -269,9 +269,10 @@ static void end_busy(struct scripted *s, struct delivery *delivery)
 {
 	const struct world *world = s->target->world;
 	struct rest *rest = &s->rests[s->n_rests++ % RESTS];
+	/* Nobody waits for longer than an hour. */
+	int64_t wait_ms = s->target->slow_ms < HOUR_MS ? s->target->slow_ms : HOUR_MS;
 
-	*rest = (struct rest){.cursor = delivery->cursor,
-			      .until_ms = world->now_ms + s->target->slow_ms};
+	*rest = (struct rest){.cursor = delivery->cursor, .until_ms = world->now_ms + wait_ms};
 	if (world->plant == PLANT_HURRY)
 		rest->until_ms += HURRY_MS;
 	delivery->retry_after_ms = s->target->slow_ms;

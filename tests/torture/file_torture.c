@@ -3,8 +3,9 @@
  * Lets the n-th system call of the file sink go wrong, for every n: it fails, does half of its work, or
  * the process dies before or after it. Then starts again without faults.
  *
- * What must hold: whatever was acknowledged is in the file at once and for ever; in the end there are
- * whole lines only, of each cursor all of them, in order; and none twice unless the process died.
+ * What must hold: whatever was acknowledged is in the files at once and for ever; in the end there are
+ * whole lines only, of each cursor all of them, in order, and none twice, also when the process died.
+ * Once with one file, and once with files by shard that are compressed and rotated.
  *
  * The calls are replaced by defining them here: the linker prefers that to libc's.
  */

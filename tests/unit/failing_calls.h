@@ -17,6 +17,7 @@
 /* What the replaced calls do next. */
 static struct {
 	atomic_int fail_sync, fail_write, fail_truncate; /* errno of the next call, 0: it works */
+	atomic_int fail_second_sync; /* of the one after the next */
 	atomic_int short_writes; /* so many writes take 3 bytes only */
 	atomic_int syncs, name_syncs; /* calls of fdatasync, and of fsync */
 	atomic_bool hold; /* fdatasync waits until it is false */
@@ -24,7 +25,7 @@ static struct {
 
 int fdatasync(int fd)
 {
-	int number = atomic_exchange(&fault.fail_sync, 0);
+	int number = atomic_exchange(&fault.fail_sync, atomic_exchange(&fault.fail_second_sync, 0));
 
 	while (fault.hold)
 		usleep(1000);

@@ -23,6 +23,8 @@ struct parcel {
 	struct delivery delivery;
 	char text[64];
 	uint32_t ends[8];
+	struct event events[2];
+	char seqnos[2][24];
 	int done, order;
 	enum delivery_result result;
 	size_t acked;
@@ -38,11 +40,15 @@ static struct {
 	struct sink *sink;
 	bool hung;
 	int wanted, done;
-	char dir[64], path[96];
+	char dir[64], path[96], journal[96];
 	struct parcel parcels[DELIVERIES];
 } f;
 
 static const char cursors[2];
+static const struct source sources[2] = {
+	{.table = STR_INIT("t"), .stream_arn = STR_INIT("arn:t"), .shard_id = STR_INIT("shard-0")},
+	{.table = STR_INIT("t"), .stream_arn = STR_INIT("arn:t"), .shard_id = STR_INIT("shard-1")},
+};
 
 static void on_guard(struct io_timer *timer)
 {
@@ -73,7 +79,9 @@ static struct sink *open_sink(const char *path, const char *mode, struct error *
 {
 	struct {
 		const char *path, *mode;
-	} options = {path, mode};
+		int compress;
+		int64_t rotate_bytes, rotate_ms, finish_ms, files_max;
+	} options = {.path = path, .mode = mode};
 	struct sink_env env = {.io = f.io, .name = STR("audit")};
 
 	must(sink_file.options_bytes == sizeof(options));
@@ -97,6 +105,7 @@ static void setup(void)
 	snprintf(f.dir, sizeof(f.dir), "/tmp/ddbtap-file-%d", (int)getpid());
 	must(mkdir(f.dir, 0700) == 0);
 	snprintf(f.path, sizeof(f.path), "%s/out.jsonl", f.dir);
+	snprintf(f.journal, sizeof(f.journal), "%s/.out.jsonl.journal", f.dir);
 	f.keys = keys_new(&keys_options);
 	options.keys = f.keys;
 	f.loop = loop_new(&options, &err);
@@ -123,7 +132,8 @@ static void teardown(void)
 	loop_free(f.loop);
 	keys_free(f.keys);
 	unlink(f.path);
-	rmdir(f.dir);
+	unlink(f.journal);
+	CHECK_INT(rmdir(f.dir), 0);
 }
 
 /* Makes delivery `i` of two records, "i.0" and "i.1". */
@@ -135,7 +145,14 @@ static struct parcel *parcel_of(int i, int cursor)
 	snprintf(parcel->text, sizeof(parcel->text), "%d.0\n%d.1\n", i, i);
 	parcel->ends[0] = 100 + (uint32_t)first;
 	parcel->ends[1] = 100 + (uint32_t)strlen(parcel->text);
+	for (int k = 0; k < 2; k++) {
+		snprintf(parcel->seqnos[k], sizeof(parcel->seqnos[k]), "%d%d", 100 + i, k);
+		parcel->events[k] = (struct event){.seqno = str_of(parcel->seqnos[k]),
+						   .time_ms = 1767323045000};
+	}
 	parcel->delivery = (struct delivery){
+		.events = parcel->events,
+		.source = &sources[cursor],
 		.bytes = str_of(parcel->text),
 		.ends = parcel->ends,
 		.base = 100,
@@ -206,7 +223,7 @@ static void records_are_acknowledged_only_once_synced(void)
 	CHECK_STR(content(), "0.0\n0.1\n"); /* written, not synced: not acknowledged */
 	fault.hold = false;
 	run(2);
-	CHECK_INT(fault.syncs, 2);
+	CHECK_INT(fault.syncs, 4); /* each time the file's and the journal's */
 	CHECK(f.parcels[0].result == DELIVERY_OK && f.parcels[0].acked == 2);
 	CHECK(f.parcels[1].result == DELIVERY_OK && f.parcels[1].order == 2);
 	CHECK_STR(content(), "0.0\n0.1\n1.0\n1.1\n");
@@ -222,7 +239,7 @@ static void what_waits_is_synced_as_one_group(void)
 		submit(i, i % 2);
 	fault.hold = false;
 	run(40);
-	CHECK_INT(fault.syncs, 2); /* the first, and the 39 that came while it was away */
+	CHECK_INT(fault.syncs, 4); /* the first, and the 39 that came while it was away */
 	for (int i = 0; i < 40; i++)
 		CHECK(f.parcels[i].result == DELIVERY_OK && f.parcels[i].order == i + 1);
 	teardown();
@@ -241,11 +258,11 @@ static void short_writes_are_carried_on(void)
 }
 
 /* One round in which a call fails, and one in which it works. */
-static void fail_and_go_on(const char *words)
+static void fail_and_go_on(const char *words, enum delivery_result result)
 {
 	submit(1, 0);
 	run(1);
-	CHECK(f.parcels[1].result == DELIVERY_RETRY && f.parcels[1].acked == 0);
+	CHECK(f.parcels[1].result == result && f.parcels[1].acked == 0);
 	CHECK(strstr(f.parcels[1].why.text, words) != NULL);
 	CHECK(strstr(f.parcels[1].why.text, f.path) != NULL);
 	CHECK_STR(content(), "0.0\n0.1\n");
@@ -261,12 +278,13 @@ static void a_failed_write_or_sync_is_not_acknowledged(void)
 		atomic_int *call;
 		int number;
 		const char *words;
+		enum delivery_result result;
 	} cases[] = {
-		{&fault.fail_write, ENOSPC, "no space left; nothing is lost"},
-		{&fault.fail_write, EDQUOT, "no space left; nothing is lost"},
-		{&fault.fail_write, EIO, "cannot write to"},
-		{&fault.fail_sync, EIO, "cannot sync"},
-		{&fault.fail_sync, ENOSPC, "no space left"},
+		{&fault.fail_write, ENOSPC, "no space left; nothing is lost", DELIVERY_RETRY},
+		{&fault.fail_write, EDQUOT, "no space left; nothing is lost", DELIVERY_RETRY},
+		{&fault.fail_write, EIO, "cannot write to", DELIVERY_RETRY},
+		{&fault.fail_sync, EIO, "cannot sync", DELIVERY_FATAL},
+		{&fault.fail_sync, ENOSPC, "no space left", DELIVERY_RETRY},
 	};
 
 	for (size_t i = 0; i < ARRAY_N(cases); i++) {
@@ -274,7 +292,7 @@ static void a_failed_write_or_sync_is_not_acknowledged(void)
 		submit(0, 0);
 		run(1);
 		*cases[i].call = cases[i].number;
-		fail_and_go_on(cases[i].words);
+		fail_and_go_on(cases[i].words, cases[i].result);
 		teardown();
 	}
 }
@@ -286,34 +304,71 @@ static void a_failed_truncate_on_a_full_disk_is_made_up_for(void)
 	run(1);
 	fault.fail_write = ENOSPC;
 	fault.fail_truncate = EIO;
-	fail_and_go_on("no space left");
+	fail_and_go_on("no space left", DELIVERY_RETRY);
 	teardown();
 }
 
-static void a_file_that_was_moved_is_fatal_until_it_is_back(void)
+/* Whether a file in the folder has just this in it; removes it. */
+static bool had(const char *path, const char *text)
+{
+	char got[256] = {0};
+	FILE *in = fopen(path, "r");
+
+	if (in == NULL)
+		return false;
+	got[fread(got, 1, sizeof(got) - 1, in)] = '\0';
+	fclose(in);
+	unlink(path);
+	return strcmp(got, text) == 0;
+}
+
+static void a_moved_file_is_written_on_until_it_is_opened_anew(void)
 {
 	char moved[128];
 
 	setup_open();
-	snprintf(moved, sizeof(moved), "%s.moved", f.path);
+	snprintf(moved, sizeof(moved), "%s.1", f.path);
 	submit(0, 0);
 	run(1);
 	must(rename(f.path, moved) == 0);
 	submit(1, 0);
 	run(1);
-	CHECK(f.parcels[1].result == DELIVERY_FATAL && f.parcels[1].acked == 0);
-	CHECK(strstr(f.parcels[1].why.text, "cannot open") != NULL);
-	put_file("another file\n");
+	CHECK(f.parcels[1].result == DELIVERY_OK);
+	f.sink->type->reopen(f.sink);
 	submit(2, 0);
-	run(1);
-	CHECK(f.parcels[2].result == DELIVERY_FATAL);
-	CHECK(strstr(f.parcels[2].why.text, "was replaced") != NULL);
-	must(rename(moved, f.path) == 0);
 	submit(3, 0);
+	run(2);
+	CHECK(f.parcels[2].result == DELIVERY_OK && f.parcels[3].result == DELIVERY_OK);
+	f.sink->type->reopen(f.sink); /* nothing was moved: nothing happens */
+	submit(4, 0);
 	run(1);
-	CHECK(f.parcels[3].result == DELIVERY_OK);
-	CHECK_STR(content(), "0.0\n0.1\n3.0\n3.1\n");
+	CHECK(had(moved, "0.0\n0.1\n1.0\n1.1\n2.0\n2.1\n") || str_starts(content(), STR("2.0\n")));
+	CHECK(str_ends(content(), STR("3.0\n3.1\n4.0\n4.1\n")));
+	unlink(moved);
 	teardown();
+}
+
+static void a_deleted_or_cut_file_is_fatal_until_it_is_opened_anew(void)
+{
+	for (int deleted = 0; deleted < 2; deleted++) {
+		setup_open();
+		submit(0, 0);
+		run(1);
+		must(deleted ? unlink(f.path) == 0 : truncate(f.path, 2) == 0);
+		for (int i = 1; i < 3; i++) {
+			submit(i, 0);
+			run(1);
+			CHECK(f.parcels[i].result == DELIVERY_FATAL && f.parcels[i].acked == 0);
+			CHECK(strstr(f.parcels[i].why.text, "deleted, replaced or cut") != NULL);
+		}
+		f.sink->type->reopen(f.sink);
+		run_ms(50);
+		submit(3, 0);
+		run(1);
+		CHECK(f.parcels[3].result == DELIVERY_OK);
+		CHECK(str_ends(content(), STR("3.0\n3.1\n")));
+		teardown();
+	}
 }
 
 static void what_was_held_behind_a_failure_comes_back_in_order(void)
@@ -332,7 +387,8 @@ static void what_was_held_behind_a_failure_comes_back_in_order(void)
 	for (int i = 0; i < 6; i++) {
 		CHECK_INT(f.parcels[i].done, 1);
 		CHECK_INT(f.parcels[i].order, i + 1);
-		CHECK(f.parcels[i].result == DELIVERY_RETRY && f.parcels[i].acked == 0);
+		CHECK(f.parcels[i].result == (i == 0 ? DELIVERY_FATAL : DELIVERY_RETRY));
+		CHECK_INT(f.parcels[i].acked, 0);
 	}
 	CHECK(f.parcels[10].result == DELIVERY_OK && f.parcels[10].order == 7);
 	CHECK_STR(content(), "10.0\n10.1\n");
@@ -395,6 +451,114 @@ static void a_file_without_lines_is_not_ours(void)
 	teardown();
 }
 
+/* What a crash leaves: the files as they are, and a sink that begins anew. */
+static void crash_and_open(void)
+{
+	struct error err;
+
+	f.sink->type->close(f.sink);
+	f.sink = open_sink(f.path, "0640", &err);
+	must(f.sink != NULL);
+}
+
+static void what_the_journal_does_not_have_is_cut_off(void)
+{
+	struct position at;
+	FILE *out;
+
+	setup_open();
+	submit(0, 0);
+	submit(1, 1);
+	run(2);
+	out = fopen(f.path, "a");
+	must(out != NULL && fputs("9.0\n9.1\n", out) >= 0 && fclose(out) == 0);
+	crash_and_open();
+	CHECK_STR(content(), "0.0\n0.1\n1.0\n1.1\n");
+	at = f.sink->type->position(f.sink, &sources[0]);
+	CHECK_STR(position_text(&at), "1001");
+	at = f.sink->type->position(f.sink, &sources[1]);
+	CHECK_STR(position_text(&at), "1011");
+	submit(2, 0);
+	run(1);
+	CHECK_STR(content(), "0.0\n0.1\n1.0\n1.1\n2.0\n2.1\n");
+	at = f.sink->type->position(f.sink, &sources[0]);
+	CHECK_STR(position_text(&at), "1021");
+	teardown();
+}
+
+static void a_failed_journal_acknowledges_nothing(void)
+{
+	struct position at;
+
+	setup_open();
+	submit(0, 0);
+	run(1);
+	fault.fail_second_sync = EIO;
+	submit(1, 0);
+	run(1);
+	CHECK(f.parcels[1].result == DELIVERY_FATAL && f.parcels[1].acked == 0);
+	CHECK(strstr(f.parcels[1].why.text, "journal") != NULL);
+	CHECK_STR(content(), "0.0\n0.1\n");
+	at = f.sink->type->position(f.sink, &sources[0]);
+	CHECK_STR(position_text(&at), "1001");
+	crash_and_open();
+	at = f.sink->type->position(f.sink, &sources[0]);
+	CHECK_STR(position_text(&at), "1001");
+	submit(2, 0);
+	run(1);
+	CHECK_STR(content(), "0.0\n0.1\n2.0\n2.1\n");
+	teardown();
+}
+
+static void gap_records_and_dead_letters_leave_the_position(void)
+{
+	struct gap gap = {.reason = GAP_TRIMMED, .after = position_after(STR("1001"))};
+	struct position at;
+	struct parcel *parcel;
+
+	setup_open();
+	submit(0, 0);
+	run(1);
+	for (int i = 1; i < 3; i++) {
+		parcel = parcel_of(i, 0);
+		parcel->delivery.n = 1;
+		parcel->delivery.bytes = str_make(parcel->text, 4);
+		parcel->events[0] = (struct event){.op = EVENT_GAP, .gap = &gap};
+		f.sink->type->submit(f.sink, &parcel->delivery);
+		run(1);
+		CHECK(parcel->result == DELIVERY_OK);
+		crash_and_open();
+	}
+	parcel = parcel_of(5, 0);
+	parcel->delivery.letter = true;
+	f.sink->type->submit(f.sink, &parcel->delivery);
+	run(1);
+	CHECK_STR(content(), "0.0\n0.1\n1.0\n5.0\n5.1\n"); /* the gap once */
+	at = f.sink->type->position(f.sink, &sources[0]);
+	CHECK_STR(position_text(&at), "1001");
+	teardown();
+}
+
+static void a_damaged_journal_is_refused(void)
+{
+	struct error err;
+	FILE *out;
+
+	setup_open();
+	submit(0, 0);
+	run(1);
+	submit(1, 0);
+	run(1);
+	f.sink->type->close(f.sink);
+	out = fopen(f.journal, "r+");
+	must(out != NULL && fseek(out, 60, SEEK_SET) == 0 && fputs("#", out) >= 0);
+	fclose(out);
+	f.sink = open_sink(f.path, "0640", &err);
+	CHECK(f.sink == NULL);
+	CHECK(strstr(err.text, f.journal) != NULL && strstr(err.text, "cannot be used") != NULL);
+	teardown();
+}
+
 static void a_new_file_is_durable_in_its_folder(void)
 {
 	struct error err;
@@ -416,7 +580,7 @@ static void one_path_has_one_writer(void)
 	must(stat(f.path, &st) == 0);
 	CHECK_INT(st.st_mode & 07777, 0640);
 	CHECK(open_sink(f.path, "0640", &err) == NULL);
-	CHECK(strstr(err.text, f.path) != NULL && strstr(err.text, "another process") != NULL);
+	CHECK(strstr(err.text, f.journal) != NULL && strstr(err.text, "another process") != NULL);
 	f.sink->type->close(f.sink);
 	f.sink = open_sink(f.path, "0640", &err); /* closing unlocks */
 	CHECK(f.sink != NULL);
@@ -575,11 +739,16 @@ int main(void)
 	CHECK_RUN(short_writes_are_carried_on);
 	CHECK_RUN(a_failed_write_or_sync_is_not_acknowledged);
 	CHECK_RUN(a_failed_truncate_on_a_full_disk_is_made_up_for);
-	CHECK_RUN(a_file_that_was_moved_is_fatal_until_it_is_back);
+	CHECK_RUN(a_moved_file_is_written_on_until_it_is_opened_anew);
+	CHECK_RUN(a_deleted_or_cut_file_is_fatal_until_it_is_opened_anew);
 	CHECK_RUN(what_was_held_behind_a_failure_comes_back_in_order);
 	CHECK_RUN(a_torn_last_line_is_taken_off);
 	CHECK_RUN(a_long_torn_line_is_found_from_behind);
 	CHECK_RUN(a_file_without_lines_is_not_ours);
+	CHECK_RUN(what_the_journal_does_not_have_is_cut_off);
+	CHECK_RUN(a_failed_journal_acknowledges_nothing);
+	CHECK_RUN(gap_records_and_dead_letters_leave_the_position);
+	CHECK_RUN(a_damaged_journal_is_refused);
 	CHECK_RUN(a_new_file_is_durable_in_its_folder);
 	CHECK_RUN(one_path_has_one_writer);
 	CHECK_RUN(unusable_options_are_refused_with_a_sentence);

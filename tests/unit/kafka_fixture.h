@@ -212,8 +212,8 @@ static inline struct kparcel *k_parcel(int i, int cursor, int n)
 	for (int r = 0; r < n; r++) {
 		struct event *event = &parcel->events[r];
 
-		snprintf(parcel->keys[r], sizeof(parcel->keys[r]),
-			 "{\"pk\":{\"S\":\"c%d-key%d\"}}", cursor, (i * n + r) % 5);
+		snprintf(parcel->keys[r], sizeof(parcel->keys[r]), "{\"pk\":{\"S\":\"c%d-key%d\"}}",
+			 cursor, (i * n + r) % 5);
 		*event = (struct event){.op = EVENT_MODIFY,
 					.id = STR("e\\u0031"),
 					.seqno = STR("100000000000000000000001"),
@@ -306,7 +306,8 @@ static inline void k_keep(const rd_kafka_message_t *message)
 		 message->key == NULL ? "(none)" : (const char *)message->key);
 	if (message->key == NULL)
 		snprintf(seen->key, sizeof(seen->key), "(none)");
-	snprintf(seen->value, sizeof(seen->value), "%.*s", (int)(message->len < 90 ? message->len : 90),
+	snprintf(seen->value, sizeof(seen->value), "%.*s",
+		 (int)(message->len < 90 ? message->len : 90),
 		 message->payload == NULL ? "" : (const char *)message->payload);
 	seen->time_ms = rd_kafka_message_timestamp(message, &type);
 	buf_init(&text, sizeof(seen->headers) - 1);
@@ -335,7 +336,8 @@ static inline void k_read(const char *topic, int partitions)
 	rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
 	must(rk != NULL);
 	for (int p = 0; p < partitions; p++)
-		rd_kafka_topic_partition_list_add(list, topic, p)->offset = RD_KAFKA_OFFSET_BEGINNING;
+		rd_kafka_topic_partition_list_add(list, topic, p)->offset =
+			RD_KAFKA_OFFSET_BEGINNING;
 	rd_kafka_assign(rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	k.n_seen = 0;

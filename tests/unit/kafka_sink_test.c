@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Kafka sink on librdkafka's mock cluster: what is acknowledged, in which order, and what fails how. */
+#include "tests/unit/c11_threads.h"
 #include "tests/unit/kafka_fixture.h"
 
 static void records_are_acknowledged_and_readable(void)
@@ -36,7 +37,6 @@ static void a_message_has_key_headers_and_time(void)
 	k_teardown();
 }
 
-
 /* Murmur2 as Java has it, for 12 partitions: the vectors of Kafka's own test. */
 static void keys_choose_partitions_as_in_java(void)
 {
@@ -44,8 +44,10 @@ static void keys_choose_partitions_as_in_java(void)
 		const char *key;
 		int partition;
 	} cases[] = {
-		{"21", 0},	     {"foobar", 6},
-		{"abc", 3},	     {"a-little-bit-long-string", 8},
+		{"21", 0},
+		{"foobar", 6},
+		{"abc", 3},
+		{"a-little-bit-long-string", 8},
 		{"a-little-bit-longer-string", 11},
 		{"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", 5},
 	};
