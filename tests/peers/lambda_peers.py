@@ -91,11 +91,12 @@ def parsers():
                 for record in records:
                     check_record(record, writes[record["eventID"]], view, names[2:4])
             hook.requests.clear()
-            world.put({"pk": {"S": "huge"}, "l": {"L": [{"N": number} for number in HUGE]}})
-            world.deliver(hook.url, name="run1", **FORMAT)
-            assert check_lambda(hook.got()[0].body, ["py"]) is True
-            said = check_lambda(hook.requests[0].body, ["npm"])
-            assert said is True if "NEW" not in view else "Could not unmarshall NewImage" in said, said
+            world.put(*({"pk": {"S": number}, "n": {"N": number}} for number in HUGE))
+            world.deliver(hook.url, name="run2", batch_records=1, **FORMAT)
+            for request in hook.got(len(HUGE)):
+                assert check_lambda(request.body, ["py"]) is True
+                said = check_lambda(request.body, ["npm"])
+                assert said is True if "NEW" not in view else "Could not unmarshall NewImage" in said, said
             for language in JUDGES:
                 assert check_lambda(requests[0].body.replace(b"aws:dynamodb", b"aws:kinesis"), [language]) is not True
 
@@ -204,6 +205,9 @@ def refusals():
         assert {record["eventID"] for record in records} == set(wanted_ids)
         check_effects([[(record["dynamodb"]["Keys"]["pk"]["S"], record["dynamodb"]["SequenceNumber"], True)]
                        for record in records], group(world.fake.writes()[:30] + world.fake.writes()[31:61]))
+        gaps = [request for request in hook.requests if b'"GAP"' in request.body]
+        assert gaps and all(len(records_of([request])) == 1 for request in gaps)
+        assert all("eventName" in check_lambda(gaps[0].body, [language]) for language in JUDGES)
         with open(path, encoding="utf-8") as file:
             letters = list(map(json.loads, file))
         events = [letter["event"] for letter in letters]
