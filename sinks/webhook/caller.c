@@ -56,7 +56,7 @@ static struct hookpool *hookpool_new(struct caller *caller, struct error *err)
 
 	list_init(&pool->link);
 	if (caller->options.key_password_file != NULL) {
-		if (!private_read_word(caller->options.key_password_file, &password, err))
+		if (!private_read_line(caller->options.key_password_file, &password, err))
 			goto failed;
 		buf_c(&password, '\0');
 		options.client_key_password = password.p;

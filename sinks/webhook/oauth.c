@@ -39,7 +39,7 @@ struct oauth *oauth_new(const struct oauth_options *options, struct error *err)
 	buf_init(&oauth->token, TOKEN_MAX);
 	buf_init(&oauth->form, FORM_MAX);
 	list_init(&oauth->waiting);
-	if (!private_read_word(options->secret_file, &oauth->secret, err)) {
+	if (!private_read_line(options->secret_file, &oauth->secret, err)) {
 		mem_free(oauth);
 		return NULL;
 	}
@@ -70,7 +70,7 @@ bool oauth_reload(struct oauth *oauth, struct error *err)
 {
 	struct buf fresh;
 
-	if (!private_read_word(oauth->options.secret_file, &fresh, err))
+	if (!private_read_line(oauth->options.secret_file, &fresh, err))
 		return false;
 	private_forget(&oauth->secret);
 	oauth->secret = fresh;

@@ -51,6 +51,35 @@ out:
 	return n == 0;
 }
 
+/* Makes a part of the buffer all of it, and wipes the rest. */
+static void keep(struct buf *out, struct str part)
+{
+	memmove(out->p, part.p, part.n);
+	explicit_bzero(out->p + part.n, out->n - part.n);
+	buf_truncate(out, part.n);
+}
+
+bool private_read_line(const char *path, struct buf *out, struct error *err)
+{
+	struct str line;
+	bool ok;
+
+	if (!private_read(path, out, err))
+		return false;
+	line = buf_view(out);
+	while (str_ends(line, STR("\n")) || str_ends(line, STR("\r")))
+		line.n--;
+	ok = line.n > 0;
+	for (size_t i = 0; i < line.n; i++)
+		ok = ok && (unsigned char)line.p[i] >= ' ' && line.p[i] != 0x7F;
+	if (!ok) {
+		private_forget(out);
+		return error_set(err, ERROR_CONFIG, "%s does not hold one line of text", path);
+	}
+	keep(out, line);
+	return true;
+}
+
 bool private_read_word(const char *path, struct buf *out, struct error *err)
 {
 	struct str word;
@@ -67,9 +96,7 @@ bool private_read_word(const char *path, struct buf *out, struct error *err)
 		return error_set(err, ERROR_CONFIG, "%s does not hold one word of visible ASCII",
 				 path);
 	}
-	memmove(out->p, word.p, word.n);
-	explicit_bzero(out->p + word.n, out->n - word.n);
-	buf_truncate(out, word.n);
+	keep(out, word);
 	return true;
 }
 

@@ -20,6 +20,9 @@ bool private_read(const char *path, struct buf *out, struct error *err);
 /* The same, when the file is to hold one text of visible ASCII; what is around it is cut off. */
 bool private_read_word(const char *path, struct buf *out, struct error *err);
 
+/* The same, when it is to hold one line without control characters, a password; blanks are part of it. */
+bool private_read_line(const char *path, struct buf *out, struct error *err);
+
 /* Wipes and releases. */
 void private_forget(struct buf *buf);
 

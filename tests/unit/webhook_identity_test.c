@@ -137,6 +137,12 @@ static void a_secret_that_cannot_be_used_keeps_the_sink_closed(void)
 	CHECK(strstr(err.text, "one word of visible ASCII") != NULL);
 	CHECK(strstr(err.text, "words\n") == NULL);
 	teardown();
+	put_secret("password", "two\nlines\n", 0600);
+	setup("url: https://x.example/in\nclient_cert: /c.pem\nclient_key: /k.pem\n"
+	      "client_key_password_file: password\n");
+	CHECK(sink_webhook.open(&h.env, h.options, &err) == NULL);
+	CHECK(strstr(err.text, "password does not hold one line of text") != NULL);
+	teardown();
 	setup("url: https://x.example/in\n");
 	h.world.pool_fault = "no such certificate";
 	CHECK(sink_webhook.open(&h.env, h.options, &err) == NULL);
@@ -237,7 +243,7 @@ static void an_access_token_is_fetched_once_and_kept(void)
 {
 	struct world_request *fetch;
 
-	put_secret("client", "p@ss/word\n", 0600);
+	put_secret("client", "p@ss/ word\r\n", 0600);
 	setup_open(oauth_options);
 	submit(0, 1);
 	submit_to(1, 1, 1);
@@ -248,7 +254,7 @@ static void an_access_token_is_fetched_once_and_kept(void)
 	CHECK_STR(fetch->body, "grant_type=client_credentials&scope=a+b");
 	CHECK_STR(world_header(fetch, "Content-Type"), "application/x-www-form-urlencoded");
 	/* "us+%26+co:p%40ss%2Fword" */
-	CHECK_STR(world_header(fetch, "Authorization"), "Basic dXMrJTI2K2NvOnAlNDBzcyUyRndvcmQ=");
+	CHECK_STR(world_header(fetch, "Authorization"), "Basic dXMrJTI2K2NvOnAlNDBzcyUyRit3b3Jk");
 	answer(200, "{\"access_token\":\"tok-1\",\"token_type\":\"bearer\",\"expires_in\":100}");
 	CHECK_INT(h.world.n_sent, 3);
 	CHECK_STR(world_header(world_sent(&h.world, 0), "Authorization"), "Bearer tok-1");

@@ -280,7 +280,7 @@ static void the_pool_is_as_configured(void)
 {
 	const struct web_pool_options *pool;
 
-	put_secret("password", "hush\n", 0600);
+	put_secret("password", "open sesame\n", 0600);
 	setup_open("url: http://x.example/in\nallow_http: true\nallow_private: true\n"
 		   "connections: 3\nconnect_timeout: 2s\nca_file: /ca.pem\nclient_cert: /c.pem\n"
 		   "client_key: /k.pem\nclient_key_password_file: password\n");
