@@ -1,7 +1,8 @@
 # ddbtap: build, test, install.
 #
 #   make                  ./ddbtap and ./ddbfake
-#   make demo             the whole thing against the bundled fake service (KEEP=1 leaves it running)
+#   make demo             the whole thing against the bundled fake service (KEEP=1 leaves it running,
+#                         KAFKA=1 adds a real broker)
 #   make test             every test that a release needs; ends with "N passed, N failed"
 #   make check            the fast part of it: unit tests and scenarios
 #   make test-peers       against software that others wrote: Kafka, Connect, verifying libraries
@@ -108,7 +109,8 @@ endif
 $(B)/ddbtap: $(B)/obj/consumer/main.o $(LIB_OBJ) $(BASE_OBJ)
 $(B)/ddbfake: $(FAKE_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(B)/ddbfake $(FAKE_UNIT_BIN): PKG_LIBS = $(shell pkg-config --libs libssl libcrypto libdeflate)
-$(B)/simulator: $(SIM_OBJ) $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
+# The simulator has sinks of its own.
+$(B)/simulator: $(SIM_OBJ) $(filter-out $(B)/obj/sinks/file%,$(LIB_OBJ)) $(MODEL_OBJ) $(BASE_OBJ)
 $(filter-out $(FAKE_UNIT_BIN),$(UNIT_BIN)): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB_OBJ) \
 	$(MODEL_OBJ) $(BASE_OBJ)
 $(FAKE_UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(filter-out %/ddbfake.o,$(FAKE_OBJ)) \
@@ -186,7 +188,7 @@ bench: dev-deps
 demo:
 	$(Q)tools/deps.sh demo
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)KEEP=$(KEEP) tests/e2e/demo.sh
+	$(Q)KEEP=$(KEEP) KAFKA=$(KAFKA) tests/e2e/demo.sh
 lint: dev-deps
 	$(Q)tools/lint.sh
 format:

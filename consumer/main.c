@@ -3,7 +3,9 @@
 #include "base/mem.h"
 #include "consumer/verbs/verb.h"
 #include "sinks/file.h"
+#include "sinks/formats/cloudevents.h"
 #include "sinks/formats/debezium.h"
+#include "sinks/formats/lambda.h"
 #include "sinks/formats/native.h"
 #include "sinks/kafka.h"
 #include "sinks/stdout.h"
@@ -23,7 +25,9 @@ static const struct sink_type *const sinks[] = {
 /* The first one is the default. */
 static const struct format_type *const formats[] = {
 	&format_native,
+	&format_cloudevents,
 	&format_debezium,
+	&format_lambda,
 };
 
 static const struct program program = {

@@ -10,8 +10,9 @@
 enum {
 	EVENTS_PER_TURN = 200,
 	TICK_MS = 500,
+	STOP_TICK_MS = 50,
 	SETTLE_MS = 3000, /* for what is under way when the producer is stopped */
-	BARRED_MS = 2000, /* without an acknowledgement, until a refused login counts for all */
+	BARRED_MS = 2000, /* that records wait until a refused login counts for all brokers */
 	CLOSE_REPORTS_MS = 2000,
 	CLOSE_MS = 3000,
 };
@@ -61,7 +62,6 @@ static bool make_producer(struct kafka *kafka, struct error *err)
 	kafka->stop.on = false;
 	kafka->barred = false;
 	kafka->trouble.code = ERROR_NONE;
-	kafka->acked_ms = now_ms;
 	return true;
 }
 
@@ -93,17 +93,31 @@ static void explain_silence(const struct kafka *kafka, struct error *why)
 }
 
 /* Whether some lane has waited for reports for too long. */
-static bool is_stuck(const struct kafka *kafka, int64_t now_ms)
+static bool is_stuck(const struct kafka *kafka, int64_t now_ms, int64_t limit_ms)
 {
 	const struct kafka_lane *lane;
 	size_t at = 0;
 
 	while ((lane = map_next(&kafka->lanes.by_cursor, &at)) != NULL) {
 		if (lane->awaited > 0 && lane->claim == NULL &&
-		    now_ms - lane->touched_ms >= kafka->options->timeout_ms)
+		    now_ms - lane->touched_ms >= limit_ms)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Purges what has gone back into the queue since the last time, to be sent again; `all`: what is under
+ * way, too.
+ */
+static void purge(struct kafka *kafka, bool all)
+{
+	int flags = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING;
+
+	if (all)
+		flags |= RD_KAFKA_PURGE_F_INFLIGHT;
+	if (kafka->lanes.awaited > 0)
+		rd_kafka_purge(kafka_producer_handle(kafka->producer), flags);
 }
 
 /* What the time demands: giving up, purging, heartbeats. */
@@ -114,16 +128,13 @@ static void look_at_clock(struct kafka *kafka)
 
 	if (kafka->producer == NULL)
 		return;
-	if (kafka->stop.on && !kafka->stop.purged && now_ms >= kafka->stop.purge_ms) {
-		kafka->stop.purged = true;
-		rd_kafka_purge(kafka_producer_handle(kafka->producer),
-			       RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
-				       RD_KAFKA_PURGE_F_NON_BLOCKING);
-	} else if (kafka->stop.on || map_n(&kafka->lanes.by_cursor) == 0) {
+	if (kafka->stop.on) {
+		purge(kafka, now_ms >= kafka->stop.purge_ms);
+	} else if (map_n(&kafka->lanes.by_cursor) == 0) {
 		return;
-	} else if (kafka->barred && now_ms - kafka->acked_ms >= BARRED_MS) {
+	} else if (kafka->barred && is_stuck(kafka, now_ms, BARRED_MS)) {
 		kafka_stop(kafka, DELIVERY_FATAL, &kafka->trouble);
-	} else if (is_stuck(kafka, now_ms)) {
+	} else if (is_stuck(kafka, now_ms, kafka->options->timeout_ms)) {
 		explain_silence(kafka, &why);
 		kafka_stop(kafka, DELIVERY_RETRY, &why);
 	}
@@ -204,7 +215,7 @@ static void set_timer(struct kafka *kafka, bool soon)
 		io_timer_set(io, &kafka->timer, now_ms);
 	else if (kafka->stop.on || kafka->grave.burials != NULL ||
 		 kafka->options->heartbeat_ms > 0 || map_n(&kafka->lanes.by_cursor) > 0)
-		io_timer_set(io, &kafka->timer, now_ms + TICK_MS);
+		io_timer_set(io, &kafka->timer, now_ms + (kafka->stop.on ? STOP_TICK_MS : TICK_MS));
 }
 
 /* Frees a sink that was closed. */

@@ -38,11 +38,11 @@ all_of() {
 unit() { all_of 'build/asan/unit/*_test'; }
 scenarios() { build/release/simulator scenario tests/scenarios/*.scn; }
 
-# Two halves of the seeds, one per core.
+# Two halves of the seeds, one per core; with more arguments of the simulator.
 simulation() {
 	local half=$((${SEEDS:-2000} / 2)) rc=0 a b
-	build/release/simulator random --first 1 --seeds $half >"$logs/sim-a" 2>&1 & a=$!
-	build/release/simulator random --first $((half + 1)) --seeds $half >"$logs/sim-b" 2>&1 & b=$!
+	build/release/simulator random --first 1 --seeds $half "$@" >"$logs/sim-a" 2>&1 & a=$!
+	build/release/simulator random --first $((half + 1)) --seeds $half "$@" >"$logs/sim-b" 2>&1 & b=$!
 	wait $a || rc=1
 	wait $b || rc=1
 	cat "$logs/sim-a" "$logs/sim-b"
@@ -57,10 +57,11 @@ if [ "$what" = all ]; then
 	suite property tests/property/run.sh
 	suite selftest build/release/simulator selftest
 	suite simulator simulation
+	suite eight-sinks simulation --eight
 	suite ddbfake $py tests/e2e/ddbfake.py ./ddbfake
 	suite verify $py tests/e2e/verify.py selftest
 	suite config tests/e2e/config.sh
-	for e2e in reads_all bad_input mishaps kills files letters emulators; do
+	for e2e in reads_all bad_input mishaps kills files letters webhooks emulators; do
 		suite "$e2e" $py tests/e2e/$e2e.py
 	done
 	suite demo tests/e2e/demo.sh

@@ -76,7 +76,7 @@ struct presign_request {
 
 /*
  * Appends "https://host/path?query&X-Amz-...&X-Amz-Signature=..." to `out`, which fails when that does
- * not fit: 128 KiB always do. The order of the parameters is botocore's.
+ * not fit: 128 KiB always do. The parameters are in byte order.
  */
 void signer_presign(struct signer *signer, const struct credentials *credentials,
 		    const struct presign_request *request, struct buf *out);

@@ -82,10 +82,9 @@ static void read_time(struct json *json, struct event *event)
 /* Reads SizeBytes; what is no plain number counts as not known, for nothing hangs on it. */
 static void read_size(struct json *json, struct event *event)
 {
-	struct str number = json_skip(json);
+	uint64_t n;
 
-	if (!str_to_u64(number, &event->size_bytes))
-		event->size_bytes = 0;
+	event->size_bytes = str_to_u64(json_skip(json), &n) ? n : 0;
 }
 
 /* Reads the member "dynamodb" of a record: what changed. */

@@ -144,8 +144,7 @@ const struct encoding *batch_encoding(struct batch *batch, const struct encoder 
 	buf_init(&encoding->bytes, ENCODED_MAX_BYTES);
 	buf_reserve(&encoding->bytes, batch->body.n);
 	for (size_t i = 0; i < batch->n; i++) {
-		encoder->encode(encoder, &batch->source, &batch->events[i],
-				&encoding->bytes);
+		encoder->encode(encoder, &batch->source, &batch->events[i], &encoding->bytes);
 		encoding->ends[i] = (uint32_t)encoding->bytes.n;
 	}
 	must(!encoding->bytes.failed);

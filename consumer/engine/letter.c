@@ -123,7 +123,7 @@ static void taken(struct cursor *cu)
 	struct letter *letter = cu->letter;
 	struct flight *flight = letter->flight;
 
-	io_log(engine->io, IO_ERROR,
+	io_log(engine->io, IO_WARN,
 	       "sink.dead_letter sink=%.*s table=%.*s shard=%s record=%.*s reason=\"%s\" to=%.*s",
 	       STR_ARG(cu->tap->name), STR_ARG(cu->shard->source.table), cu->shard->id,
 	       STR_ARG(flight->batch->events[0].seqno), letter->why.text,

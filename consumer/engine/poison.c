@@ -30,8 +30,7 @@ enum verdict poison_judge(struct cursor *cu, const struct flight *flight)
 	if (flight->result == DELIVERY_FATAL)
 		return VERDICT_RETRY;
 	cu->tries++;
-	hopeless = flight->result != DELIVERY_RETRY ||
-		   over_limits(cu, &flight->batch->events[at]);
+	hopeless = flight->result != DELIVERY_RETRY || over_limits(cu, &flight->batch->events[at]);
 	if (flight->result == DELIVERY_REJECT || (hopeless && rest == 1)) {
 		suspect(cu, flight->batch, at);
 		return VERDICT_POISON;

@@ -44,11 +44,11 @@ struct delivery {
 	const struct encoder *encoder; /* how */
 	const struct source *source; /* the shard they come from */
 	const void *cursor; /* the same for all deliveries that must stay in order */
-	bool letter; /* a dead letter of another sink's: it says nothing of how far this one is */
+	bool letter; /* a dead letter of another sink (letter.h): does not count for `position` */
 	/* The engine's; sinks call it through delivery_done. */
 	void (*done)(struct delivery *delivery, enum delivery_result result, size_t acked,
 		     const struct error *why);
-	/* The sink may set it before it ends the delivery badly: not to be tried again earlier. */
+	/* The sink may set it before it ends the delivery badly: not to be tried again earlier (1 h at most). */
 	int64_t retry_after_ms;
 	/* The sink's own, while it holds the delivery. */
 	struct list link;
@@ -99,7 +99,8 @@ struct sink_type {
 	/*
 	 * Optional, for sinks that remember durably what they have: up to where that is in the shard;
 	 * position_start when they know nothing of it. Asked when a cursor opens, which then goes on from
-	 * there: so nothing is written twice.
+	 * there: so nothing is written twice. The sink holds nothing then that was handed over before and
+	 * forgotten by the engine, so that what it says is final. Dead letters do not count.
 	 */
 	struct position (*position)(struct sink *sink, const struct source *source);
 	/* Optional: the operator wants files, certificates and secrets to be opened anew (SIGHUP). */

@@ -87,7 +87,7 @@ static void add_shard(const struct shard *shard, int64_t *oldest_wall_ms, bool *
 		const struct cursor *cu = &shard->cursors[i];
 		int64_t wall_ms;
 
-		*blocked = *blocked || cu->troubled || cu->blocked;
+		*blocked = *blocked || cu->troubled || cu->blocked || cu->letter != NULL;
 		if (cu->state == CURSOR_WAITING_PARENTS || cu->state == CURSOR_DONE)
 			continue;
 		wall_ms = cursor_current_wall_ms(cu);

@@ -35,7 +35,7 @@ static const char *check_event_type(struct str text)
 }
 
 static const struct option_spec cloudevents_option_specs[] = {
-	{.name = "mode",
+	{.name = "content_mode",
 	 .type = OPTION_WORD,
 	 .offset = offsetof(struct cloudevents_options, mode),
 	 .fallback = "structured",

@@ -111,6 +111,7 @@ static void read_key(const struct debezium *dbz, const struct source *source,
 		     const struct event *event)
 {
 	struct work *work = dbz->work;
+	struct buf old_names;
 
 	debezium_key_read(&work->key, &dbz->rules, source, event);
 	if (!dbz->schemas)
@@ -121,8 +122,9 @@ static void read_key(const struct debezium *dbz, const struct source *source,
 	if (work->envelope_schema.n > 0 &&
 	    str_eq(buf_view(&work->new_names), buf_view(&work->names)))
 		return;
-	buf_clear(&work->names);
-	buf_str(&work->names, buf_view(&work->new_names));
+	old_names = work->names;
+	work->names = work->new_names;
+	work->new_names = old_names;
 	buf_clear(&work->key_schema);
 	buf_clear(&work->envelope_schema);
 	debezium_put_key_schema(&dbz->name, &work->key, &work->key_schema);

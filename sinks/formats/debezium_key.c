@@ -38,15 +38,12 @@ static bool is_hidden(const struct image_rules *rules, struct str name)
 	return false;
 }
 
-/* Appends a raw JSON string body unescaped, or as it is when it is malformed; returns its slice. */
+/* Appends a raw string body of the canonical form unescaped; returns its slice. */
 static struct str add_plain(struct buf *text, struct str raw)
 {
 	size_t from = text->n;
 
-	if (!json_unescape(text, raw)) {
-		buf_truncate(text, from);
-		buf_str(text, raw);
-	}
+	must(json_unescape(text, raw));
 	return str_make(text->p + from, text->n - from);
 }
 
@@ -62,12 +59,15 @@ static struct str add_hash(struct buf *text, struct str value)
 	return str_make(text->p + from, text->n - from);
 }
 
-/* Appends a value's text: of what no key can be, its JSON. */
+/* Appends a value's text, of what no key can be its JSON; returns its slice. */
 static struct str add_value(struct buf *text, const struct value *value)
 {
-	bool plain = value->tag == VALUE_S || value->tag == VALUE_N || value->tag == VALUE_B;
+	size_t from = text->n;
 
-	return add_plain(text, plain ? value->payload : value->text);
+	if (value->tag == VALUE_S || value->tag == VALUE_N || value->tag == VALUE_B)
+		return add_plain(text, value->payload);
+	buf_str(text, value->text);
+	return str_make(text->p + from, text->n - from);
 }
 
 /* Puts a field behind the others; of two that share a name the first stays. False when it is left out. */

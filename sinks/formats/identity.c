@@ -99,7 +99,8 @@ void identity_put_key(const struct image_rules *rules, const struct source *sour
 	key_put(source, event, &key);
 	out->failed |= key.failed;
 	SHA256((const unsigned char *)key.p, key.n, digest);
-	buf_str(out, STR("sha256:"));
+	buf_str(out, STR("{\"sha256\":\""));
 	buf_hex(out, digest, sizeof(digest));
+	buf_str(out, STR("\"}"));
 	buf_release(&key);
 }

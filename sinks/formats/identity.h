@@ -23,8 +23,9 @@ void identity_put_plain_id(const struct source *source, const struct event *even
 bool identity_key_is_secret(const struct image_rules *rules, const struct event *event);
 
 /*
- * Appends the key of the event's item, as key_put does. Of a key with a secret it appends "sha256:" and
- * the digest of that in hexadecimal: it still tells items apart, and is always the same.
+ * Appends the key of the event's item, as key_put does. Of a key with a secret it appends
+ * {"sha256":"..."}, the digest of that in hexadecimal: it still tells items apart, and is always the
+ * same.
  */
 void identity_put_key(const struct image_rules *rules, const struct source *source,
 		      const struct event *event, struct buf *out);

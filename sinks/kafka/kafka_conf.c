@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sinks/kafka/kafka_conf.h"
 
+#include <openssl/x509_vfy.h>
+
 #include "sinks/webhook/privatefile.h"
 
 /* Bounds what librdkafka keeps beside the records themselves: some 500 bytes a message. */
-enum { QUEUE_MESSAGES_MAX = 20000, QUEUE_KIB_MAX = 256 * 1024, VALUE_MAX = 64 * 1024 };
+enum {
+	QUEUE_MESSAGES_MAX = 20000,
+	QUEUE_KIB_MAX = 256 * 1024,
+	VALUE_MAX = 64 * 1024,
+	TOPIC_WAIT_MAX_MS = 10000
+};
 
 /* What is not for the pass-through map, and what to use instead. */
 static const struct {
@@ -121,7 +128,6 @@ static void set_common(struct making *making)
 	set(making, "kafka", "socket.nagle.disable", "true");
 	set(making, "kafka", "socket.keepalive.enable", "true");
 	set(making, "kafka", "log.queue", "true");
-	set(making, "kafka", "topic.metadata.propagation.max.ms", "10000");
 	set(making, "kafka", "topic.metadata.refresh.interval.ms", "60000");
 	set_number(making, "kafka", "queue.buffering.max.messages", QUEUE_MESSAGES_MAX);
 	set_number(making, "kafka", "queue.buffering.max.kbytes", QUEUE_KIB_MAX);
@@ -147,8 +153,33 @@ static void set_sending(struct making *making, const struct kafka_options *optio
 	set_number(making, "linger", "linger.ms", options->linger_ms);
 	set_number(making, "batch_bytes", "batch.size", options->batch_bytes);
 	set_number(making, "max_message_bytes", "message.max.bytes", options->max_message_bytes);
+	/* Until a topic that is not there counts as unknown: sooner than our own patience ends. */
+	set_number(making, "timeout", "topic.metadata.propagation.max.ms",
+		   options->timeout_ms / 2 < TOPIC_WAIT_MAX_MS ? options->timeout_ms / 2
+							       : TOPIC_WAIT_MAX_MS);
 	if (alone)
 		set(making, "kafka", "batch.num.messages", "1");
+}
+
+/*
+ * On a thread of librdkafka's, for each certificate of a broker: changes nothing about what is accepted, but
+ * has librdkafka log why one is not, in OpenSSL's words, which it keeps to itself otherwise.
+ */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is librdkafka's */
+static int on_certificate(rd_kafka_t *rk, const char *broker, int32_t id, int *error, int depth,
+			  const char *der, size_t der_n, char *words, size_t words_n, void *opaque)
+{
+	(void)rk;
+	(void)broker;
+	(void)id;
+	(void)depth;
+	(void)der;
+	(void)der_n;
+	(void)opaque;
+	if (*error == X509_V_OK)
+		return 1;
+	snprintf(words, words_n, "%s", X509_verify_cert_error_string(*error));
+	return 0;
 }
 
 /* How connections are secured. */
@@ -174,6 +205,7 @@ static void set_security(struct making *making, const struct kafka_options *opti
 	set_secret(making, "password_file", "sasl.password", options->password_file);
 	if (!options->tls)
 		return;
+	rd_kafka_conf_set_ssl_cert_verify_cb(making->conf, on_certificate);
 	set(making, "ca_file", "ssl.ca.location",
 	    options->ca_file != NULL ? options->ca_file : env->ca_file);
 	set(making, "client_cert", "ssl.certificate.location", options->client_cert);

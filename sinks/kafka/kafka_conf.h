@@ -14,6 +14,9 @@
 
 #include "sinks/kafka/kafka_options.h"
 
+/* The facility of the log line in which librdkafka says why a broker's certificate was not accepted. */
+#define KAFKA_CERTIFICATE_LOG "SSLCERTVRFY"
+
 /*
  * Makes a configuration, to be taken over by kafka_producer_new; reads the files with secrets. With
  * `alone` each record has a request of its own. NULL with `err` set when something cannot be used.

@@ -45,6 +45,13 @@ enum kafka_blame kafka_error_blame(rd_kafka_resp_err_t code)
 	}
 }
 
+rd_kafka_resp_err_t kafka_error_kind(rd_kafka_resp_err_t code, const char *words)
+{
+	bool alert = words != NULL && strstr(words, "SSL alert number") != NULL;
+
+	return code == RD_KAFKA_RESP_ERR__TRANSPORT && alert ? RD_KAFKA_RESP_ERR__SSL : code;
+}
+
 bool kafka_error_bars(rd_kafka_resp_err_t code)
 {
 	return code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||

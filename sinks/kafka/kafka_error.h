@@ -22,6 +22,12 @@ enum kafka_blame {
 /* What a record's error says. */
 enum kafka_blame kafka_error_blame(rd_kafka_resp_err_t code);
 
+/*
+ * The code that fits an error of a connection: an alert that TLS 1.3 brings only after the handshake is given
+ * out as a broken connection.
+ */
+rd_kafka_resp_err_t kafka_error_kind(rd_kafka_resp_err_t code, const char *words);
+
 /* Whether an error, of a connection, is one that no waiting mends: login, certificates. */
 bool kafka_error_bars(rd_kafka_resp_err_t code);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sinks/kafka/kafka_conf.h"
 #include "sinks/kafka/kafka_error.h"
 #include "sinks/kafka/kafka_login.h"
 #include "sinks/kafka/kafka_sink.h"
@@ -7,8 +8,8 @@ enum {
 	ALONE_MS = 5 * 60 * 1000,
 	UNKNOWN_TOPIC_RETRY_MS = 2000,
 	WORDS_MAX = 400,
+	CERTIFICATE_WORDS_MAX = 160,
 	SYSLOG_WARNING = 4,
-	SYSLOG_INFO = 6,
 };
 
 /* The bytes of a record's value, as they were handed over. */
@@ -40,6 +41,7 @@ void kafka_event_judge(void *arg, const struct parcel *parcel, size_t i,
 	}
 	blame = kafka_error_blame(code);
 	if (blame == KAFKA_BLAME_NOBODY) {
+		must(kafka->stop.on);
 		*result = kafka->stop.result;
 		*why = kafka->stop.why;
 		return;
@@ -101,7 +103,6 @@ static void take_reports(struct kafka *kafka, rd_kafka_event_t *event)
 			continue;
 		}
 		if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-			kafka->acked_ms = now_ms;
 			kafka->barred = false;
 			kafka->trouble.code = ERROR_NONE;
 		} else {
@@ -135,15 +136,18 @@ static void take_fatal(struct kafka *kafka)
 /* Takes an error that is not about a record. */
 static void take_error(struct kafka *kafka, rd_kafka_event_t *event)
 {
-	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+	const char *words = rd_kafka_event_error_string(event);
+	rd_kafka_resp_err_t code = kafka_error_kind(rd_kafka_event_error(event), words);
 	struct error why;
 
 	if (code == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_event_error_is_fatal(event)) {
 		take_fatal(kafka);
 		return;
 	}
-	kafka_error_connection(code, rd_kafka_event_error_string(event), rd_kafka_version(),
-			       kafka->options, &why);
+	if (code == RD_KAFKA_RESP_ERR__SSL && kafka->certificate[0] != '\0')
+		words = kafka->certificate;
+	kafka_error_connection(code, words, rd_kafka_version(), kafka->options, &why);
+	kafka->certificate[0] = '\0';
 	io_log(kafka->env->io, IO_WARN, "kafka.trouble sink=%.*s code=%s error=\"%s\"",
 	       STR_ARG(kafka->env->name), rd_kafka_err2name(code), why.text);
 	/* This one says less than those before it. */
@@ -156,6 +160,14 @@ static void take_error(struct kafka *kafka, rd_kafka_event_t *event)
 	kafka->trouble = why;
 }
 
+/* The end of a text that is too long. */
+static const char *tail_of(const char *words)
+{
+	size_t n = strlen(words);
+
+	return n < CERTIFICATE_WORDS_MAX ? words : words + n - CERTIFICATE_WORDS_MAX;
+}
+
 /* Hands a log line of librdkafka's on. */
 static void take_log(struct kafka *kafka, rd_kafka_event_t *event)
 {
@@ -166,8 +178,13 @@ static void take_log(struct kafka *kafka, rd_kafka_event_t *event)
 
 	if (rd_kafka_event_log(event, &facility, &words, &syslog_level) != 0)
 		return;
+	/* The error that follows is less clear. */
+	if (strcmp(facility, KAFKA_CERTIFICATE_LOG) == 0)
+		snprintf(kafka->certificate, sizeof(kafka->certificate),
+			 "certificate verify failed: %s", tail_of(words));
 	/* What matters of it comes as an error event, too. */
-	level = syslog_level <= SYSLOG_WARNING ? IO_INFO : IO_DEBUG;
+	level = syslog_level <= SYSLOG_WARNING && strcmp(facility, "CONFWARN") != 0 ? IO_INFO
+										    : IO_DEBUG;
 	if (level < kafka->env->io->log_level)
 		return;
 	buf_init(&clean, WORDS_MAX);

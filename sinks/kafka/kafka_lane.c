@@ -224,6 +224,8 @@ static void end_first(struct kafka_lanes *lanes, struct kafka_lane *lane,
 	struct parcel *parcel = list_first(&lane->parcels, struct parcel, link);
 
 	parcel->result = result;
+	if (result == DELIVERY_OK)
+		parcel->acked = parcel->delivery->n;
 	if (why != NULL) {
 		parcel->why = mem_alloc(sizeof(*why));
 		*parcel->why = *why;
@@ -232,7 +234,7 @@ static void end_first(struct kafka_lanes *lanes, struct kafka_lane *lane,
 	list_add(&lanes->ended, &parcel->link);
 }
 
-/* Ends a lane that has failed: the delivery with the first hole as that was judged, the others to be retried. */
+/* Ends a lane that has failed: the first delivery as its hole is judged, the others to be retried. */
 static void end_failed(struct kafka_lanes *lanes, struct kafka_lane *lane)
 {
 	struct parcel *first = list_first(&lane->parcels, struct parcel, link);

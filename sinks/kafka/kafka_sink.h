@@ -22,8 +22,7 @@
 /* Why and how far the producer is being stopped. */
 struct kafka_stop {
 	bool on;
-	bool purged; /* of what was under way, too */
-	int64_t purge_ms; /* when that is due */
+	int64_t purge_ms; /* when what is under way is given up, too */
 	enum delivery_result result; /* of the deliveries that are not to blame themselves */
 	struct error why;
 };
@@ -41,8 +40,8 @@ struct kafka {
 	struct io_timer timer;
 	bool alone; /* the producer sends each record in a request of its own */
 	int64_t alone_until_ms;
-	int64_t acked_ms; /* when the last record was acknowledged */
-	struct error trouble; /* with connections, since then */
+	struct error trouble; /* with connections, since a record was acknowledged */
+	char certificate[200]; /* what was wrong with a broker's certificate, if anything */
 	bool barred; /* which a person has to mend */
 	size_t claims_n; /* files being written */
 	const struct encoder *encoder; /* of the last delivery, for heartbeats */

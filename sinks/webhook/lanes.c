@@ -7,6 +7,9 @@
 /* A key is at most 3 KiB, in JSON six times that; but it is part of an answer in any case. */
 enum { KEY_BYTES_MAX = 128 << 20 };
 
+/* Of more cursors than this nobody remembers that they failed. */
+enum { FLOWS_KEPT = 4096 };
+
 /* A delivery that is held. */
 struct cargo {
 	struct delivery *delivery;
@@ -25,8 +28,8 @@ struct cargo {
 struct flow {
 	const void *cursor; /* also its key in the map, by these bytes */
 	struct list cargos; /* in order */
-	struct list lanes[LANES_MAX]; /* bundles that have not ended */
 	uint64_t stage; /* of the bundles made last */
+	bool cautious; /* the last thing that it did was to fail */
 	/* The first failure, by place and not by time; until the last delivery that it ends has ended. */
 	bool failed;
 	size_t telling; /* deliveries of it among those that end */
@@ -34,6 +37,7 @@ struct flow {
 	size_t stop_at;
 	struct outcome outcome;
 	int64_t retry_after_ms; /* the longest that any failure asked for */
+	struct list lanes[]; /* bundles that have not ended */
 };
 
 struct lanes {
@@ -125,7 +129,7 @@ static struct flow *flow_of(struct lanes *lanes, const void *cursor)
 
 	if (flow != NULL)
 		return flow;
-	flow = mem_alloc(sizeof(*flow));
+	flow = mem_alloc(sizeof(*flow) + lanes->options.lanes * sizeof(flow->lanes[0]));
 	flow->cursor = cursor;
 	list_init(&flow->cargos);
 	for (size_t i = 0; i < lanes->options.lanes; i++)
@@ -190,6 +194,10 @@ static struct bundle *place(const struct lanes *lanes, struct cargo *cargo, stru
 		bundle = bundle_new(cargo, lane);
 		filling->bundles[lane] = bundle;
 		filling->bytes[lane] = 0;
+		/* What failed is tried alone: what follows would go out again with each try. */
+		if (cargo->flow->cautious)
+			cargo->flow->stage++;
+		cargo->flow->cautious = false;
 	}
 	filling->bytes[lane] += bytes;
 	return bundle;
@@ -336,6 +344,7 @@ static void flow_fail(struct lanes *lanes, struct flow *flow, const struct bundl
 	if (flow->failed && !before(bundle->cargo, at, flow->stop, flow->stop_at))
 		return;
 	flow->failed = true;
+	flow->cautious = true;
 	flow->stop = bundle->cargo;
 	flow->stop_at = at;
 	flow->outcome = *outcome;
@@ -361,10 +370,11 @@ static void flow_give_back(struct lanes *lanes, struct flow *flow)
 	}
 }
 
-/* Frees a flow of which nothing is held any more. */
+/* Frees a flow of which nothing is held any more, unless it is to be remembered that it failed. */
 static void flow_tidy(struct lanes *lanes, struct flow *flow)
 {
-	if (!list_empty(&flow->cargos) || flow->telling > 0)
+	if (!list_empty(&flow->cargos) || flow->telling > 0 ||
+	    (flow->cautious && map_n(&lanes->flows) <= FLOWS_KEPT))
 		return;
 	map_remove(&lanes->flows, key_of(&flow->cursor));
 	mem_free(flow);

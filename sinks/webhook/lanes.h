@@ -14,7 +14,9 @@
  * ends when all of its records have: well when they were all taken, and in the order of submission. When
  * a bundle fails, its cursor stops: what is away comes back, what is unsent is dropped (but for what
  * stands before a record that was refused for good, which must be durable before that can be said), and
- * all deliveries of the cursor end as the sink contract has it. Other cursors do not notice.
+ * all deliveries of the cursor end as the sink contract has it. Other cursors do not notice. When a cursor
+ * begins anew after a failure, its first bundle, which holds what failed, goes alone: else all that follows
+ * would go out again with each try, for as long as the trouble lasts.
  *
  * Nothing is sent and no delivery ends inside lanes_submit or lanes_ended, but in a later turn of the
  * loop. All functions belong to the loop's thread.

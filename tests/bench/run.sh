@@ -13,4 +13,7 @@ tests/bench/gate.sh || rc=1
 echo
 echo "== the whole program, against ddbfake"
 /usr/bin/python3 tests/bench/measure.py || rc=1
+echo
+echo "== the sinks: a second one beside a first file, against bare loops over the same libraries"
+/usr/bin/python3 tests/bench/measure_sinks.py || rc=1
 exit $rc

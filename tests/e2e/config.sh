@@ -61,6 +61,25 @@ want_status 0
 cmp -s "$scratch/out" config/reference.md || bad 'config/reference.md is old: make docs'
 end
 
+begin no_option_of_a_sink_is_one_of_a_form_too
+/usr/bin/python3 - config/reference.md <<'PY' || bad 'an option has two meanings in one sink'
+import re, sys
+chapters = {}
+for line in open(sys.argv[1]):
+    head = re.match(r"#+ `(.*)`$", line)
+    option = re.match(r"\| `([a-z_]+)` \|", line)
+    if head:
+        chapter = chapters[head[1]] = []
+    elif option and chapters:
+        chapter.append(option[1])
+kinds = {word: [set(names) for head, names in chapters.items() if head.startswith(word + ":")]
+         for word in ("type", "format")}
+common = set(chapters["sinks"])
+assert len(kinds["type"]) > 3 and len(kinds["format"]) > 3 and "tables" in common
+sys.exit(any(a & b or a & common or b & common for a in kinds["type"] for b in kinds["format"]))
+PY
+end
+
 begin every_option_is_in_the_help
 run help --config
 want_status 0

@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The demo: a VinylDNS history is played into the fake service while its shards roll and split; ddbtap
-# delivers it to two files, is killed in the middle, and started again. Then what arrived is held against
-# what the service wrote down. Exit status 1 when anything is lost, out of order or altered.
+# delivers it to two files and a webhook, is killed in the middle, and started again; so is the webhook's
+# receiver. Then what arrived is held against what the service wrote down. Exit status 1 when anything is
+# lost, out of order or altered.
+#   KAFKA=1         also delivers it to a Kafka broker, which is fetched if need be (Java and Node 20 wanted)
 #   KEEP=1          leaves everything running, and says how to go on by hand
 #   CHANGES=n       how many changes are played (2000)
 #   DDBTAP_TEST=1   also prints "ok NAME" and "not ok NAME" lines
@@ -10,8 +12,9 @@ set -u
 cd "$(dirname "$0")/../.." || exit 70
 py=/usr/bin/python3
 changes=${CHANGES:-2000}
-keep=${KEEP:-}
-fake='' history='' tap='' failed=0 began=$SECONDS
+keep=${KEEP:-} kafka=${KAFKA:-}
+fake='' history='' tap='' receiver='' broker='' failed=0 began=$SECONDS
+all_tables='recordSet recordChange users groups membership groupChanges userChange zoneChange'
 
 mkdir -p build
 folder=build/demo
@@ -36,6 +39,8 @@ clean_up() {
 	[ -z "$keep" ] || [ "$failed" -ne 0 ] || return 0
 	end "$history"
 	end "$tap"
+	end "$receiver"
+	end "$broker"
 	end "$fake"
 	if [ "$failed" -eq 0 ]; then
 		rm -rf "$folder"
@@ -77,6 +82,8 @@ has_port() { grep -q 'listening on' "$folder/fake.out" 2>/dev/null; }
 # shellcheck disable=SC2317
 has_lines() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
 is_running() { kill -0 "$1" 2>/dev/null; }
+# shellcheck disable=SC2317
+is_gone() { ! is_running "$1" || [ "$(sed 's/.*) //; s/ .*//' "/proc/$1/stat")" = Z ]; }
 
 start_tap() {
 	./ddbtap run "$folder/ddbtap.yaml" "$@" >>"$folder/ddbtap.log" 2>&1 </dev/null &
@@ -92,7 +99,39 @@ start_fake() {
 	endpoint=http://$(sed -n 's/.*listening on //p' "$folder/fake.out")
 }
 
-# Two sinks: everything, and for people what was done.
+write_secret() {
+	(umask 077 && echo whsec_ZGRidGFwLXNpZ25zLWl0cy1yZXF1ZXN0cy1oZXJl >"$folder/hook.secret")
+}
+
+# Starts what the webhook posts to, on the port that it had before.
+start_receiver() {
+	: >"$folder/receiver.out"
+	$py tests/e2e/receiver.py --file "$folder/hook.jsonl" --secret-file "$folder/hook.secret" \
+		--port "${hook_port:-0}" >"$folder/receiver.out" 2>>"$folder/receiver.log" </dev/null &
+	receiver=$!
+	until_true grep -q 'listening on' "$folder/receiver.out" || return 1
+	hook_port=$(sed -n 's/.*:\([0-9]*\)$/\1/p' "$folder/receiver.out")
+}
+
+# Starts a real broker; sets `brokers`.
+start_broker() {
+	tools/deps.sh peers && tests/peers/install.sh || return 1
+	$py tests/peers/broker.py "$PWD/$folder/broker" >"$folder/broker.out" 2>"$folder/broker.log" \
+		</dev/null &
+	broker=$!
+	until_true grep -q 'listening on' "$folder/broker.out" || return 1
+	brokers=$(sed -n 's/.*listening on //p' "$folder/broker.out")
+}
+
+# The stream as Kafka has it, read back topic by topic.
+read_kafka() {
+	local table
+	for table in $all_tables; do
+		kcat -C -q -e -b "$brokers" -t "demo.$table" -o beginning 2>>"$folder/kcat.log" || return 1
+	done >"$folder/kafka.jsonl"
+}
+
+# The sinks: everything, for people what was done, the same posted, and if wanted everything on Kafka.
 write_config() {
 	cat >"$folder/ddbtap.yaml" <<END
 application: demo
@@ -118,6 +157,22 @@ sinks:
     path: $folder/changes.jsonl
     tables: [recordChange, zoneChange, groupChanges, userChange]
     summary: true
+  hook:
+    type: webhook
+    url: http://127.0.0.1:$hook_port/
+    secret_file: $folder/hook.secret
+    allow_http: true
+    allow_private: true
+    tables: [recordChange, zoneChange, groupChanges, userChange]
+END
+	[ -z "$kafka" ] || cat >>"$folder/ddbtap.yaml" <<END
+  kafka:
+    type: kafka
+    brokers: ["$brokers"]
+    topic: demo.{table}
+    create_topics: true
+    topic_partitions: 3
+    topic_replication: 1
 END
 }
 
@@ -127,7 +182,8 @@ play() {
 
 	$py tests/e2e/history.py --endpoint "$endpoint" --only-tables >"$folder/history.log" 2>&1
 	start_tap
-	say "ddbtap runs (pid $tap) with two sinks; $changes changes are being written"
+	say "ddbtap runs (pid $tap) with two files, a webhook${kafka:+ and Kafka}; $changes changes are" \
+		"being written"
 	$py tests/e2e/history.py --endpoint "$endpoint" --changes "$changes" --pace 200 --reshard 60 \
 		>"$folder/history.log" 2>&1 </dev/null &
 	history=$!
@@ -140,7 +196,11 @@ play() {
 	kill -KILL "$tap"
 	wait "$tap" 2>/dev/null
 	say "kill -9 $tap after $(wc -l <"$folder/everything.jsonl") lines"
+	kill -KILL "$receiver"
+	wait "$receiver" 2>/dev/null
+	say "kill -9 $receiver, the webhook's receiver"
 	start_tap
+	start_receiver || fail "the receiver does not start again"
 	say "ddbtap runs again (pid $tap)"
 	wait "$history"
 	status=$?
@@ -154,6 +214,7 @@ play() {
 	verdict demo_stops_when_asked $status
 	[ $status -eq 0 ] || fail "ddbtap ended with status $status when asked to"
 	start_tap --until-caught-up
+	until_true is_gone "$tap" || kill -KILL "$tap"
 	wait "$tap"
 	status=$?
 	tap=
@@ -188,7 +249,7 @@ Watch it arrive:
 
 Stop it all:
 
-  kill $tap $fake && rm -r $folder
+  kill $tap $fake $receiver $broker && rm -r $folder
 END
 }
 
@@ -200,6 +261,16 @@ if ! start_fake; then
 	exit 1
 fi
 say "a fake DynamoDB runs at $endpoint"
+if [ -n "$kafka" ] && ! start_broker; then
+	fail "Kafka's broker does not start"
+	exit 1
+fi
+[ -z "$kafka" ] || say "Kafka's broker runs at $brokers"
+write_secret
+if ! start_receiver; then
+	fail "the receiver does not start"
+	exit 1
+fi
 write_config
 play
 [ "$failed" -eq 0 ] || exit 1
@@ -210,5 +281,10 @@ echo
 echo "What arrived, held against the service's own log of writes, after one kill -9:"
 compare everything
 compare changes --tables recordChange,zoneChange,groupChanges,userChange
+compare hook --tables recordChange,zoneChange,groupChanges,userChange
+if [ -n "$kafka" ]; then
+	read_kafka || fail "the topics cannot be read back"
+	compare kafka
+fi
 [ -z "$keep" ] || [ "$failed" -ne 0 ] || how_to_go_on
 exit "$failed"

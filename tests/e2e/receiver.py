@@ -3,11 +3,13 @@
 """A webhook receiver that keeps what it is sent, and can be told to behave badly.
 
     receiver.py --file PATH [--secret-file PATH] [--style standard|github|stripe|none] [--port N]
-                [--faults NAME=PERCENT,...] [--seed N] [--no-sync]
+                [--faults NAME=PERCENT,...] [--seed N] [--no-sync] [--token-life SECONDS]
 
 Prints "receiver: listening on 127.0.0.1:PORT". Each event of a request, a JSON array or one object, becomes
 a line of PATH, which is synced before the answer goes out: 204 means durable. What is not signed by a
-secret of the file gets 401 and a line in PATH.bad. Each fault that was played is a line in PATH.faults:
+secret of the file gets 401 and a line in PATH.bad. With --token-life it also gives access tokens at /token,
+by OAuth 2.0's client credentials grant (client "ddbtap", secret "hush"), and wants one that it gave in every
+other request; each one given is a line in PATH.tokens. Each fault that was played is a line in PATH.faults:
 
     slow      takes its time before it records           late       takes its time after recording
     error     503 at once                                retryafter 429 with Retry-After: 1
@@ -32,6 +34,7 @@ import time
 TOLERANCE = 300  # s that a timestamp may be off
 LARGE = 256 * 1024  # bytes: what no socket's buffers hold when nobody reads
 RECEIVE_BUFFER = 8 * 1024
+CLIENT = "Basic " + base64.b64encode(b"ddbtap:hush").decode()
 FAULTS = ("slow", "late", "error", "retryafter", "after", "reset", "half", "bodyclose", "partial", "lie")
 
 
@@ -90,6 +93,7 @@ class Receiver(http.server.ThreadingHTTPServer):
         unknown = set(self.faults) - set(FAULTS)
         if unknown:
             sys.exit(f"receiver: no such fault: {', '.join(unknown)}")
+        self.tokens = {}  # when each expires
         self.secrets = []
         if options.style != "none":
             with open(options.secret_file, encoding="utf-8") as file:
@@ -123,6 +127,20 @@ class Receiver(http.server.ThreadingHTTPServer):
     def note(self, suffix, text):
         with self.lock, open(self.options.file + suffix, "a", encoding="utf-8") as file:
             file.write(text + "\n")
+
+    def give_token(self):
+        """A new access token, as a token server's answer."""
+        token = os.urandom(16).hex()
+        self.tokens[token] = time.time() + self.options.token_life
+        self.note(".tokens", token)
+        return json.dumps({"access_token": token, "token_type": "Bearer",
+                           "expires_in": self.options.token_life}).encode()
+
+    def admits(self, headers, body):
+        """Whether a request has a good signature, and a good token where one is wanted."""
+        expires = self.tokens.get(headers.get("Authorization", "").removeprefix("Bearer "), 0)
+        return (not self.options.token_life or expires > time.time()) and \
+            is_signed(self.options.style, self.secrets, headers, body)
 
     def plays(self, name):
         """Whether a fault is to be played now."""
@@ -161,7 +179,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         if len(body) < length:  # the client has gone
             self.close_connection = True
-        elif not is_signed(server.options.style, server.secrets, self.headers, body):
+        elif self.path == "/token":
+            known = self.headers.get("Authorization") == CLIENT and b"grant_type=client_credentials" in body
+            self.answer(*(200, server.give_token()) if known else (401,))
+        elif not server.admits(self.headers, body):
             server.note(".bad", f"{self.headers} {len(body)} bytes")
             self.answer(401)
         else:
@@ -204,6 +225,7 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--faults", default="")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--token-life", type=int, default=0)
     parser.add_argument("--no-sync", action="store_true")
     options = parser.parse_args()
     if options.style != "none" and not options.secret_file:

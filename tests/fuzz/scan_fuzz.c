@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as the body of a GetRecords answer: scanned, and each event through the native format,
- * or Debezium's. Every line must be one JSON object in valid UTF-8, and the same a second time.
+ * lambda and cloudevents, or through Debezium's. Every line must be one JSON object in valid UTF-8, and
+ * the same a second time; the data of a CloudEvent must be the native object.
  *
  * The first byte chooses options and role; the rest is the body, in an exact copy with its padding,
  * so that a read too far is noticed.
@@ -9,7 +10,9 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "consumer/change/scan.h"
+#include "sinks/formats/cloudevents.h"
 #include "sinks/formats/debezium.h"
+#include "sinks/formats/lambda.h"
 #include "sinks/formats/native.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -29,15 +32,16 @@ static void check_line(struct str line)
 	must(json_end(&json));
 }
 
+static const struct key_names names = {.hash = STR_INIT("id"), .range = STR_INIT("sort")};
+static const struct source source = {.key_names = &names,
+				     .table = STR_INIT("t"),
+				     .stream_arn = STR_INIT("arn"),
+				     .region = STR_INIT("r"),
+				     .shard_id = STR_INIT("s")};
+
 /* Encodes every event twice. */
 static void encode_all(const struct encoder *encoder, const struct page *page)
 {
-	static const struct key_names names = {.hash = STR_INIT("id"), .range = STR_INIT("sort")};
-	const struct source source = {.key_names = &names,
-				      .table = STR("t"),
-				      .stream_arn = STR("arn"),
-				      .region = STR("r"),
-				      .shard_id = STR("s")};
 	struct buf first, second;
 
 	buf_init(&first, 64 << 20);
@@ -60,6 +64,64 @@ static void encode_all(const struct encoder *encoder, const struct page *page)
 	}
 	buf_release(&first);
 	buf_release(&second);
+}
+
+/* Takes an attribute that must be text without controls. */
+static void check_attribute(void *arg, struct str name, struct str value)
+{
+	size_t *n = arg;
+
+	(*n)++;
+	must(name.n > 0 && name.n <= 20 && value.n > 0 && utf8_valid(value));
+	for (size_t i = 0; i < value.n; i++)
+		must((unsigned char)value.p[i] >= 0x20 && value.p[i] != 0x7F);
+}
+
+/* Checks that the lines of `ce` end in those of `native`, and that the attributes of `binary` are fit. */
+static void compare_all(const struct encoder *native, const struct encoder *ce,
+			const struct encoder *binary, const struct page *page)
+{
+	struct buf data, line;
+
+	buf_init(&data, 64 << 20);
+	buf_init(&line, 64 << 20);
+	for (size_t i = 0; i < page->n; i++) {
+		size_t n = 0;
+
+		buf_clear(&data);
+		buf_clear(&line);
+		native->encode(native, &source, &page->events[i], &data);
+		ce->encode(ce, &source, &page->events[i], &line);
+		buf_truncate(&data, data.n - 1);
+		buf_str(&data, STR("}\n"));
+		must(!line.failed && str_ends(buf_view(&line), buf_view(&data)));
+		binary->attributes(binary, &source, &page->events[i], check_attribute, &n);
+		must(n >= 6);
+	}
+	buf_release(&data);
+	buf_release(&line);
+}
+
+/* Sends the events through lambda and cloudevents too, with the options of `native`. */
+static void encode_others(const struct native_options *options, const struct encoder *native,
+			  const struct format_env *env, const struct page *page)
+{
+	static char type[] = "t.{change}"; /* the encoder keeps it */
+	struct cloudevents_options ce_options = {.native = *options, .event_type = type};
+	struct lambda_options lambda_options = {.mask = options->image.mask};
+	struct error err = {0};
+	struct encoder *lambda = lambda_new(&lambda_options, env, &err), *ce, *binary;
+
+	ce = cloudevents_new(&ce_options, env, &err);
+	ce_options.mode = CLOUDEVENTS_BINARY;
+	binary = cloudevents_new(&ce_options, env, &err);
+	must(lambda != NULL && ce != NULL && binary != NULL);
+	encode_all(lambda, page);
+	encode_all(ce, page);
+	compare_all(native, ce, binary, page);
+	lambda_free(lambda);
+	cloudevents_free(ce);
+	cloudevents_free(binary);
 }
 
 /* An encoder of Debezium's form; the choice that native's options are made of serves twice. */
@@ -96,6 +158,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct schema *schema = name == NULL ? NULL : schema_vinyldns(&err);
 	const struct profile_role *role =
 		name == NULL ? NULL : profile_role(profile_find(STR("vinyldns")), str_of(name));
+	struct format_env env = {
+		.table = STR("t"), .region = STR("r"), .role = role, .schema = schema};
 	bool debezium = (choice & 128) != 0;
 	struct encoder *encoder = debezium ? debezium_of(choice, &options.image, role, schema)
 					   : native_new(&options, role, schema, &err);
@@ -111,6 +175,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		encode_all(encoder, &page);
 	else
 		must(err.code == ERROR_DATA && page.n == 0);
+	if (!debezium && page.n > 0)
+		encode_others(&options, encoder, &env, &page);
 	arena_release(&arena);
 	mem_free(body);
 	if (debezium)

@@ -4,13 +4,16 @@
 import glob
 import json
 import os
+import random
 import subprocess
 import sys
 
 from connectlib import JdbcSink, Postgres, check_connect, connect_schema
 from flinklib import read_flink
-from kafkalib import KafkaBroker
+from kafkalib import KafkaBroker, read_kcat
 from peerlib import TOP, Refused, run_tests, scratch, verdict, wait_for
+from fakelib import Fake, make_table
+from taplib import FAKE, Tap, configuration
 
 TOOL = os.path.join(TOP, "build", "release", "property", "debezium_tool")
 KEY = ["--hash", "id", "--range", "sort"]
@@ -115,6 +118,55 @@ FILTER = {"transforms": "changes", "transforms.changes.type": "org.apache.kafka.
           "predicates.change.type": "org.apache.kafka.connect.transforms.predicates.HasHeaderKey"}
 
 
+def plain(item):
+    """A row of the sink's table, from an item as boto3 has it."""
+    shown = {name: list(value.values())[0] for name, value in item.items()}
+    return {"pk": shown["pk"], "sk": shown["sk"], "item": shown}
+
+
+def whole_way():
+    """What ddbtap sends to Kafka leaves in the sink's table just what the table holds."""
+    folder = scratch("debezium_whole_way")
+    rng = random.Random(1)
+    with Fake(FAKE) as fake, KafkaBroker(folder) as broker, Postgres(folder) as postgres:
+        client = fake.client()
+        make_table(client, "orders", sort=True)
+        broker.create_topic("orders", partitions=3)
+        broker.create_topic("heart")
+        config = configuration(fake.url, ["orders"], {"kafka": {
+            "type": "kafka", "brokers": [broker.address()], "format": "debezium", "schemas": True,
+            "prefix": "shop", "heartbeat": "1s", "heartbeat_topic": "heart"}})
+        for i in range(300):
+            key = {"pk": {"S": f"p{rng.randrange(10)}"}, "sk": {"S": f"s{rng.randrange(5)}"}}
+            if rng.random() < 0.7:
+                client.put_item(TableName="orders", Item={**key, "n": {"N": str(i)}, "s": {"S": '"é\n'}})
+            else:
+                client.delete_item(TableName="orders", Key=key)
+        with Tap(folder, config) as tap:
+            with JdbcSink(folder, broker, postgres, ["orders"], FILTER) as sink:
+                items = client.scan(TableName="orders")["Items"]
+                wanted = sorted((plain(item) for item in items), key=str)
+                assert len(wanted) > 20, wanted
+
+                def same():
+                    sink.check()
+                    assert tap.process.poll() is None, tap.said()
+                    there = postgres.query("SELECT to_regclass('orders') IS NOT NULL AS it")[0]["it"]
+                    return there and sorted(postgres.query("SELECT pk, sk, item FROM orders"),
+                                            key=str) == wanted
+                wait_for(same, 60)
+            beat = wait_for(lambda: read_kcat(broker, "heart"))[0]
+        assert check_connect("value", beat["value"]) is True
+        assert json.loads(beat["key"])["payload"] == {"serverName": "shop"}
+        # A tombstone follows each removal, under the same key.
+        for partition in range(3):
+            sent = [r for r in read_kcat(broker, "orders") if r["partition"] == partition]
+            removals = [i for i, r in enumerate(sent)
+                        if r["value"] and json.loads(r["value"])["payload"]["op"] == "d"]
+            assert [sent[i + 1]["key"] for i in removals] == [sent[i]["key"] for i in removals]
+            assert [i + 1 for i in removals] == [i for i, r in enumerate(sent) if r["value"] is None]
+
+
 def jdbc_sink_goes_on():
     """With the manual's filter Debezium's sink passes gap records by."""
     folder = scratch("debezium_goes_on")
@@ -186,4 +238,4 @@ def flink_stops():
 
 
 if __name__ == "__main__":
-    sys.exit(run_tests([converter, jdbc_sink, jdbc_sink_goes_on, jdbc_sink_stops, flink, flink_stops]))
+    sys.exit(run_tests([converter, whole_way, jdbc_sink, jdbc_sink_goes_on, jdbc_sink_stops, flink, flink_stops]))

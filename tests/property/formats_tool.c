@@ -3,7 +3,8 @@
  * Reads the body of a GetRecords answer on standard input and prints its events as lambda or
  * cloudevents. For tests that judge the output from outside.
  *
- *	formats_tool lambda|cloudevents|binary [--mask] [--role NAME] [--type TEXT] [--keys]
+ *	formats_tool lambda|cloudevents|binary [--mask] [--role NAME] [--type TEXT] [--numbers-json]
+ *	             [--summary] [--keys]
  *
  * binary is cloudevents in binary mode: each record is one line of "name=value" for every attribute,
  * parted by tabs, then the record. --keys prints the records' keys instead, and --type is the option
@@ -20,7 +21,7 @@ enum { INPUT_MAX = 64 << 20, OUTPUT_MAX = 512 << 20 };
 /* What the command line asks for. */
 struct request {
 	const char *format, *role, *type;
-	bool mask, keys;
+	bool mask, numbers_json, summary, keys;
 };
 
 /* Reads all of standard input. */
@@ -44,6 +45,10 @@ static const char *parse(char **argv, struct request *request)
 
 		if (str_eq(arg, STR("--mask")))
 			request->mask = true;
+		else if (str_eq(arg, STR("--numbers-json")))
+			request->numbers_json = true;
+		else if (str_eq(arg, STR("--summary")))
+			request->summary = true;
 		else if (str_eq(arg, STR("--keys")))
 			request->keys = true;
 		else if (str_eq(arg, STR("--role")) && argv[1] != NULL)
@@ -66,6 +71,8 @@ static struct encoder *make_encoder(const struct request *request, const struct 
 
 	snprintf(type, sizeof(type), "%s", request->type);
 	ce.native.image.mask = request->mask;
+	ce.native.image.numbers_json = request->numbers_json;
+	ce.native.summary = request->summary;
 	ce.event_type = type;
 	if (str_eq(str_of(request->format), STR("lambda")))
 		return lambda_new(&lambda, env, err);

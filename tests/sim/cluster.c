@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "tests/sim/oracle.h"
-#include "tests/sim/record.h"
+#include "tests/sim/sinkform.h"
 
 enum { REQUEST_MAX = 1 << 20, STEPS_MAX = 20 * 1000 * 1000, STREAM_NOTICED_MS = 90 * 1000 };
 
@@ -289,8 +289,7 @@ void cluster_forget_rows(struct cluster *cluster, const char *table)
 		if (!str_eq(str_of(row->shard->table->name), str_of(table)))
 			continue;
 		buf_init(&body, REQUEST_MAX);
-		buf_fmt(&body,
-			"{\"TableName\":\"%s\",\"Key\":{\"leaseKey\":{\"S\":\"%s\"}}}",
+		buf_fmt(&body, "{\"TableName\":\"%s\",\"Key\":{\"leaseKey\":{\"S\":\"%s\"}}}",
 			CLUSTER_CHECKPOINTS, row->key);
 		admin(cluster, STR("DynamoDB_20120810.DeleteItem"), &body);
 		row->exists = false;
@@ -345,8 +344,7 @@ void cluster_start(struct worker *worker)
 		sinks[i] = (struct engine_sink){
 			.name = str_of(target->name),
 			.sink = worker->sinks[i],
-			.dead_letter =
-				target->letters == NULL ? -1 : (int)target->letters->number,
+			.dead_letter = target->letters == NULL ? -1 : (int)target->letters->number,
 			.max_attempts = target->max_attempts,
 			.max_age_ms = target->max_age_ms,
 		};

@@ -22,10 +22,10 @@
 	PLANT(SILENT, "silent", "gap-reported", "gap records are acknowledged and dropped")        \
 	PLANT(STALL, "stall", "stall-isolation", "a sink that counts as healthy takes nothing")    \
 	PLANT(FORGET, "forget", "liveness", "the last record of all is never taken")               \
-	PLANT(LEAK, "leak", "memory", "a request is not given back")                              \
+	PLANT(LEAK, "leak", "memory", "a request is not given back")                               \
 	PLANT(LETTER_LOST, "letter-lost", "checkpoint-behind-ack", "a letter is dropped")          \
 	PLANT(LETTER_ALTERED, "letter-altered", "record-intact", "a letter's event is not whole")  \
-	PLANT(AMNESIA, "amnesia", "no-duplicates", "a sink that remembers says it has nothing")   \
+	PLANT(AMNESIA, "amnesia", "no-duplicates", "a sink that remembers says it has nothing")    \
 	PLANT(HURRY, "hurry", "retry-after", "a sink wanted to be left alone for longer")
 
 enum plant {

@@ -91,7 +91,8 @@ static void run_seeds(struct job *job)
 		uint64_t seed = shared->next;
 
 		limit_cpu();
-		if (!random_run(seed, job->plant, job->eight_sinks, &shared->trace, &shared->coverage)) {
+		if (!random_run(seed, job->plant, job->eight_sinks, &shared->trace,
+				&shared->coverage)) {
 			shared->failures++;
 			report(&shared->trace, "");
 		}
@@ -204,11 +205,10 @@ static int main_selftest(struct job *job)
 /* Prints how it is called. */
 static int usage(void)
 {
-	fprintf(stderr,
-		"usage: simulator random [--first N] [--seeds M] [--eight] [--plant WORD] "
-		"[--verbose]\n"
-		"       simulator scenario [--verbose] FILE...\n"
-		"       simulator selftest\n");
+	fprintf(stderr, "usage: simulator random [--first N] [--seeds M] [--eight] [--plant WORD] "
+			"[--verbose]\n"
+			"       simulator scenario [--verbose] FILE...\n"
+			"       simulator selftest\n");
 	return 64;
 }
 

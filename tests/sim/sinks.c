@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "tests/sim/record.h"
+#include "tests/sim/misdeed.h"
+#include "tests/sim/sinkform.h"
 
 enum { RESTS = 16, HURRY_MS = 60 * 1000 };
 
@@ -28,11 +29,13 @@ struct scripted {
 };
 
 static const char *const mode_words[TARGET_MODES] = {
-	[TARGET_FAST] = "fast",		  [TARGET_SHUFFLED] = "shuffled", [TARGET_SLOW] = "slow",
-	[TARGET_DEAD] = "dead",		  [TARGET_FAILING] = "failing",	  [TARGET_LOSSY] = "lossy",
-	[TARGET_REJECTING] = "rejecting", [TARGET_FULL] = "full",	  [TARGET_FATAL] = "fatal",
-	[TARGET_POISONED] = "poisoned",	  [TARGET_REFUSING] = "refusing",
-	[TARGET_CHOKING] = "choking",	  [TARGET_BUSY] = "busy",
+	[TARGET_FAST] = "fast",		  [TARGET_SHUFFLED] = "shuffled",
+	[TARGET_SLOW] = "slow",		  [TARGET_DEAD] = "dead",
+	[TARGET_FAILING] = "failing",	  [TARGET_LOSSY] = "lossy",
+	[TARGET_REJECTING] = "rejecting", [TARGET_FULL] = "full",
+	[TARGET_FATAL] = "fatal",	  [TARGET_POISONED] = "poisoned",
+	[TARGET_REFUSING] = "refusing",	  [TARGET_CHOKING] = "choking",
+	[TARGET_BUSY] = "busy",
 };
 
 const char *target_mode_word(enum target_mode mode)
@@ -47,89 +50,6 @@ enum target_mode target_mode_find(struct str word)
 			return mode;
 	}
 	return TARGET_MODES;
-}
-
-/* Plant: the first record of a child whose parent is not finished reaches the ledger. */
-static void plant_orphan(struct scripted *s)
-{
-	struct ledger *ledger = s->target->ledger;
-	size_t at = 0, sink = s->target->number;
-	struct ledger_shard *shard;
-
-	while ((shard = map_next(&ledger->shards, &at)) != NULL) {
-		const struct ledger_write *write;
-		const struct service_write *w;
-
-		if (shard->n_writes == 0 || shard->parent == NULL || s->target->planted ||
-		    ledger_front(ledger, shard->parent, sink) == shard->parent->n_writes)
-			continue;
-		write = &ledger->writes[shard->writes[0]];
-		w = write->w;
-		s->target->planted = true;
-		ledger_accept(ledger, sink, s->proc->life, NULL,
-			      &(struct ledger_record){.op = str_of(w->op),
-						      .id = w->event_id,
-						      .seqno = w->seqno,
-						      .shard = w->shard_id,
-						      .table = w->table,
-						      .arn = w->stream_arn,
-						      .keys = w->keys});
-	}
-}
-
-/* What a plant does to one record of `n`; true when the record must not reach the ledger. */
-static bool plant_record(struct scripted *s, const struct delivery *delivery, size_t i,
-			 struct ledger_record *record)
-{
-	struct target *target = s->target;
-	struct ledger_record other;
-
-	switch (target->world->plant) {
-	case PLANT_LOST:
-		return target->n_seen == 20;
-	case PLANT_ORPHAN:
-		plant_orphan(s);
-		return false;
-	case PLANT_SILENT:
-		return str_eq(record->op, STR("gap"));
-	case PLANT_ALTERED:
-		if (target->n_seen == 20)
-			record->keys.n--;
-		return false;
-	case PLANT_SWAPPED:
-		if (i + 1 < delivery->n && !target->planted &&
-		    record_parse(delivery_record(delivery, i + 1), &other) &&
-		    str_eq(record->keys, other.keys)) {
-			target->planted = true;
-			*record = other;
-		}
-		return false;
-	case PLANT_DOUBLED:
-		if (i > 1 && !target->planted && record_parse(delivery_record(delivery, i - 2), &other) &&
-		    str_eq(record->keys, other.keys)) {
-			target->planted = true;
-			ledger_accept(target->ledger, target->number, s->proc->life,
-				      delivery->cursor, &other);
-		}
-		return false;
-	case PLANT_NONE:
-	case PLANT_EARLY:
-	case PLANT_ZOMBIE:
-	case PLANT_GREEDY:
-	case PLANT_WIDE:
-	case PLANT_HASTY:
-	case PLANT_CROWD:
-	case PLANT_STALL:
-	case PLANT_FORGET:
-	case PLANT_LEAK:
-	case PLANT_LETTER_LOST:
-	case PLANT_LETTER_ALTERED:
-	case PLANT_AMNESIA:
-	case PLANT_HURRY:
-	case PLANT_N:
-		break;
-	}
-	return false;
 }
 
 /* The sink that a letter is about: one whose dead letters come here. NULL: none. */
@@ -189,7 +109,7 @@ static void make_durable(struct scripted *s, const struct delivery *delivery, si
 	struct ledger_record record;
 
 	for (size_t i = from; i < to; i++) {
-		if (record_is_letter(delivery_record(delivery, i))) {
+		if (delivery->letter) {
 			take_letter(s, delivery, delivery_record(delivery, i));
 			continue;
 		}
@@ -199,7 +119,8 @@ static void make_durable(struct scripted *s, const struct delivery *delivery, si
 			return;
 		}
 		target->n_seen++;
-		if (target->world->plant != PLANT_NONE && plant_record(s, delivery, i, &record))
+		if (target->world->plant != PLANT_NONE &&
+		    misdeed(target, s->proc->life, delivery, i, &record))
 			continue;
 		take_record(s, delivery, &record);
 	}
@@ -334,7 +255,7 @@ static void end_by_poison(struct scripted *s, struct delivery *delivery)
 	part = target->mode == TARGET_POISONED ? at : rng_below(rng, at + 1);
 	/* Who remembers what it has must not be given it again. */
 	said = target->mode == TARGET_POISONED || target->remembers ? part
-								     : rng_below(rng, part + 1);
+								    : rng_below(rng, part + 1);
 	make_durable(s, delivery, 0, part);
 	end_badly(s, delivery,
 		  target->mode == TARGET_POISONED   ? DELIVERY_REJECT
@@ -348,9 +269,10 @@ static void end_busy(struct scripted *s, struct delivery *delivery)
 {
 	const struct world *world = s->target->world;
 	struct rest *rest = &s->rests[s->n_rests++ % RESTS];
+	/* Nobody waits for longer than an hour. */
+	int64_t wait_ms = s->target->slow_ms < HOUR_MS ? s->target->slow_ms : HOUR_MS;
 
-	*rest = (struct rest){.cursor = delivery->cursor,
-			      .until_ms = world->now_ms + s->target->slow_ms};
+	*rest = (struct rest){.cursor = delivery->cursor, .until_ms = world->now_ms + wait_ms};
 	if (world->plant == PLANT_HURRY)
 		rest->until_ms += HURRY_MS;
 	delivery->retry_after_ms = s->target->slow_ms;

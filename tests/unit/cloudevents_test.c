@@ -10,8 +10,10 @@ static const struct golden {
 	const char *page, *lines;
 	const char *role, *type;
 	enum cloudevents_mode mode;
+	bool more; /* numbers: json, summary: true */
 } goldens[] = {
 	{"native/types.page.json", "cloudevents/types.jsonl", NULL, ITEM_TYPE, 0},
+	{"native/types.page.json", "cloudevents/types.numbers.jsonl", NULL, ITEM_TYPE, 0, true},
 	{"native/names.page.json", "cloudevents/names.jsonl", NULL, ITEM_TYPE, 0},
 	{"native/ops.page.json", "cloudevents/ops.jsonl", NULL, ITEM_TYPE, 0},
 	{"native/ops.page.json", "cloudevents/ops.one_type.jsonl", NULL,
@@ -35,10 +37,14 @@ struct made {
 	struct encoder *encoder;
 };
 
-static void make(struct made *made, const char *role, const char *type, enum cloudevents_mode mode)
+static void make(struct made *made, const char *role, const char *type, enum cloudevents_mode mode,
+		 bool more)
 {
-	struct cloudevents_options options = {
-		.native.image.mask = true, .mode = (int)mode, .event_type = made->type};
+	struct cloudevents_options options = {.native.image.mask = true,
+					      .native.image.numbers_json = more,
+					      .native.summary = more,
+					      .mode = (int)mode,
+					      .event_type = made->type};
 	struct error err = {0};
 
 	snprintf(made->type, sizeof(made->type), "%s", type);
@@ -59,7 +65,7 @@ static void lines_are_as_on_file(void)
 	for (size_t i = 0; i < ARRAY_N(goldens); i++) {
 		struct made made;
 
-		make(&made, goldens[i].role, goldens[i].type, goldens[i].mode);
+		make(&made, goldens[i].role, goldens[i].type, goldens[i].mode, goldens[i].more);
 		golden_check(made.encoder, goldens[i].page, goldens[i].lines, true);
 		unmake(&made);
 	}
@@ -76,7 +82,7 @@ static void gap_records(void)
 	struct buf out;
 
 	buf_init(&out, GOLDEN_MAX);
-	make(&made, "user", ITEM_TYPE, CLOUDEVENTS_STRUCTURED);
+	make(&made, "user", ITEM_TYPE, CLOUDEVENTS_STRUCTURED, false);
 	made.encoder->encode(made.encoder, &golden_source, &event, &out);
 	CHECK_STR(buf_view(&out),
 		  "{\"specversion\":\"1.0\",\"id\":\"gap:" SHARD ":TRIM_HORIZON:trimmed\","
@@ -98,7 +104,7 @@ static void what_stands_around_events(void)
 	const struct framing *framing;
 	struct made made;
 
-	make(&made, NULL, ITEM_TYPE, CLOUDEVENTS_STRUCTURED);
+	make(&made, NULL, ITEM_TYPE, CLOUDEVENTS_STRUCTURED, false);
 	framing = made.encoder->framing;
 	CHECK(made.encoder->attributes == NULL && !framing->lone);
 	CHECK_STR(str_of(framing->single_type), "application/cloudevents+json; charset=utf-8");
@@ -106,7 +112,7 @@ static void what_stands_around_events(void)
 	CHECK_STR(str_of(framing->batch_open), "[");
 	CHECK_STR(str_of(framing->batch_close), "]");
 	unmake(&made);
-	make(&made, NULL, ITEM_TYPE, CLOUDEVENTS_BINARY);
+	make(&made, NULL, ITEM_TYPE, CLOUDEVENTS_BINARY, false);
 	framing = made.encoder->framing;
 	CHECK(made.encoder->attributes != NULL && framing->lone);
 	CHECK_STR(str_of(framing->single_type), "application/json");
@@ -145,7 +151,7 @@ static void a_source_is_always_a_uri(void)
 
 	source.stream_arn = STR("arn:a b%\"[\xc3\xa9]/x?#y");
 	buf_init(&out, GOLDEN_MAX);
-	make(&made, NULL, "t", CLOUDEVENTS_BINARY);
+	make(&made, NULL, "t", CLOUDEVENTS_BINARY, false);
 	made.encoder->attributes(made.encoder, &source, &event, golden_attribute, &out);
 	CHECK_STR(buf_view(&out),
 		  "specversion=1.0\tid=" SHARD
@@ -169,7 +175,7 @@ static void no_attribute_holds_what_is_forbidden(void)
 	struct buf out;
 
 	buf_init(&out, GOLDEN_MAX);
-	make(&made, NULL, "t", CLOUDEVENTS_BINARY);
+	make(&made, NULL, "t", CLOUDEVENTS_BINARY, false);
 	made.encoder->attributes(made.encoder, &golden_source, &event, golden_attribute, &out);
 	CHECK_STR(buf_view(&out),
 		  "specversion=1.0\tid=a\\u0007\\u007f\\ufdd0\xef\xbf\xbd\tsource=" ARN "\ttype=t\t"

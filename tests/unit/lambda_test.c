@@ -16,6 +16,7 @@ static const struct golden {
 	{"native/deep.page.json", "lambda/deep.jsonl", NULL, true},
 	{"native/utf8.page.json", "lambda/utf8.jsonl", NULL, true},
 	{"lambda/keys.page.json", "lambda/keys.jsonl", "user", true},
+	{"lambda/keys.page.json", "lambda/keys.shown.jsonl", NULL, false},
 	{"native/user.page.json", "lambda/user.jsonl", "user", true},
 	{"native/user.page.json", "lambda/user.shown.jsonl", "user", false},
 	{"native/user_change.page.json", "lambda/user_change.jsonl", "user_change", true},
@@ -141,7 +142,7 @@ static void keys_tell_no_secrets(void)
 {
 	const char *keys = "{\"id\":{\"S\":\"a\"},\"secret\\u006bey\":{\"S\":\"x\"}}";
 	const char *hash =
-		"sha256:9320ee19734b7e33d544bdfb75cb355f92af3f4440f3540f36aafed75ca09eea";
+		"{\"sha256\":\"9320ee19734b7e33d544bdfb75cb355f92af3f4440f3540f36aafed75ca09eea\"}";
 
 	check_key(NULL, true, keys, "{\"id\":{\"S\":\"a\"},\"secretkey\":{\"S\":\"x\"}}");
 	check_key("user", false, keys, "{\"id\":{\"S\":\"a\"},\"secretkey\":{\"S\":\"x\"}}");
@@ -160,9 +161,61 @@ static void a_key_that_is_a_secret_message_is_a_secret(void)
 
 	buf_init(&out, GOLDEN_MAX);
 	encoder->key(encoder, &golden_source, &event, &out);
-	CHECK(str_starts(buf_view(&out), STR("sha256:")));
+	CHECK(str_starts(buf_view(&out), STR("{\"sha256\":\"")));
 	buf_release(&out);
 	unmake(encoder, &env);
+}
+
+#define LITERAL(text) (text), sizeof(text) - 1
+
+static void secrets_in_maps(void)
+{
+	static const char *const secrets[] = {"m/x", "n/y"};
+	static const struct profile_role role = {
+		.name = "odd", .secrets = secrets, .n_secrets = ARRAY_N(secrets)};
+	struct format_env env = {.table = STR("things"), .role = &role};
+	struct lambda_options options = {.mask = true};
+	struct event event = {
+		.op = EVENT_INSERT,
+		.seqno = STR("42"),
+		.keys = STR("{\"n\":{\"S\":\"k\"}}"),
+		.new_image = STR("{\"m\":{\"M\":{\"x\":{\"N\":\"5\"},\"y\":{\"N\":\"6\"},"
+				 "\"m\":{\"M\":{\"x\":{\"N\":\"7\"}}}}},"
+				 "\"o\":{\"M\":{\"x\":{\"N\":\"8\"}}},\"x\":{\"N\":\"9\"}}"),
+	};
+	struct error err = {0};
+	struct encoder *encoder = lambda_new(&options, &env, &err);
+	struct buf out;
+
+	buf_init(&out, GOLDEN_MAX);
+	encoder->encode(encoder, &golden_source, &event, &out);
+	CHECK(memmem(out.p, out.n,
+		     LITERAL("\"Keys\":{\"n\":{\"S\":\"***\"}},\"NewImage\":{\"m\":{\"M\":{"
+			     "\"x\":{\"N\":\"0\"},\"y\":{\"N\":\"6\"},\"m\":{\"M\":{"
+			     "\"x\":{\"N\":\"7\"}}}}},\"o\":{\"M\":{\"x\":{\"N\":\"8\"}}},"
+			     "\"x\":{\"N\":\"9\"}},")) != NULL);
+	buf_clear(&out);
+	encoder->key(encoder, &golden_source, &event, &out);
+	CHECK(str_starts(buf_view(&out), STR("{\"sha256\":\"")));
+	buf_release(&out);
+	lambda_free(encoder);
+}
+
+static void what_says_nothing_is_not_hidden_as_a_message(void)
+{
+	struct event event = {.op = EVENT_INSERT,
+			      .seqno = STR("42"),
+			      .keys = STR("{\"id\":{\"S\":\"a\"}}"),
+			      .new_image = STR("{\"blob\":{\"BOOL\":true}}"),
+			      .old_image = STR("{\"blob\":{\"NULL\":true}}")};
+
+	check_record("zone_change", &event,
+		     "{\"Records\":[{\"eventID\":\"shardId-00000001550840986131-382ec8f8:42\","
+		     "\"eventName\":\"INSERT\",\"eventVersion\":\"1.1\",\"eventSource\":"
+		     "\"aws:dynamodb\",\"awsRegion\":\"eu-west-1\",\"dynamodb\":{\"Keys\":"
+		     "{\"id\":{\"S\":\"a\"}},\"NewImage\":{\"blob\":{\"BOOL\":true}},"
+		     "\"OldImage\":{\"blob\":{\"NULL\":true}},\"SequenceNumber\":\"42\"},"
+		     "\"eventSourceARN\":\"" ARN "\"}]}\n");
 }
 
 static void the_option_decides_on_secrets(void)
@@ -181,6 +234,8 @@ int main(void)
 	CHECK_RUN(bodies_join_to_a_batch);
 	CHECK_RUN(keys_tell_no_secrets);
 	CHECK_RUN(a_key_that_is_a_secret_message_is_a_secret);
+	CHECK_RUN(secrets_in_maps);
+	CHECK_RUN(what_says_nothing_is_not_hidden_as_a_message);
 	CHECK_RUN(the_option_decides_on_secrets);
 	return check_end();
 }

@@ -19,6 +19,7 @@ static struct {
 	struct bundle *away[RECORDS];
 	size_t n_away;
 	int sent; /* bundles */
+	size_t refused; /* which record was */
 	/* How each delivery ended, in the order of ends. */
 	struct {
 		enum delivery_result result;
@@ -90,29 +91,30 @@ static struct delivery delivery_of(size_t first, size_t n)
 	};
 }
 
-/* Takes everything but record 5 of a delivery, which it refuses for good. */
-static void on_send_refuse_5(void *arg, struct bundle *bundle)
+/* Takes everything but the record sent first, which it refuses for good. */
+static void on_send_refuse_first(void *arg, struct bundle *bundle)
 {
 	struct outcome ok = {.result = DELIVERY_OK}, no = {.result = DELIVERY_REJECT};
 
 	(void)arg;
-	f.sent++;
 	error_set(&no.why, ERROR_DATA, "no");
-	lanes_ended(f.lanes, bundle, bundle->records[0] == 5 ? &no : &ok);
+	if (f.sent++ == 0)
+		f.refused = bundle->records[0];
+	lanes_ended(f.lanes, bundle, f.sent == 1 ? &no : &ok);
 }
 
 static void what_stands_before_a_refused_record_still_goes_out(void)
 {
 	struct delivery delivery;
 
-	setup(8, 1, on_send_refuse_5);
+	setup(8, 1, on_send_refuse_first);
 	delivery = delivery_of(0, 20);
-
 	lanes_submit(f.lanes, &delivery);
 	world_turn(&f.world);
+	CHECK(f.refused > 0); /* by how keys fall into lanes, others were not sent yet */
 	CHECK_INT(f.n_ended, 1);
-	CHECK(f.ended[0].result == DELIVERY_REJECT && f.ended[0].acked == 5);
-	CHECK(f.sent < 20); /* and of what stands behind it only what was away already */
+	CHECK(f.ended[0].result == DELIVERY_REJECT && f.ended[0].acked == f.refused);
+	CHECK(f.sent < 20); /* and nothing of what stands behind it */
 	teardown();
 }
 
@@ -181,10 +183,39 @@ static void what_comes_in_behind_a_failure_is_not_sent(void)
 	teardown();
 }
 
+static void after_a_failure_one_bundle_goes_first(void)
+{
+	struct delivery a = delivery_of(0, 20);
+	struct outcome no = {.result = DELIVERY_RETRY}, ok = {.result = DELIVERY_OK};
+
+	setup(4, 8, on_send_keep);
+	error_set(&no.why, ERROR_RETRY, "no");
+	lanes_submit(f.lanes, &a);
+	world_turn(&f.world);
+	CHECK_INT(f.n_away, 4);
+	for (int i = 0; i < 4; i++)
+		lanes_ended(f.lanes, f.away[i], f.away[i]->records[0] == 0 ? &no : &ok);
+	world_turn(&f.world);
+	CHECK_INT(f.n_ended, 1);
+	for (int i = 0; i < 3; i++) { /* for as long as it fails */
+		f.n_away = 0;
+		lanes_submit(f.lanes, &a);
+		world_turn(&f.world);
+		CHECK_INT(f.n_away, 1);
+		CHECK_INT(f.away[0]->records[0], 0);
+		lanes_ended(f.lanes, f.away[0], i < 2 ? &no : &ok);
+		world_turn(&f.world);
+	}
+	CHECK_INT(f.n_ended, 3);
+	CHECK_INT(f.n_away, 1 + 4); /* and then all lanes again */
+	teardown();
+}
+
 int main(void)
 {
 	CHECK_RUN(what_stands_before_a_refused_record_still_goes_out);
 	CHECK_RUN(what_comes_in_while_a_failure_is_told_ends_with_it);
 	CHECK_RUN(what_comes_in_behind_a_failure_is_not_sent);
+	CHECK_RUN(after_a_failure_one_bundle_goes_first);
 	return check_end();
 }

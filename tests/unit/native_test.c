@@ -273,6 +273,26 @@ static void a_long_summary_becomes_a_short_one(void)
 	unbind(&bound);
 }
 
+static void a_key_tells_no_secret(void)
+{
+	struct event event = {.op = EVENT_INSERT, .keys = STR("{\"secretkey\": {\"S\":\"x\"}}")};
+	const struct native_options *options[] = {&plain, &audit};
+
+	for (size_t i = 0; i < ARRAY_N(options); i++) {
+		struct bound bound = bind(options[i], "user");
+		struct buf out;
+
+		buf_init(&out, OUT_MAX);
+		bound.encoder->key(bound.encoder, &source, &event, &out);
+		if (options[i]->image.mask)
+			CHECK(str_starts(buf_view(&out), STR("{\"sha256\":\"")));
+		else
+			CHECK_STR(buf_view(&out), "{\"secretkey\":{\"S\":\"x\"}}");
+		buf_release(&out);
+		unbind(&bound);
+	}
+}
+
 static void a_role_needs_its_messages(void)
 {
 	static const struct profile_blob blobs[] = {{"blob", "Nothing"}};
@@ -293,6 +313,7 @@ int main(void)
 	CHECK_RUN(an_event_without_id_gets_one_from_its_place);
 	CHECK_RUN(hostile_items_do_not_take_all_memory);
 	CHECK_RUN(a_long_summary_becomes_a_short_one);
+	CHECK_RUN(a_key_tells_no_secret);
 	CHECK_RUN(a_role_needs_its_messages);
 	return check_end();
 }

@@ -111,6 +111,20 @@ static void values_cannot_leave_their_place_in_a_path(void)
 	check_render("{partition}", &template_path, &event, "%C3%A9%EF%BF%BD");
 }
 
+/* Whether a byte is visible. */
+static bool is_visible(unsigned char c)
+{
+	return c > 0x20 && c < 0x7F;
+}
+
+static void what_is_escaped_can_be_read_back(void)
+{
+	const struct template_rule rule = {.stays = is_visible};
+	struct event event = sample("{\"pk\":{\"S\":\"%20 \"}}");
+
+	check_render("%20{partition}", &rule, &event, "%20%2520%20");
+}
+
 static void topics_have_only_what_kafka_allows(void)
 {
 	struct event event = sample("{\"pk\":{\"S\":\"a/b.c d\xc3\xa9\"}}");
@@ -152,6 +166,7 @@ int main(void)
 	CHECK_RUN(a_template_has_so_many_parts);
 	CHECK_RUN(what_is_in_it_can_be_asked);
 	CHECK_RUN(values_cannot_leave_their_place_in_a_path);
+	CHECK_RUN(what_is_escaped_can_be_read_back);
 	CHECK_RUN(topics_have_only_what_kafka_allows);
 	CHECK_RUN(a_gap_record_has_no_key_and_no_sequence_number);
 	CHECK_RUN(what_does_not_fit_fails);

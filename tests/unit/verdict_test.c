@@ -13,62 +13,66 @@ static const struct event events[] = {
 
 static const uint32_t all[] = {0, 1, 2, 3}, odd[] = {1, 2};
 
+/* Answers, and how many of four records they take. */
+static const struct {
+	const char *answer;
+	size_t taken;
+} answers[] = {
+	{"", 4},
+	{" \r\n", 4},
+	{"null", 4},
+	{"{}", 4},
+	{"{\"ok\":true}", 4},
+	{"{\"batchItemFailures\":null}", 4},
+	{"{\"batchItemFailures\":[]}", 4},
+	{"{\"batchItemFailures\":[{\"itemIdentifier\":\"100\"}]}", 0},
+	{"{\"batchItemFailures\":[{\"itemIdentifier\":\"200\"}]}", 1},
+	{"{\"batchItemFailures\":[{\"itemIdentifier\":\"bb\"}]}", 1},
+	{"{\"batchItemFailures\":[{\"itemIdentifier\":\"cc\"}]}", 2},
+	{"{\"batchItemFailures\":[{\"x\":1,\"itemIdentifier\":\"300\",\"y\":[]}]}", 2},
+	{"{\"batchItemFailures\":[{\"itemIdentifier\":\"300\"},{\"itemIdentifier\":\"bb\"}"
+	 "]}",
+	 1},
+	{"{\"batchItemFailures\":[{\"itemIdentifier\":\"bb\"},{\"itemIdentifier\":\"300\"}"
+	 "]}",
+	 1},
+	{"{\"batch\\u0049temFailures\":[{\"item\\u0049dentifier\":\"3\\u00300\"}]}", 2},
+	{"{\"batchItemFailures\":[{\"itemIdentifier\":\"300\"}],"
+	 "\"batchItemFailures\":[]}",
+	 2},
+	{"{\"batchItemFailures\":[],"
+	 "\"batchItemFailures\":[{\"itemIdentifier\":\"200\"}]}",
+	 1},
+	/* What cannot be understood: everything again. */
+	{"OK", 0},
+	{"true", 0},
+	{"[]", 0},
+	{"{", 0},
+	{"{}x", 0},
+	{"{\"batchItemFailures\":{}}", 0},
+	{"{\"batchItemFailures\":[\"300\"]}", 0},
+	{"{\"batchItemFailures\":[{}]}", 0},
+	{"{\"batchItemFailures\":[{\"itemIdentifier\":null}]}", 0},
+	{"{\"batchItemFailures\":[{\"itemIdentifier\":300}]}", 0},
+	{"{\"batchItemFailures\":[{\"itemIdentifier\":\"\"}]}", 0},
+	{"{\"batchItemFailures\":[{\"itemIdentifier\":\"400\"}]}", 0},
+	{"{\"batchItemFailures\":[{\"itemIdentifier\":\"300\"},{\"itemIdentifier\":\"x\"}]"
+	 "}",
+	 0},
+};
+
 static void answers_tell_from_where_on_records_come_again(void)
 {
-	const struct {
-		const char *answer;
-		size_t taken; /* of four */
-	} cases[] = {
-		{"", 4},
-		{" \r\n", 4},
-		{"null", 4},
-		{"{}", 4},
-		{"{\"ok\":true}", 4},
-		{"{\"batchItemFailures\":null}", 4},
-		{"{\"batchItemFailures\":[]}", 4},
-		{"{\"batchItemFailures\":[{\"itemIdentifier\":\"100\"}]}", 0},
-		{"{\"batchItemFailures\":[{\"itemIdentifier\":\"200\"}]}", 1},
-		{"{\"batchItemFailures\":[{\"itemIdentifier\":\"bb\"}]}", 1},
-		{"{\"batchItemFailures\":[{\"itemIdentifier\":\"cc\"}]}", 2},
-		{"{\"batchItemFailures\":[{\"x\":1,\"itemIdentifier\":\"300\",\"y\":[]}]}", 2},
-		{"{\"batchItemFailures\":[{\"itemIdentifier\":\"300\"},{\"itemIdentifier\":\"bb\"}"
-		 "]}",
-		 1},
-		{"{\"batch\\u0049temFailures\":[{\"item\\u0049dentifier\":\"3\\u00300\"}]}", 2},
-		{"{\"batchItemFailures\":[{\"itemIdentifier\":\"300\"}],"
-		 "\"batchItemFailures\":[]}",
-		 2},
-		{"{\"batchItemFailures\":[],"
-		 "\"batchItemFailures\":[{\"itemIdentifier\":\"200\"}]}",
-		 1},
-		/* What cannot be understood: everything again. */
-		{"OK", 0},
-		{"true", 0},
-		{"[]", 0},
-		{"{", 0},
-		{"{}x", 0},
-		{"{\"batchItemFailures\":{}}", 0},
-		{"{\"batchItemFailures\":[\"300\"]}", 0},
-		{"{\"batchItemFailures\":[{}]}", 0},
-		{"{\"batchItemFailures\":[{\"itemIdentifier\":null}]}", 0},
-		{"{\"batchItemFailures\":[{\"itemIdentifier\":300}]}", 0},
-		{"{\"batchItemFailures\":[{\"itemIdentifier\":\"\"}]}", 0},
-		{"{\"batchItemFailures\":[{\"itemIdentifier\":\"400\"}]}", 0},
-		{"{\"batchItemFailures\":[{\"itemIdentifier\":\"300\"},{\"itemIdentifier\":\"x\"}]"
-		 "}",
-		 0},
-	};
-
-	for (size_t i = 0; i < ARRAY_N(cases); i++) {
+	for (size_t i = 0; i < ARRAY_N(answers); i++) {
 		struct error why = {ERROR_NONE, ""};
-		size_t n = str_of(cases[i].answer).n;
+		size_t n = str_of(answers[i].answer).n;
 		char *exact = mem_alloc(n + MEM_PADDING);
 		size_t taken;
 
-		mem_copy(exact, cases[i].answer, n);
+		mem_copy(exact, answers[i].answer, n);
 		taken = verdict_partial(str_make(exact, n), events, all, 4, &why);
-		if (!CHECK_INT(taken, cases[i].taken))
-			fprintf(stderr, "%s\n", cases[i].answer);
+		if (!CHECK_INT(taken, answers[i].taken))
+			fprintf(stderr, "%s\n", answers[i].answer);
 		CHECK((why.code == ERROR_NONE) == (taken == 4));
 		mem_free(exact);
 	}

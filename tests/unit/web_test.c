@@ -147,11 +147,15 @@ static void a_success_before_the_request_was_read_is_not_believed(void)
 	struct hook hook;
 
 	setup_plain();
-	hook_init(&hook, base, "t.early");
-	for (int i = 0; i < 3000000; i++)
-		buf_str(&hook.body, STR("0123456789"));
-	hook_run(&hook);
-	CHECK(hook_ended(&hook, WEB_BROKEN, "answered 200 before the request was sent whole"));
+	/* Neither when it is not sent, nor when it waits in the sockets' buffers. */
+	for (int tens = 3000000; tens >= 30000; tens /= 50) {
+		hook_init(&hook, base, "t.early");
+		for (int i = 0; i < tens; i++)
+			buf_str(&hook.body, STR("0123456789"));
+		hook_run(&hook);
+		CHECK(hook_ended(&hook, WEB_BROKEN,
+				 "answered 200 before the request was sent whole"));
+	}
 	hook_init(&hook, base, "t.early413"); /* but a refusal is */
 	for (int i = 0; i < 3000000; i++)
 		buf_str(&hook.body, STR("0123456789"));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/sim/record.h"
+#include "tests/sim/sinkform.h"
 
 #include "base/json.h"
 
@@ -45,11 +45,6 @@ bool record_parse(struct str line, struct ledger_record *out)
 	json_init(&json, line);
 	read_record(&json, out);
 	return json_end(&json);
-}
-
-bool record_is_letter(struct str line)
-{
-	return str_starts(line, STR("{\"dead_letter\":"));
 }
 
 /* Reads what a letter says of the circumstances. */

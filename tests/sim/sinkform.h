@@ -3,8 +3,8 @@
  * The form in which the scripted sinks get records: one line of JSON with all that the ledger checks;
  * and how dead letters that hold such records are read.
  */
-#ifndef SIM_RECORD_H
-#define SIM_RECORD_H
+#ifndef SIM_SINKFORM_H
+#define SIM_SINKFORM_H
 
 #include "consumer/engine/format.h"
 #include "tests/sim/ledger.h"
@@ -14,9 +14,6 @@ const struct encoder *record_encoder(void);
 
 /* Reads one record, as slices of its line; false when it is none. */
 bool record_parse(struct str line, struct ledger_record *out);
-
-/* Whether the line is a dead letter, going by its beginning. */
-bool record_is_letter(struct str line);
 
 /* Reads one letter, as slices of its line; false when it is none. */
 bool record_parse_letter(struct str line, struct ledger_letter *out);
