@@ -109,7 +109,8 @@ endif
 $(B)/ddbtap: $(B)/obj/consumer/main.o $(LIB_OBJ) $(BASE_OBJ)
 $(B)/ddbfake: $(FAKE_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
 $(B)/ddbfake $(FAKE_UNIT_BIN): PKG_LIBS = $(shell pkg-config --libs libssl libcrypto libdeflate)
-$(B)/simulator: $(SIM_OBJ) $(LIB_OBJ) $(MODEL_OBJ) $(BASE_OBJ)
+# The simulator has sinks of its own.
+$(B)/simulator: $(SIM_OBJ) $(filter-out $(B)/obj/sinks/file%,$(LIB_OBJ)) $(MODEL_OBJ) $(BASE_OBJ)
 $(filter-out $(FAKE_UNIT_BIN),$(UNIT_BIN)): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB_OBJ) \
 	$(MODEL_OBJ) $(BASE_OBJ)
 $(FAKE_UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(filter-out %/ddbfake.o,$(FAKE_OBJ)) \

@@ -70,10 +70,16 @@ unsigned ledger_gap_bit(const struct gap *gap);
 /* The file with this id, or NULL. */
 struct ledger_file *ledger_file(const struct ledger *ledger, uint64_t id);
 
-/* Appends entries. */
+/* Appends an "n" entry. */
 void ledger_put_next(struct buf *out, uint64_t next_id);
+
+/* Appends an "f" entry. */
 void ledger_put_file(struct buf *out, const struct ledger_file *file);
+
+/* Appends a "d" entry. */
 void ledger_put_drop(struct buf *out, uint64_t id);
+
+/* Appends a "p" entry: where `shard` is, whose key is `key`. */
 void ledger_put_shard(struct buf *out, struct str key, const struct ledger_shard *shard);
 
 /* Takes in entries; false when one is malformed, and then those before it are in already. */

@@ -12,7 +12,7 @@ enum {
 	TICK_MS = 500,
 	STOP_TICK_MS = 50,
 	SETTLE_MS = 3000, /* for what is under way when the producer is stopped */
-	BARRED_MS = 2000, /* without an acknowledgement, until a refused login counts for all */
+	BARRED_MS = 2000, /* that records wait until a refused login counts for all brokers */
 	CLOSE_REPORTS_MS = 2000,
 	CLOSE_MS = 3000,
 };
@@ -62,7 +62,6 @@ static bool make_producer(struct kafka *kafka, struct error *err)
 	kafka->stop.on = false;
 	kafka->barred = false;
 	kafka->trouble.code = ERROR_NONE;
-	kafka->acked_ms = now_ms;
 	return true;
 }
 
@@ -94,14 +93,14 @@ static void explain_silence(const struct kafka *kafka, struct error *why)
 }
 
 /* Whether some lane has waited for reports for too long. */
-static bool is_stuck(const struct kafka *kafka, int64_t now_ms)
+static bool is_stuck(const struct kafka *kafka, int64_t now_ms, int64_t limit_ms)
 {
 	const struct kafka_lane *lane;
 	size_t at = 0;
 
 	while ((lane = map_next(&kafka->lanes.by_cursor, &at)) != NULL) {
 		if (lane->awaited > 0 && lane->claim == NULL &&
-		    now_ms - lane->touched_ms >= kafka->options->timeout_ms)
+		    now_ms - lane->touched_ms >= limit_ms)
 			return true;
 	}
 	return false;
@@ -133,9 +132,9 @@ static void look_at_clock(struct kafka *kafka)
 		purge(kafka, now_ms >= kafka->stop.purge_ms);
 	} else if (map_n(&kafka->lanes.by_cursor) == 0) {
 		return;
-	} else if (kafka->barred && now_ms - kafka->acked_ms >= BARRED_MS) {
+	} else if (kafka->barred && is_stuck(kafka, now_ms, BARRED_MS)) {
 		kafka_stop(kafka, DELIVERY_FATAL, &kafka->trouble);
-	} else if (is_stuck(kafka, now_ms)) {
+	} else if (is_stuck(kafka, now_ms, kafka->options->timeout_ms)) {
 		explain_silence(kafka, &why);
 		kafka_stop(kafka, DELIVERY_RETRY, &why);
 	}

@@ -127,26 +127,39 @@ static void end_well(struct lines *lines)
 		delivery_done(delivery, DELIVERY_OK, delivery->n, NULL);
 }
 
+/* Puts everything queued behind the group. */
+static void hold_back(struct lines *lines)
+{
+	list_each(link, &lines->queue, spare) {
+		list_remove(link);
+		list_add(&lines->committing, link);
+	}
+}
+
 /*
- * Ends the deliveries of a group that failed, and all that were queued behind it. What the engine submits
- * meanwhile comes after them.
+ * Ends the deliveries of a group that failed, and all that were queued behind it. So does what the engine
+ * submits because the first ones are durable: it comes after those that are not. What it submits once
+ * the failure is told is taken.
  */
 static void end_failed(struct lines *lines)
 {
 	size_t left = lines->group.durable_bytes;
 	enum delivery_result result = lines->group.result;
 	struct delivery *delivery;
+	bool told = false;
 
-	list_each(link, &lines->queue, spare) {
-		list_remove(link);
-		list_add(&lines->committing, link);
-	}
-	while ((delivery = next_to_end(lines)) != NULL) {
-		if (left > 0 && delivery->bytes.n <= left) {
+	for (;;) {
+		if (!told && !lines->closed)
+			hold_back(lines);
+		delivery = next_to_end(lines);
+		if (delivery == NULL)
+			return;
+		if (!told && delivery->bytes.n <= left) {
 			left -= delivery->bytes.n;
 			delivery_done(delivery, DELIVERY_OK, delivery->n, NULL);
 			continue;
 		}
+		told = true;
 		delivery_done(delivery, result, records_within(delivery, left), &lines->group.why);
 		left = 0;
 		result = DELIVERY_RETRY;

@@ -8,7 +8,7 @@ protobuf-c-compiler libprotobuf-dev libyaml-dev libdeflate-dev libzstd-dev librd
 ca-certificates'
 demo="$build python3 python3-boto3 python3-protobuf"
 dev="$demo clang clang-tidy clang-format libclang-rt-14-dev llvm valgrind shellcheck git procps
-python3-venv python3-jsonschema strace util-linux"
+python3-venv python3-jsonschema strace util-linux zstd"
 peers="$demo python3-venv openjdk-17-jdk-headless maven kcat postgresql"
 case ${1:-} in
 build) want=$build ;;

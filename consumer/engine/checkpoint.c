@@ -237,6 +237,19 @@ static void ask_row(struct shard *shard)
 	buf_release(&key);
 }
 
+/*
+ * Whether what comes before the shard is gone because the service keeps nothing for so long, and not
+ * because it vanished while somebody may have been reading.
+ */
+static bool parent_aged_out(const struct shard *shard)
+{
+	int64_t born_wall_ms = shard_id_wall_ms(str_of(shard->parent_id));
+
+	return shard->parent == NULL &&
+	       (born_wall_ms < 0 ||
+		call_service_wall_ms(shard->stream->table->engine) - born_wall_ms > RETENTION_MS);
+}
+
 /* A write has been answered: taking, checkpointing or releasing, as the lease's state says. */
 static void write_done(struct call *call)
 {
@@ -255,7 +268,7 @@ static void write_done(struct call *call)
 	shard->row_attempts = 0;
 	call->engine->updated_once |= shard->lease != LEASE_TAKING;
 	if (shard->lease == LEASE_TAKING) {
-		shard->fresh_root = !shard->has_row && shard->parent == NULL;
+		shard->fresh_root = !shard->has_row && parent_aged_out(shard);
 		shard->counter = shard->has_row ? shard->counter + 1 : 1;
 		shard->has_row = true;
 		set_owner(shard, STR_NONE);

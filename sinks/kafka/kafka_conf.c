@@ -165,6 +165,7 @@ static void set_sending(struct making *making, const struct kafka_options *optio
  * On a thread of librdkafka's, for each certificate of a broker: changes nothing about what is accepted, but
  * has librdkafka log why one is not, in OpenSSL's words, which it keeps to itself otherwise.
  */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is librdkafka's */
 static int on_certificate(rd_kafka_t *rk, const char *broker, int32_t id, int *error, int depth,
 			  const char *der, size_t der_n, char *words, size_t words_n, void *opaque)
 {

@@ -41,6 +41,7 @@ void kafka_event_judge(void *arg, const struct parcel *parcel, size_t i,
 	}
 	blame = kafka_error_blame(code);
 	if (blame == KAFKA_BLAME_NOBODY) {
+		must(kafka->stop.on);
 		*result = kafka->stop.result;
 		*why = kafka->stop.why;
 		return;
@@ -102,7 +103,6 @@ static void take_reports(struct kafka *kafka, rd_kafka_event_t *event)
 			continue;
 		}
 		if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-			kafka->acked_ms = now_ms;
 			kafka->barred = false;
 			kafka->trouble.code = ERROR_NONE;
 		} else {

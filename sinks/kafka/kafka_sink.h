@@ -40,8 +40,7 @@ struct kafka {
 	struct io_timer timer;
 	bool alone; /* the producer sends each record in a request of its own */
 	int64_t alone_until_ms;
-	int64_t acked_ms; /* when the last record was acknowledged */
-	struct error trouble; /* with connections, since then */
+	struct error trouble; /* with connections, since a record was acknowledged */
 	char certificate[200]; /* what was wrong with a broker's certificate, if anything */
 	bool barred; /* which a person has to mend */
 	size_t claims_n; /* files being written */

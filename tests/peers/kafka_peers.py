@@ -266,6 +266,16 @@ def doors():
                   **{**login, "sasl": "scram_sha_256"})
 
 
+def a_forbidden_topic():
+    acl = {"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+           "super.users": "User:ANONYMOUS"}
+    with KafkaBroker(scratch("kafka-acl"), listeners=("SASL_PLAINTEXT",), users=USERS,
+                     settings=acl) as broker:
+        broker.create_topic("things")
+        ends_with("acl", broker, "the brokers do not let this user write to the topic things",
+                  "SASL_PLAINTEXT", sasl="plain", username="alice", password="alice-secret")
+
+
 def a_wrong_name():
     with KafkaBroker(scratch("kafka-name"), listeners=("SSL",), certificate="other") as broker:
         ends_with("name", broker, "a broker's certificate is not made out to the name it is reached by",
@@ -300,7 +310,7 @@ def main():
     with KafkaBroker(scratch("kafka")) as broker:
         failed = run_tests([arrives_whole, tombstones, a_topic_that_is_missing, a_record_that_is_too_large,
                             nothing_overtakes_a_refused_record, broker_comes_back, survives_kills], broker)
-    return run_tests([doors, a_wrong_name, scram, msk_tokens]) or failed
+    return run_tests([doors, a_forbidden_topic, a_wrong_name, scram, msk_tokens]) or failed
 
 
 if __name__ == "__main__":

@@ -118,7 +118,8 @@ static void choose_poison(struct run *run, size_t n_sinks, bool alone)
 		struct target *target = &cluster->targets[i];
 
 		target->poison_every = (unsigned)between(run, 3, 40);
-		target->remembers = alone && rng_chance(run->rng, 25);
+		target->remembers = alone && (rng_chance(run->rng, 25) ||
+					      cluster->world.plant == PLANT_AMNESIA);
 		if (rng_chance(run->rng, 30))
 			target->max_attempts = between(run, 1, 6);
 		if (rng_chance(run->rng, 15))

@@ -9,6 +9,7 @@
  *
  * The calls are replaced by defining them here: the linker prefers that to libc's.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,13 +18,15 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "consumer/host/loop.h"
 #include "sinks/file.h"
 #include "tests/check.h"
 
-enum { CURSORS = 2, RECORDS = 30, OUTSTANDING = 3, GUARD_MS = 10 * 1000 };
-enum { DIED = 99, STUCK = 98, ORDER_BROKEN = 97 };
+enum { CURSORS = 2, RECORDS = 20, OUTSTANDING = 3, GUARD_MS = 10 * 1000 };
+enum { DIED = 99, STUCK = 98, ORDER_BROKEN = 97, FORGOTTEN = 96 };
+enum { FIRST_SEQNO = 1000 };
 
 enum fault {
 	FAULT_NONE,
@@ -44,6 +47,13 @@ static struct {
 } plan;
 
 static char dir[64], path[96], acks_path[96];
+static char template[128];
+static bool rolling; /* many files, compressed */
+
+static const struct source sources[CURSORS] = {
+	{.table = STR_INIT("t"), .stream_arn = STR_INIT("arn:t"), .shard_id = STR_INIT("c0")},
+	{.table = STR_INIT("t"), .stream_arn = STR_INIT("arn:t"), .shard_id = STR_INIT("c1")},
+};
 
 /* Counts a call and says what happens in it. */
 static enum fault next_fault(void)
@@ -117,6 +127,37 @@ ssize_t writev(int fd, const struct iovec *parts, int n)
 	return fails(fault) ? -1 : outcome(fault, syscall(SYS_writev, fd, parts, n));
 }
 
+/* The journal's; what is no file is not tortured. */
+ssize_t write(int fd, const void *bytes, size_t n)
+{
+	struct stat st;
+	enum fault fault = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? next_fault() : FAULT_NONE;
+
+	if (fault == FAULT_HALF || fault == FAULT_DIE_HALF)
+		return outcome(fault, syscall(SYS_write, fd, bytes, n / 2 + 1));
+	if (fault == FAULT_ERROR && plan.number != EINTR)
+		syscall(SYS_write, fd, bytes, n / 2);
+	return fails(fault) ? -1 : outcome(fault, syscall(SYS_write, fd, bytes, n));
+}
+
+int rename(const char *from, const char *to)
+{
+	enum fault fault = next_fault();
+
+	return fails(fault)
+		       ? -1
+		       : (int)outcome(fault, syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to));
+}
+
+int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+	enum fault fault = next_fault();
+
+	return fails(fault) ? -1
+			    : (int)outcome(fault, syscall(SYS_renameat2, from_dir, from, to_dir, to,
+							  flags));
+}
+
 /* One cursor of an engine in small: submits, submits again what failed, and notes what is acknowledged. */
 struct cursor {
 	int id, submitted, acked, outstanding;
@@ -128,6 +169,8 @@ struct parcel {
 	int first;
 	struct buf bytes;
 	uint32_t ends[3];
+	struct event events[3];
+	char seqnos[3][16];
 };
 
 static struct {
@@ -161,12 +204,17 @@ static void submit_more(struct cursor *cursor)
 		parcel->cursor = cursor;
 		parcel->first = cursor->submitted;
 		for (int i = 0; i < n && cursor->submitted < RECORDS; i++) {
+			snprintf(parcel->seqnos[i], sizeof(parcel->seqnos[i]), "%d",
+				 FIRST_SEQNO + cursor->submitted);
+			parcel->events[i].seqno = str_of(parcel->seqnos[i]);
 			add_record(&parcel->bytes, cursor->id, cursor->submitted++);
 			parcel->ends[delivery->n++] = (uint32_t)parcel->bytes.n;
 		}
 		delivery->bytes = buf_view(&parcel->bytes);
 		delivery->ends = parcel->ends;
 		delivery->cursor = cursor;
+		delivery->events = parcel->events;
+		delivery->source = &sources[cursor->id];
 		delivery->done = on_done;
 		cursor->outstanding++;
 		world.sink->type->submit(world.sink, delivery);
@@ -238,7 +286,9 @@ static int live(void)
 	struct io_timer guard = {.fire = on_guard};
 	struct {
 		const char *path, *mode;
-	} options = {path, "0640"};
+		int compress;
+		int64_t rotate_bytes, rotate_ms, finish_ms, files_max;
+	} options = {.path = path, .mode = "0640"};
 	struct loop_options loop_options = {
 		.endpoint_streams = "http://127.0.0.1:1",
 		.endpoint_tables = "http://127.0.0.1:1",
@@ -250,6 +300,12 @@ static int live(void)
 	struct error err;
 	int acked[CURSORS];
 
+	if (rolling) {
+		options.path = template;
+		options.compress = 2;
+		options.rotate_bytes = 100;
+		options.files_max = 1;
+	}
 	load_acks(acked);
 	world.acks_fd =
 		(int)syscall(SYS_openat, AT_FDCWD, acks_path, O_CREAT | O_WRONLY | O_APPEND, 0600);
@@ -263,8 +319,17 @@ static int live(void)
 	if (world.sink == NULL)
 		return STUCK;
 	for (int i = 0; i < CURSORS; i++) {
-		world.cursors[i] =
-			(struct cursor){.id = i, .acked = acked[i], .submitted = acked[i]};
+		struct position at = world.sink->type->position(world.sink, &sources[i]);
+		int64_t last = FIRST_SEQNO - 1;
+		int has;
+
+		must(at.kind == POSITION_START || str_to_i64(position_text(&at), &last));
+		has = (int)last - FIRST_SEQNO + 1;
+
+		if (has < acked[i])
+			return FORGOTTEN;
+		acked[i] = has;
+		world.cursors[i] = (struct cursor){.id = i, .acked = has, .submitted = has};
 		submit_more(&world.cursors[i]);
 	}
 	if (acked[0] < RECORDS || acked[1] < RECORDS)
@@ -298,19 +363,90 @@ struct census {
 	bool hole; /* a record stands there before one that is not */
 };
 
-/* Counts what the file holds. */
-static struct census take_census(void)
+/* Appends what a file holds to `out`, decompressed if need be; false when its last frame is torn. */
+static bool read_file(const char *name, struct buf *out)
 {
-	static char text[65536];
-	struct census census = {{0}};
-	FILE *in = fopen(path, "r");
-	struct str rest;
-	struct buf want;
+	static char raw[65536], text[262144];
+	FILE *in = fopen(name, "r");
+	size_t n = in == NULL ? 0 : fread(raw, 1, sizeof(raw), in);
 
-	rest = str_make(text, in == NULL ? 0 : fread(text, 1, sizeof(text), in));
 	if (in != NULL)
 		fclose(in);
+	for (size_t at = 0, frame; rolling && at < n; at += frame) {
+		frame = ZSTD_findFrameCompressedSize(raw + at, n - at);
+		if (ZSTD_isError(frame))
+			return false;
+		buf_add(out, text, ZSTD_decompress(text, sizeof(text), raw + at, frame));
+	}
+	if (!rolling)
+		buf_add(out, raw, n);
+	return true;
+}
+
+/* The files of records, by their first sequence number, whether they are finished or not. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name + ((*a)->d_name[0] == '.'),
+		      (*b)->d_name + ((*b)->d_name[0] == '.'));
+}
+
+/* Whether an entry of the folder is a file of records. */
+static int holds_records(const struct dirent *entry)
+{
+	return strstr(entry->d_name, ".jsonl.zst") != NULL;
+}
+
+/* Reads everything there is; false when a frame is torn. */
+static bool read_all(struct buf *out)
+{
+	struct dirent **entries;
+	bool whole = true;
+	int n;
+
+	if (!rolling)
+		return read_file(path, out);
+	n = scandir(dir, &entries, holds_records, by_name);
+	for (int i = 0; i < n; i++) {
+		char name[512];
+
+		snprintf(name, sizeof(name), "%s/%s", dir, entries[i]->d_name);
+		whole = read_file(name, out) && whole;
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+	return whole;
+}
+
+/* Removes everything in the folder. */
+static void sweep(void)
+{
+	struct dirent **entries;
+	int n = scandir(dir, &entries, NULL, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		char name[512];
+
+		snprintf(name, sizeof(name), "%s/%s", dir, entries[i]->d_name);
+		unlink(name);
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+}
+
+/* Counts what the files hold. */
+static struct census take_census(void)
+{
+	struct census census = {{0}};
+	struct buf text, want;
+	struct str rest;
+
+	buf_init(&text, 1 << 20);
 	buf_init(&want, 4096);
+	census.torn = !read_all(&text);
+	buf_c(&text, '\0');
+	rest = str_make(text.p, text.n - 1);
 	while (rest.n > 0) {
 		int cursor, i;
 
@@ -331,6 +467,7 @@ static struct census take_census(void)
 		if (i == census.next[cursor])
 			census.next[cursor]++;
 	}
+	buf_release(&text);
 	buf_release(&want);
 	return census;
 }
@@ -341,8 +478,7 @@ static bool torture_once(void)
 	struct census census;
 	int status, acked[CURSORS];
 
-	unlink(path);
-	unlink(acks_path);
+	sweep();
 	plan.calls = 0;
 	status = live_in_child();
 	if (status == 1)
@@ -362,7 +498,7 @@ static bool torture_once(void)
 		CHECK(status == 0 || status == 1);
 		plan.fault = fault;
 		census = take_census();
-		CHECK(!census.torn && !census.hole);
+		CHECK(!census.torn && !census.hole && !census.doubled);
 	}
 	for (int i = 0; i < CURSORS; i++)
 		CHECK_INT(census.next[i], RECORDS);
@@ -392,24 +528,45 @@ static void torture(const char *name, enum fault fault, int number, int again)
 	check_failed_tests += check_failures_in_test != 0;
 }
 
+/* Every fault. */
+static void torture_all(const char *sink)
+{
+	static const struct {
+		const char *name;
+		enum fault fault;
+		int number, again;
+	} cases[] = {
+		{"survives_eio", FAULT_ERROR, EIO, 0},
+		{"survives_enospc", FAULT_ERROR, ENOSPC, 0},
+		{"survives_eintr", FAULT_ERROR, EINTR, 0},
+		{"survives_eio_twice_in_a_row", FAULT_ERROR, EIO, 1},
+		{"survives_enospc_twice_in_a_row", FAULT_ERROR, ENOSPC, 1},
+		{"survives_eio_and_later_again", FAULT_ERROR, EIO, 4},
+		{"survives_half_writes", FAULT_HALF, 0, 0},
+		{"survives_death_before_a_call", FAULT_DIE_BEFORE, 0, 0},
+		{"survives_death_in_a_write", FAULT_DIE_HALF, 0, 0},
+		{"survives_death_after_a_call", FAULT_DIE_AFTER, 0, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_N(cases); i++) {
+		char name[96];
+
+		snprintf(name, sizeof(name), "%s_%s", sink, cases[i].name);
+		torture(name, cases[i].fault, cases[i].number, cases[i].again);
+	}
+}
+
 int main(void)
 {
 	snprintf(dir, sizeof(dir), "/tmp/ddbtap-torture-%d", (int)getpid());
 	must(mkdir(dir, 0700) == 0);
 	snprintf(path, sizeof(path), "%s/out.jsonl", dir);
 	snprintf(acks_path, sizeof(acks_path), "%s/acks", dir);
-	torture("file_sink_survives_eio", FAULT_ERROR, EIO, 0);
-	torture("file_sink_survives_enospc", FAULT_ERROR, ENOSPC, 0);
-	torture("file_sink_survives_eintr", FAULT_ERROR, EINTR, 0);
-	torture("file_sink_survives_eio_twice_in_a_row", FAULT_ERROR, EIO, 1);
-	torture("file_sink_survives_enospc_twice_in_a_row", FAULT_ERROR, ENOSPC, 1);
-	torture("file_sink_survives_eio_and_later_again", FAULT_ERROR, EIO, 4);
-	torture("file_sink_survives_half_writes", FAULT_HALF, 0, 0);
-	torture("file_sink_survives_death_before_a_call", FAULT_DIE_BEFORE, 0, 0);
-	torture("file_sink_survives_death_in_a_write", FAULT_DIE_HALF, 0, 0);
-	torture("file_sink_survives_death_after_a_call", FAULT_DIE_AFTER, 0, 0);
-	unlink(path);
-	unlink(acks_path);
+	snprintf(template, sizeof(template), "%s/{table}-{shard}.jsonl.zst", dir);
+	torture_all("file_sink");
+	rolling = true;
+	torture_all("rolling_file_sink");
+	sweep();
 	rmdir(dir);
 	return check_end();
 }

@@ -333,6 +333,8 @@ static inline void k_read(const char *topic, int partitions)
 	must(rd_kafka_conf_set(conf, "group.id", "g", why, sizeof(why)) == RD_KAFKA_CONF_OK);
 	must(rd_kafka_conf_set(conf, "enable.partition.eof", "true", why, sizeof(why)) ==
 	     RD_KAFKA_CONF_OK);
+	must(rd_kafka_conf_set(conf, "fetch.wait.max.ms", "20", why, sizeof(why)) ==
+	     RD_KAFKA_CONF_OK);
 	rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
 	must(rk != NULL);
 	for (int p = 0; p < partitions; p++)
