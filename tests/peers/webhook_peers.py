@@ -139,6 +139,25 @@ def retries():
                 assert verifies(style, SECRETS[style][0], request) is True
 
 
+def restart():
+    """After a kill the same records have the same id and bytes, so that a receiver can tell."""
+    here = [500]
+    with World("webhook_restart") as world, Hook(lambda request: here[0]) as hook:
+        world.things(40)
+        how = {"signature": "standard", "secret_file": world.secret("one", SECRETS["standard"][0]), "name": "again"}
+        with world.tap(hook.url, **how) as tap:
+            hook.got()
+            tap.kill()
+        before = hook.got()
+        here[0] = 204
+        world.deliver(hook.url, **how)
+        after = {request.headers["webhook-id"]: request.body for request in hook.taken()}
+        check_native(world, hook.taken())
+        assert len(after) == len(hook.taken())
+        for request in before:
+            assert after[request.headers["webhook-id"]] == request.body
+
+
 def fails(world, url, *words, **hook):
     """ddbtap tries, for some reason in vain, and says so."""
     with world.tap(url, **hook) as tap:
@@ -282,4 +301,4 @@ def gone():
 
 
 if __name__ == "__main__":
-    sys.exit(run_tests([signatures, rotation, retries, mutual_tls, bearer, oauth, redirects, gone]))
+    sys.exit(run_tests([signatures, rotation, retries, restart, mutual_tls, bearer, oauth, redirects, gone]))
