@@ -37,9 +37,9 @@ void debezium_key_init(struct debezium_key *key);
 void debezium_key_release(struct debezium_key *key);
 
 /*
- * Reads an event's key; of one without (a gap record) and of one that is far too long the names
- * alone, as far as they are known. The values of secret attributes are replaced by their hash when the rules mask: they still tell items
- * apart.
+ * Reads an event's key; of one without (a gap record) and of one that is far too long the names alone, as
+ * far as they are known. The values of secret attributes are replaced by their hash when the rules mask:
+ * they still tell items apart.
  */
 void debezium_key_read(struct debezium_key *key, const struct image_rules *rules,
 		       const struct source *source, const struct event *event);
