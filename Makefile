@@ -200,8 +200,8 @@ clean-room:
 
 install: ddbtap
 	install -D -m 755 ddbtap $(DESTDIR)$(PREFIX)/bin/ddbtap
-	install -D -m 644 config/examples/audit.yaml \
-		$(DESTDIR)$(PREFIX)/share/doc/ddbtap/examples/audit.yaml
+	install -d $(DESTDIR)$(PREFIX)/share/doc/ddbtap/examples
+	install -m 644 config/examples/*.yaml $(DESTDIR)$(PREFIX)/share/doc/ddbtap/examples/
 	install -D -m 644 config/reference.md $(DESTDIR)$(PREFIX)/share/doc/ddbtap/reference.md
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/ddbtap

@@ -87,11 +87,11 @@ static EVP_PKEY *read_key(const struct web_pool_options *options, struct str tex
 			  options->client_key);
 	else if (key == NULL && password.given == NULL)
 		error_set(err, ERROR_CONFIG,
-			  "`client_key` %s is encrypted; set `client_key_password`",
+			  "`client_key` %s is encrypted; set `client_key_password_file`",
 			  options->client_key);
 	else if (key == NULL)
 		error_set(err, ERROR_CONFIG,
-			  "`client_key` %s cannot be decrypted with `client_key_password`",
+			  "`client_key` %s cannot be decrypted with `client_key_password_file`",
 			  options->client_key);
 	ERR_clear_error();
 	BIO_free(bio);

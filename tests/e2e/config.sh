@@ -55,6 +55,14 @@ want_out '  screen: stdout, recordChange zoneChange groupChanges userChange'
 [ "$(grep -c ': vinyldns ' "$scratch/out")" -eq 8 ] || bad 'not all eight tables'
 end
 
+begin the_other_example_passes_check
+run check config/examples/stream.yaml
+want_status 0
+want_no_err
+want_out '  kafka: kafka, all tables, debezium, dead letters to letters'
+want_out '  letters: file, dead letters only'
+end
+
 begin the_reference_is_current
 run help --reference
 want_status 0

@@ -181,7 +181,8 @@ static void bad_files_are_named_at_once(void)
 	CHECK(refuses("client.key", "client.key", NULL, "holds no certificate in PEM form"));
 	CHECK(refuses("client.pem", "client.pem", NULL, "holds no private key in PEM form"));
 	CHECK(refuses("client.pem", "key.pem", NULL, "is not the key of the certificate"));
-	CHECK(refuses("client.pem", "locked.key", NULL, "is encrypted; set `client_key_password`"));
+	CHECK(refuses("client.pem", "locked.key", NULL,
+		      "is encrypted; set `client_key_password_file`"));
 	CHECK(refuses("client.pem", "locked.key", "wrong", "cannot be decrypted with"));
 	must(truncate(file("client.key"), 5 << 20) == 0);
 	CHECK(refuses("client.pem", "client.key", NULL, "is larger than"));
