@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 70
 rc=0
 for script in tests/property/*.py; do
-	tool=build/${MODE:-release}/property/$(grep -om1 '[a-z0-9_]*_tool' "$script")
+	tool=build/${MODE:-release}/property/$(grep -o '[a-z0-9_]*_tool' "$script" | head -n 1)
 	/usr/bin/python3 "$script" "$tool" "$@" || {
 		rc=1
 		echo "not ok $script (with $tool)"
