@@ -23,15 +23,13 @@ def settings_outlive_credentials(folder):
 
 
 def a_file_that_went_away_takes_nothing_along(folder):
-    """What is written after the file was deleted or moved is not acknowledged, and comes again."""
+    """What is written after the file was deleted or cut is not acknowledged, and comes again."""
     path = os.path.join(folder, "away")
     with Fake(FAKE) as fake:
         db = fake.client()
         make_table(db, "things")
         config = configuration(fake.url, ["things"], {"s": path}, application="away")
-        ways = (os.unlink, lambda name: os.rename(name, name + ".old"),
-                lambda name: os.truncate(name, 0))
-        for i, away in enumerate(ways):
+        for i, away in enumerate((os.unlink, lambda name: os.truncate(name, 0))):
             with Tap(folder, config) as tap:
                 before = line_count(path)
                 db.put_item(TableName="things", Item={"pk": {"S": f"first{i}"}})
@@ -47,7 +45,30 @@ def a_file_that_went_away_takes_nothing_along(folder):
             os.unlink(path)
 
 
+def a_file_that_was_moved_is_written_on(folder):
+    """As every daemon does until it gets SIGHUP; nothing is lost when it is killed before that."""
+    path = os.path.join(folder, "moved")
+    with Fake(FAKE) as fake:
+        db = fake.client()
+        make_table(db, "things")
+        config = configuration(fake.url, ["things"], {"s": path}, application="moved")
+        with Tap(folder, config) as tap:
+            db.put_item(TableName="things", Item={"pk": {"S": "first"}})
+            wait_for(lambda: line_count(path) == 1)
+            os.rename(path, path + ".1")
+            db.put_item(TableName="things", Item={"pk": {"S": "second"}})
+            wait_for(lambda: line_count(path + ".1") == 2)
+            tap.kill()
+        db.put_item(TableName="things", Item={"pk": {"S": "third"}})
+        with Tap(folder, config, "--until-caught-up") as tap:
+            assert tap.wait() == 0, tap.said()
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        assert '"pk":"third"' in text and '"pk":"first"' not in text, text
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="ddbtap-mishaps-") as where:
         sys.exit(run_tests([settings_outlive_credentials,
-                            a_file_that_went_away_takes_nothing_along], where))
+                            a_file_that_went_away_takes_nothing_along,
+                            a_file_that_was_moved_is_written_on], where))
