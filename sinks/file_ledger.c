@@ -180,7 +180,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Takes the escapes out of a field; false when one is malformed or stands for NUL. */
+/* Takes the escapes out of a field; false when one is malformed, or lacks where put_field has one. */
 static bool unescape(struct str field, struct buf *out)
 {
 	if (str_eq(field, STR("-")))
@@ -189,12 +189,14 @@ static bool unescape(struct str field, struct buf *out)
 		int high, low;
 
 		if (field.p[i] != '%') {
+			if ((unsigned char)field.p[i] <= ' ' || field.p[i] == 0x7f)
+				return false;
 			buf_c(out, field.p[i]);
 			continue;
 		}
 		high = i + 2 < field.n ? hex_digit(field.p[i + 1]) : -1;
 		low = i + 2 < field.n ? hex_digit(field.p[i + 2]) : -1;
-		if (high < 0 || low < 0 || high + low == 0)
+		if (high < 0 || low < 0)
 			return false;
 		buf_c(out, (char)(high * 16 + low));
 		i += 2;
