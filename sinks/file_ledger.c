@@ -281,7 +281,7 @@ static bool apply_shard(struct ledger *ledger, const struct fields *fields)
 	    gaps > UINT16_MAX || (!str_eq(seqno, STR("-")) && !seqno_valid(seqno)))
 		return false;
 	buf_init(&key, 2 * FIELD_BYTES_MAX + 1);
-	fine = unescape(fields->field[5], &key) && memchr(key.p, '\n', key.n) == NULL;
+	fine = unescape(fields->field[5], &key) && str_find(buf_view(&key), '\n') == key.n;
 	buf_c(&key, '\n');
 	fine = fine && unescape(fields->field[6], &key);
 	if (fine && !key.failed) {
