@@ -34,6 +34,17 @@ struct webhook_options {
 static const char *const signature_words[] = {"standard", "github", "stripe", "none", NULL};
 static const char *const oauth_words[] = {"header", "body", NULL};
 
+/* Whether what follows a host's name in a URL, from its last colon on, is a port or nothing. */
+static bool is_port(struct str host)
+{
+	size_t colon = str_find_last(host, ':');
+	uint64_t port = 0;
+
+	if (colon == host.n || str_find(str_skip(host, colon), ']') < host.n - colon)
+		return true; /* no port, or a colon within an IPv6 address */
+	return str_to_u64(str_skip(host, colon + 1), &port) && port > 0 && port < 65536;
+}
+
 /* struct option_spec: whether `text` can be an address to post to. */
 static const char *check_url(struct str text)
 {
@@ -51,10 +62,14 @@ static const char *check_url(struct str text)
 			       "%XX";
 	}
 	host = str_cut(&rest, '/');
+	host = str_cut(&host, '?');
+	host = str_cut(&host, '#');
 	if (host.n == 0)
 		return "a URL with a host";
 	if (str_find(host, '@') < host.n)
 		return "a URL without user and password; token_file keeps a secret";
+	if (!is_port(host))
+		return "a URL whose port is a number from 1 to 65535";
 	return str_find(text, '#') < text.n ? "a URL without a fragment (#)" : NULL;
 }
 
