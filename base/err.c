@@ -4,6 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A sentence stands between double quotes in the log, and may hold words of others. */
+static void soften_quotes(char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '"')
+			*text = '\'';
+	}
+}
+
 bool error_set(struct error *err, enum error_code code, const char *fmt, ...)
 {
 	char text[sizeof(err->text)]; /* the arguments may lie in err->text */
@@ -12,6 +21,7 @@ bool error_set(struct error *err, enum error_code code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	soften_quotes(text);
 	err->code = code;
 	mem_copy(err->text, text, sizeof(text));
 	return false;
@@ -27,6 +37,7 @@ bool error_prefix(struct error *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(prefix, sizeof(prefix), fmt, ap);
 	va_end(ap);
+	soften_quotes(prefix);
 	n = snprintf(err->text, sizeof(err->text), "%s: %s", prefix, old.text);
 	must(n >= 0); /* a longer sentence was cut */
 	return false;

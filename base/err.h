@@ -29,7 +29,8 @@ struct error {
 	char text[400]; /* one sentence without a final stop, terminated; cut when too long */
 };
 
-/* Sets code and sentence, replacing what was there; returns false so that callers can return it. */
+/* Sets code and sentence, replacing what was there; returns false so that callers can return it. Double quotes
+   become single ones: the log puts sentences between double quotes. */
 bool error_set(struct error *err, enum error_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

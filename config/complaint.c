@@ -87,11 +87,44 @@ static uint32_t take(struct str *rest)
 	return n == 0 || is_active(code) ? 0xFFFD : code;
 }
 
+/* Whether `text` has `word` in it, in whatever case. */
+static bool has_word(struct str text, const char *word)
+{
+	struct str wanted = str_of(word);
+
+	for (; text.n >= wanted.n; text = str_skip(text, 1)) {
+		if (str_eq_nocase(str_head(text, wanted.n), wanted))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether a line or value may hold a secret that does not belong there: a URL with a user, or a setting
+ * that is called so. Options that name files of secrets are told by their end.
+ */
+static bool may_hold_secret(struct str text)
+{
+	static const char *const words[] = {"password:",   "password\":",   "password'",
+					    "password =",  "authorization", "bearer ",
+					    "ssl.key.pem", "whsec_",	    "whsk_",
+					    "-----BEGIN"};
+	size_t at = str_find(text, ':');
+
+	for (size_t i = 0; i < ARRAY_N(words); i++) {
+		if (has_word(text, words[i]))
+			return true;
+	}
+	return at < text.n && has_word(str_skip(text, at), "://") && str_find(text, '@') < text.n;
+}
+
 struct str complaint_word(struct complaints *complaints, struct str word)
 {
 	struct buf buf;
 	struct str kept;
 
+	if (may_hold_secret(word))
+		return STR("***");
 	buf_init(&buf, SENTENCE_MAX);
 	for (size_t i = 0; i < WORD_MAX && word.n > 0; i++) {
 		uint32_t code = take(&word);
@@ -169,6 +202,10 @@ static void put_source(struct buf *out, struct str line, size_t column)
 	size_t from = column > WINDOW_BEFORE ? column - WINDOW_BEFORE : 0;
 	struct buf below;
 
+	if (may_hold_secret(line)) {
+		buf_str(out, STR("(the line is not shown: it may hold a secret)\n"));
+		return;
+	}
 	buf_init(&below, SENTENCE_MAX);
 	for (size_t i = 0; i < from && line.n > 0; i++)
 		take(&line);

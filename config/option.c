@@ -523,16 +523,30 @@ static void check_required(const struct option_reader *reader, const struct node
 	}
 }
 
+/* Complains about an option that says nothing because the one that it needs is not written, or is false. */
+static void check_needs(const struct option_reader *reader, const struct option_spec *spec,
+			const struct node *mapping, const struct node *node)
+{
+	const struct node *needed = spec->needs == NULL ? NULL : node_get(mapping, spec->needs);
+
+	if (spec->needs == NULL || node->wrong ||
+	    (needed != NULL && (needed->wrong || !str_eq(needed->text, STR("false")))))
+		return;
+	complain(reader->complaints, node->key_at, "%s says nothing without %s", spec->name,
+		 spec->needs);
+}
+
 void option_read(const struct option_reader *reader, struct node *mapping)
 {
 	for (struct node *node = mapping->first; node != NULL; node = node->next) {
 		const struct option_target *target;
 		const struct option_spec *spec;
 
-		if (find(reader, node->key, &target, &spec))
+		if (find(reader, node->key, &target, &spec)) {
 			read_value(reader, target, spec, node);
-		else if (!reader->lenient &&
-			 (reader->others == NULL || word_index(reader->others, node->key) < 0))
+			check_needs(reader, spec, mapping, node);
+		} else if (!reader->lenient &&
+			   (reader->others == NULL || word_index(reader->others, node->key) < 0))
 			complain_unknown(reader, mapping, node);
 	}
 	check_required(reader, mapping);

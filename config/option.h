@@ -46,6 +46,8 @@ struct option_spec {
 	int64_t min, max; /* for DURATION, BYTES, COUNT; in milliseconds, bytes, units */
 	const char *const *words; /* for WORD: what may be written, NULL-terminated */
 	const char *help; /* a sentence */
+	const char *
+		needs; /* another option of the same table without which this one says nothing, or NULL */
 	/* For TEXT, TEXTS and the values of PAIRS, optional: NULL when the text can be used, or what it
 	   must be ("a path"). */
 	const char *(*check)(struct str text);

@@ -366,6 +366,11 @@ static void check_letters(struct loading *l)
 		if (!l->config->sinks[i].letters_only)
 			continue;
 		complain_idle(l, l->sink_nodes[i], "format", why);
+		for (size_t k = 0; l->config->sinks[i].format != NULL &&
+				   k < l->config->sinks[i].format->n_options;
+		     k++)
+			complain_idle(l, l->sink_nodes[i],
+				      l->config->sinks[i].format->options[k].name, why);
 		complain_idle(l, l->sink_nodes[i], "dead_letter",
 			      "a dead letter that is refused is tried for ever");
 	}

@@ -258,8 +258,12 @@ static void on_timer(struct io_timer *timer)
 /* struct sink_type: makes the producer, which begins to connect. */
 static struct sink *kafka_open(const struct sink_env *env, const void *options, struct error *err)
 {
-	struct kafka *kafka = mem_alloc(sizeof(*kafka));
+	const char *claims = ((const struct kafka_options *)options)->claim_check_path;
+	struct kafka *kafka;
 
+	if (claims != NULL && !claim_check_usable(claims, err))
+		return NULL;
+	kafka = mem_alloc(sizeof(*kafka));
 	kafka->sink.type = &sink_kafka;
 	kafka->env = env;
 	kafka->options = options;

@@ -14,6 +14,7 @@ struct sample_options {
 	int64_t flush_ms, rotate_bytes, retries;
 	struct texts labels;
 	struct pairs headers;
+	int64_t extra;
 };
 
 static const char *const sample_codecs[] = {"none", "gzip", NULL};
@@ -45,6 +46,8 @@ static const struct option_spec sample_specs[] = {
 	 .min = 0, .max = 100, .help = "How often to try."},
 	{"labels", OPTION_TEXTS, offsetof(struct sample_options, labels),
 	 .help = "What to call it."},
+	{"extra", OPTION_COUNT, offsetof(struct sample_options, extra), .fallback = "1", .min = 1,
+	 .max = 9, .help = "How often to wait.", .needs = "sync"},
 	{"headers", OPTION_PAIRS, offsetof(struct sample_options, headers),
 	 .check_name = sample_header, .help = "What to write first."},
 };

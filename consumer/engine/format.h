@@ -80,6 +80,7 @@ struct format_type {
 	const struct option_spec *options; /* config/option.h */
 	size_t n_options;
 	size_t options_bytes; /* of the struct that the options are parsed into */
+	bool heartbeats; /* its encoders have them */
 	/* Optional: whether options that are fine one by one are so together. */
 	bool (*check)(const void *options, struct option_fault *fault);
 	/* Makes an encoder for one table, used by one thread at a time; NULL with `err` set. */

@@ -538,6 +538,7 @@ const struct format_type format_debezium = {
 	.options = debezium_option_specs,
 	.n_options = ARRAY_N(debezium_option_specs),
 	.options_bytes = sizeof(struct debezium_options),
+	.heartbeats = true,
 	.check = debezium_check,
 	.open = debezium_open,
 	.close = debezium_free,

@@ -115,6 +115,19 @@ static void on_post(struct io_post *post)
 	claim_free(claim);
 }
 
+bool claim_check_usable(const char *directory, struct error *err)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool usable = fd >= 0 && faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == 0;
+
+	if (!usable)
+		error_set(err, ERROR_CONFIG, "claim_check_path: cannot write into %s: %s",
+			  directory, error_errno(errno));
+	if (fd >= 0)
+		close(fd);
+	return usable;
+}
+
 struct claim *claim_check_write(struct io *io, const char *directory, struct str value,
 				claim_done_fn *done, void *arg)
 {

@@ -18,6 +18,9 @@ struct claim;
 /* On the loop's thread: the file is durable, or `why` says why not. */
 typedef void claim_done_fn(void *arg, struct claim *claim, bool ok, const struct error *why);
 
+/* Whether files can be written into the directory; else `err` says why not. */
+bool claim_check_usable(const char *directory, struct error *err);
+
 /* Begins to write a copy of `value` into a file of the directory. `done` is called once, later. */
 struct claim *claim_check_write(struct io *io, const char *directory, struct str value,
 				claim_done_fn *done, void *arg);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sinks/kafka/kafka_conf.h"
 
+#include <errno.h>
 #include <openssl/x509_vfy.h>
+#include <unistd.h>
 
 #include "sinks/webhook/privatefile.h"
 
@@ -104,19 +106,25 @@ static void set_secret(struct making *making, const char *option, const char *na
 	if (making->failed || path == NULL)
 		return;
 	buf_init(&secret, PRIVATE_FILE_MAX);
-	if (!private_read(path, &secret, making->err)) {
+	if (!private_read_line(path, &secret, making->err)) {
 		making->failed = true;
 		error_prefix(making->err, "%s", option);
 	} else {
-		while (secret.n > 0 &&
-		       (secret.p[secret.n - 1] == '\n' || secret.p[secret.n - 1] == '\r'))
-			buf_truncate(&secret, secret.n - 1);
 		value = mem_dup(secret.p, secret.n);
 		set(making, option, name, value);
 		explicit_bzero(value, secret.n);
 		mem_free(value);
 	}
 	private_forget(&secret);
+}
+
+/* Sets one property to the path of a file, which must be readable: librdkafka's word for it says little. */
+static void set_file(struct making *making, const char *option, const char *name, const char *path)
+{
+	if (!making->failed && path != NULL && access(path, R_OK) != 0)
+		making->failed = !error_set(making->err, ERROR_CONFIG, "%s: cannot read %s: %s",
+					    option, path, error_errno(errno));
+	set(making, option, name, path);
 }
 
 /* What every producer of ours has. */
@@ -206,12 +214,12 @@ static void set_security(struct making *making, const struct kafka_options *opti
 	if (!options->tls)
 		return;
 	rd_kafka_conf_set_ssl_cert_verify_cb(making->conf, on_certificate);
-	set(making, "ca_file", "ssl.ca.location",
-	    options->ca_file != NULL ? options->ca_file : env->ca_file);
-	set(making, "client_cert", "ssl.certificate.location", options->client_cert);
+	set_file(making, "ca_file", "ssl.ca.location",
+		 options->ca_file != NULL ? options->ca_file : env->ca_file);
+	set_file(making, "client_cert", "ssl.certificate.location", options->client_cert);
 	set_secret(making, "client_key_password_file", "ssl.key.password",
 		   options->client_key_password_file);
-	set(making, "client_key", "ssl.key.location", options->client_key);
+	set_file(making, "client_key", "ssl.key.location", options->client_key);
 }
 
 /* What is handed through, last, so that it goes before our defaults. */

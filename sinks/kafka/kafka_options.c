@@ -150,7 +150,7 @@ const struct option_spec kafka_option_specs[KAFKA_OPTIONS_N] = {
 	 .fallback = "0s",
 	 .min = 0,
 	 .max = HOUR_MS,
-	 .help = "How often a heartbeat of the format is sent, if it has one; 0s: never."},
+	 .help = "How often a heartbeat of the format is sent; 0s: never."},
 	{.name = "heartbeat_topic",
 	 .type = OPTION_TEXT,
 	 .offset = offsetof(struct kafka_options, heartbeat_topic),
@@ -163,6 +163,7 @@ const struct option_spec kafka_option_specs[KAFKA_OPTIONS_N] = {
 	 .fallback = "false",
 	 .help = "Whether topics that do not exist are created."},
 	{.name = "topic_partitions",
+	 .needs = "create_topics",
 	 .type = OPTION_COUNT,
 	 .offset = offsetof(struct kafka_options, topic_partitions),
 	 .fallback = "6",
@@ -170,6 +171,7 @@ const struct option_spec kafka_option_specs[KAFKA_OPTIONS_N] = {
 	 .max = PARTITIONS_MAX,
 	 .help = "Partitions of a topic that is created."},
 	{.name = "topic_replication",
+	 .needs = "create_topics",
 	 .type = OPTION_COUNT,
 	 .offset = offsetof(struct kafka_options, topic_replication),
 	 .fallback = "3",
@@ -177,6 +179,7 @@ const struct option_spec kafka_option_specs[KAFKA_OPTIONS_N] = {
 	 .max = REPLICATION_MAX,
 	 .help = "Replicas of a topic that is created."},
 	{.name = "topic_cleanup",
+	 .needs = "create_topics",
 	 .type = OPTION_WORD,
 	 .offset = offsetof(struct kafka_options, topic_cleanup),
 	 .fallback = "delete",
@@ -317,7 +320,8 @@ bool kafka_options_check(const void *options_p, const struct format_type *format
 {
 	const struct kafka_options *options = options_p;
 
-	(void)format;
+	if (options->heartbeat_ms > 0 && !format->heartbeats)
+		return fault_at(fault, "heartbeat", "this format has no heartbeats");
 	if ((options->key == KAFKA_KEY_TEMPLATE) != (options->key_template != NULL))
 		return fault_at(fault, "key_template",
 				"key: template and key_template go together");

@@ -143,7 +143,7 @@ static void credentials_profiles_by_name(void)
 
 	/* In the config file, only "default" may go without the word "profile". */
 	sources = sources_of("AWS_PROFILE=bare\n", config_file, shared_file);
-	check_refused(&sources, ERROR_CONFIG, "no profile \"bare\"", "/c/credentials");
+	check_refused(&sources, ERROR_CONFIG, "no profile 'bare'", "/c/credentials");
 }
 
 /* A profile of our own setting shuts the environment's keys out; AWS_PROFILE does not. */
@@ -168,7 +168,7 @@ static void credentials_refuse_what_is_incomplete(void)
 
 	check_refused(&sources, ERROR_AUTH, "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID");
 	sources = sources_of("", "", "[default]\naws_access_key_id=A\n");
-	check_refused(&sources, ERROR_AUTH, "aws_secret_access_key", "\"default\"");
+	check_refused(&sources, ERROR_AUTH, "aws_secret_access_key", "'default'");
 	sources = sources_of("AWS_ACCESS_KEY_ID=A\nAWS_SECRET_ACCESS_KEY=a b\n", "", "");
 	check_refused(&sources, ERROR_AUTH, "blanks", "in the environment");
 	sources = sources_of("AWS_ACCESS_KEY_ID=A\nAWS_SECRET_ACCESS_KEY=s\n"
@@ -209,7 +209,7 @@ static void credentials_name_the_unsupported(void)
 		buf_fmt(&text, "[profile x]\n%s = something odd\n", ways[i]);
 		buf_c(&text, '\0');
 		sources = sources_of("AWS_PROFILE=x\n", text.p, "");
-		check_refused(&sources, ERROR_CONFIG, ways[i], "profile \"x\"");
+		check_refused(&sources, ERROR_CONFIG, ways[i], "profile 'x'");
 		/* The environment's keys go before all of it. */
 		sources = sources_of(full_env, text.p, "");
 		struct aws_settings settings = resolve(&sources);

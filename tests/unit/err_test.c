@@ -23,6 +23,15 @@ static void err_sets_and_prefixes(void)
 	CHECK_STR(str_of(err.text), "[file x: bad byte 7]: [file x: bad byte 7]");
 }
 
+static void err_has_no_double_quotes(void)
+{
+	struct error err;
+
+	error_set(&err, ERROR_DATA, "%s is no \"word\"", "\"x\"");
+	error_prefix(&err, "the \"file\"");
+	CHECK_STR(str_of(err.text), "the 'file': 'x' is no 'word'");
+}
+
 static void err_cuts_long_sentences(void)
 {
 	struct error err;
@@ -53,6 +62,7 @@ static void err_has_words_and_statuses(void)
 int main(void)
 {
 	CHECK_RUN(err_sets_and_prefixes);
+	CHECK_RUN(err_has_no_double_quotes);
 	CHECK_RUN(err_cuts_long_sentences);
 	CHECK_RUN(err_has_words_and_statuses);
 	return check_end();

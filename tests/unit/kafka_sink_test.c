@@ -497,6 +497,7 @@ static void a_claim_check_takes_the_place_of_a_large_record(void)
 
 static void a_claim_check_that_cannot_be_written_is_tried_again(void)
 {
+	struct error err = {0};
 	char path[100];
 
 	k_setup();
@@ -504,7 +505,11 @@ static void a_claim_check_that_cannot_be_written_is_tried_again(void)
 	k.options.oversize = KAFKA_OVERSIZE_CLAIM_CHECK;
 	snprintf(path, sizeof(path), "%s/none", k.dir);
 	k.options.claim_check_path = path;
+	CHECK(sink_kafka.open(&k.env, &k.options, &err) == NULL);
+	CHECK(strstr(err.text, "claim_check_path: cannot write into") != NULL);
+	must(mkdir(path, 0700) == 0);
 	k_open();
+	must(rmdir(path) == 0);
 	k_submit(k_big(0, 0, 3000));
 	k_submit(k_parcel(1, 0, 2));
 	k_run(2);

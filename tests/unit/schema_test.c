@@ -188,7 +188,7 @@ static void bad_fields_are_refused(void)
 	descset_init(&message, "M");
 	descset_field(&message, "x", 1, DESCSET(OPTIONAL, MESSAGE), "M");
 	set_of(&set, &message);
-	refused(&set, "p.M.x: its type \"M\" is unknown, or not a full name");
+	refused(&set, "p.M.x: its type 'M' is unknown, or not a full name");
 
 	descset_init(&message, "M");
 	descset_field(&message, "x", 7, DESCSET(OPTIONAL, INT32), NULL);
@@ -284,7 +284,7 @@ static void wrong_overlays_are_refused(void)
 					 .type_message = "RecordSet",
 					 .type_field = "typ",
 					 .suffix = "Stuff"},
-			"overlay: no message's name ends in \"Stuff\"");
+			"overlay: no message's name ends in 'Stuff'");
 }
 
 static void profile_roles_name_messages_that_exist(void)
