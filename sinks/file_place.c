@@ -9,13 +9,28 @@
 
 enum { DIRECTORY_MODE = 0750 };
 
-/* How many bytes of the path are the fixed directory. */
+/* How many bytes of the path are the fixed directory: what is before the first name with a value in it. */
 static size_t fixed_n(struct str text)
 {
-	struct str head = str_head(text, str_find(text, '{'));
-	size_t slash = str_find_last(head, '/');
+	size_t end = 0, slash;
 
-	return slash == head.n ? 0 : slash + 1;
+	/* Doubled braces are a brace in a name. */
+	while (end < text.n && (text.p[end] != '{' || (end + 1 < text.n && text.p[end + 1] == '{')))
+		end += text.p[end] == '{' ? 2 : 1;
+	slash = str_find_last(str_head(text, end), '/');
+	return slash == end ? 0 : slash + 1;
+}
+
+/* The text of a path in which no values are, without its doubled braces; to be freed. */
+static char *plain_text(struct str path)
+{
+	struct template template;
+	struct buf out;
+
+	buf_init(&out, path.n + 1);
+	must(template_parse(path, &template, NULL));
+	template_render(&template, NULL, NULL, NULL, &out);
+	return buf_detach(&out);
 }
 
 /* Whether one of the names that a path consists of is "." or "..", or empty. */
@@ -47,7 +62,7 @@ const char *place_check(struct str text)
 	}
 	if (text.n == 0 || text.p[text.n - 1] == '/')
 		return "the path of a file";
-	if (str_find(text, '{') < text.n && has_dots(str_skip(text, fixed_n(text))))
+	if (has_dots(str_skip(text, fixed_n(text))))
 		return "a path without empty names, \".\" and \"..\" after its fixed directory";
 	return NULL;
 }
@@ -78,7 +93,7 @@ void place_init(struct place *place, const char *text, enum pack_kind kind)
 	size_t n = fixed_n(path);
 
 	place->text = mem_dup(text, path.n);
-	place->dir = mem_dup(text, n);
+	place->dir = plain_text(str_head(path, n));
 	must(template_parse(str_of(place->text + n), &place->key, NULL));
 	place->ending_n = ending(path, pack_ending(kind));
 	place->timed = template_has(&place->key, TEMPLATE_DATE) ||

@@ -46,14 +46,21 @@ static struct output *name_new(struct store *store, const struct event *event, s
 	struct output *output = NULL;
 	struct buf suffix;
 
-	buf_init(&suffix, SUFFIX_BYTES_MAX);
 	buf_c(&store->key, '\0');
+	if (store->key.failed) {
+		error_set(err, ERROR_IO,
+			  "the path of a file in %s would be longer than %d bytes: have fewer "
+			  "values in path",
+			  store->place.dir, KEY_BYTES_MAX);
+		return NULL;
+	}
+	buf_init(&suffix, SUFFIX_BYTES_MAX);
 	for (unsigned try = 0; output == NULL && try < TRIES_MAX; try++) {
 		char *path, *final_path;
 
 		buf_clear(&suffix);
 		put_suffix(store, event, try, &suffix);
-		must(!suffix.failed && !store->key.failed);
+		must(!suffix.failed);
 		path = place_path(&store->place, store->key.p, suffix.p, true);
 		final_path = place_path(&store->place, store->key.p, suffix.p, false);
 		if (access(path, F_OK) != 0 && access(final_path, F_OK) != 0) {

@@ -292,6 +292,14 @@ static void keep_house(struct store *store)
 
 	if (store->rolls)
 		roll_finish_due(store, false);
+	/* Who reads finished files may take them away: the journal lets go of them at once. */
+	if (store->owed.n > 0) {
+		if (!store_write_entries(store, buf_view(&store->owed), &why)) {
+			store_note(store, "wfile.finish_not_noted error=\"%s\"", why.text);
+			return;
+		}
+		buf_clear(&store->owed);
+	}
 	if (!journal_is_long(&store->journal))
 		return;
 	pthread_mutex_lock(&store->lock);
