@@ -78,13 +78,19 @@ static struct output *name_new(struct store *store, const struct event *event, s
 	return output;
 }
 
-/* Creates the file. The journal has it first, so that after a crash it is known to be ours. */
+/*
+ * Creates the file, and then has the journal say which it is: by its inode a start tells it from one that
+ * another sink made by the same name. A crash between the two leaves an empty file.
+ */
 static bool create(struct store *store, struct output *output, struct error *err)
 {
 	struct ledger_file entry;
 	struct buf entries;
 	bool ok;
 
+	if (!place_make_directories(&store->place, output->path, err) ||
+	    !output_open(output, O_CREAT | O_EXCL, store->options.mode, false, err))
+		return false;
 	buf_init(&entries, ENTRIES_BYTES_MAX);
 	output->opened_wall_ms = output->touched_wall_ms = store->wall_ms;
 	store_entry(output, 0, &entry);
@@ -92,15 +98,11 @@ static bool create(struct store *store, struct output *output, struct error *err
 	ledger_put_file(&entries, &entry);
 	ok = store_write_entries(store, buf_view(&entries), err);
 	buf_release(&entries);
-	if (!ok)
-		return false;
-	if (place_make_directories(&store->place, output->path, err) &&
-	    output_open(output, O_CREAT | O_EXCL, store->options.mode, false, err) &&
-	    journal_sync_directory(output->path, err))
+	if (ok && journal_sync_directory(output->path, err))
 		return true;
-	if (output->fd >= 0)
-		unlink(output->path);
-	ledger_put_drop(&store->owed, output->id);
+	unlink(output->path);
+	if (ok)
+		ledger_put_drop(&store->owed, output->id);
 	return false;
 }
 
