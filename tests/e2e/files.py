@@ -119,13 +119,40 @@ def each_record_is_there_once_after_kills(options):
         bench.check()
 
 
+def sinks_with_the_same_names_keep_their_files(options):
+    """Two spellings of one directory: the sink that comes second must not take the first one's file for its own
+    after a crash."""
+    rng = random.Random(options.seed)
+    with Fake(FAKE) as fake:
+        for n in range(6):
+            folder = os.path.join(SCRATCH, f"two{n}")
+            os.makedirs(os.path.join(folder, "out"))
+            table = f"table{n}"
+            make_table(fake.client(), table)
+            paths = (f"{folder}/out/{{table}}-{{shard}}.jsonl", f"{folder}/out/./{{table}}-{{shard}}.jsonl")
+            sinks = {name: {"type": "file", "path": path} for name, path in zip("ab", paths)}
+            config = configuration(fake.url, [table], sinks, application=f"two{n}")
+            fake.client().put_item(TableName=table, Item={"pk": {"S": "x"}})
+            journal = os.path.join(folder, "out", ".b.journal")
+            with Tap(folder, config) as tap:
+                wait_for(lambda: os.path.exists(journal) and b"\nf\t" in open(journal, "rb").read())
+                time.sleep(rng.random() * 0.05)
+                tap.kill()
+            with Tap(folder, config, "--until-caught-up") as tap:
+                assert tap.wait() == 0, tap.said()
+            lines = sum(line_count(path) for path in glob.glob(f"{folder}/out/*jsonl*") +
+                        glob.glob(f"{folder}/out/.*jsonl*"))
+            assert lines == 2, (n, lines, os.listdir(os.path.join(folder, "out")))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100000)
     parser.add_argument("--kills", type=int, default=12)
     options = parser.parse_args()
     print(f"# seed {options.seed}", flush=True)
-    failed = run_tests([each_record_is_there_once_after_kills], options)
+    failed = run_tests([each_record_is_there_once_after_kills,
+                        sinks_with_the_same_names_keep_their_files], options)
     if not failed:
         shutil.rmtree(SCRATCH)
     return 1 if failed else 0
