@@ -115,7 +115,7 @@ def a_broken_profile_file(bench):
 
 
 def an_unknown_profile(bench):
-    bench.refused(78, "there is no profile \"nobody\"", "nor in",
+    bench.refused(78, "there is no profile 'nobody'", "nor in",
                   env=good_environment(AWS_PROFILE="nobody"))
 
 
