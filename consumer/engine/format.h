@@ -30,6 +30,16 @@ struct framing {
 	bool lone; /* records of this form cannot be joined: batch_* mean nothing */
 };
 
+/* Records that are JSON values, and arrays of them. */
+static const struct framing framing_json = {
+	.single_open = "",
+	.single_close = "",
+	.batch_open = "[",
+	.batch_close = "]",
+	.single_type = "application/json",
+	.batch_type = "application/json",
+};
+
 struct encoder {
 	/*
 	 * Appends `event` as one record, complete with its terminator. Never fails: what cannot be

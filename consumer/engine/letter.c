@@ -28,15 +28,6 @@ struct letter_form {
 	int64_t given_up_wall_ms;
 };
 
-static const struct framing letter_framing = {
-	.single_open = "",
-	.single_close = "",
-	.batch_open = "[",
-	.batch_close = "]",
-	.single_type = "application/json",
-	.batch_type = "application/json",
-};
-
 /* Appends one string member. */
 static void put_member(struct buf *out, const char *name, struct str value)
 {
@@ -92,7 +83,7 @@ static struct flight *submit(struct cursor *cu, const struct letter *letter)
 	struct letter_form *form = arena_alloc(&batch->arena, sizeof(*form));
 
 	*form = (struct letter_form){
-		.encoder = {.encode = encode, .framing = &letter_framing},
+		.encoder = {.encode = encode, .framing = &framing_json},
 		.event_encoder = cu->shard->stream->table->letter_encoders[cu - cu->shard->cursors],
 		.sink = cu->tap->name,
 		.reason = arena_str(&batch->arena, str_of(letter->why.text)),

@@ -4,8 +4,9 @@
 #include "base/utf8.h"
 #include "sinks/formats/debezium_key.h"
 #include "sinks/formats/debezium_schema.h"
+#include "sinks/formats/identity.h"
 
-enum { LINE_MAX_BYTES = 128 << 20, SCHEMA_MAX = 16 << 20, ID_MAX = 4096 };
+enum { LINE_MAX_BYTES = 128 << 20, SCHEMA_MAX = 16 << 20 };
 
 /* Of the form, not of the program: an upgrade must not change what a replay gives. */
 #define FORM_VERSION "1.0"
@@ -52,22 +53,12 @@ static const struct option_spec debezium_option_specs[] = {
 	IMAGE_OPTIONS(struct debezium_options, image),
 };
 
-static const struct framing json_framing = {
-	.single_open = "",
-	.single_close = "",
-	.batch_open = "[",
-	.batch_close = "]",
-	.single_type = "application/json",
-	.batch_type = "application/json",
-};
-
 /* Working memory that is kept from event to event. */
 struct work {
 	struct image_notes notes;
 	struct debezium_key key;
 	struct buf line; /* a line before its UTF-8 is cleaned */
 	struct buf text; /* JSON that goes into a string */
-	struct buf id;
 	/* The schemas of the records made last, and the key's names that they are good for. */
 	struct buf key_schema, envelope_schema, names;
 	struct buf new_names;
@@ -171,32 +162,6 @@ static void put_time(struct buf *out, const char *member, int64_t time_ms, int64
 		buf_i64(out, time_ms * factor);
 }
 
-/* The event's identity: the stream's own, or made from its place in a gap record and where an
-   emulator gives none. */
-static void put_id(const struct debezium *dbz, const struct source *source,
-		   const struct event *event, struct buf *out)
-{
-	struct buf *id = &dbz->work->id;
-
-	if (event->id.n > 0) {
-		json_put_raw(out, event->id);
-		return;
-	}
-	buf_clear(id);
-	if (event->op == EVENT_GAP)
-		buf_str(id, STR("gap:"));
-	buf_str(id, source->shard_id);
-	buf_c(id, ':');
-	if (event->op == EVENT_GAP) {
-		buf_str(id, position_text(&event->gap->after));
-		buf_c(id, ':');
-		buf_str(id, gap_reason_word(event->gap->reason));
-	} else {
-		buf_str(id, event->seqno);
-	}
-	json_put(out, buf_view(id));
-}
-
 /* Appends what a gap record says about the gap; null for a change. */
 static void put_gap(const struct event *event, struct buf *out)
 {
@@ -293,7 +258,7 @@ static void put_source(const struct debezium *dbz, const struct source *source,
 	put_text(out, ",\"stream_arn\":", source->stream_arn);
 	put_text(out, ",\"shard_id\":", source->shard_id);
 	buf_str(out, STR(",\"event_id\":"));
-	put_id(dbz, source, event, out);
+	identity_put_id(source, event, out);
 	put_raw_or_null(out, ",\"view_type\":", event->view_type);
 	buf_str(out, STR(",\"user_identity\":"));
 	buf_str(out, event->ttl ? STR("\"dynamodb.amazonaws.com\"") : STR("null"));
@@ -437,7 +402,6 @@ static struct work *work_new(void)
 	debezium_key_init(&work->key);
 	buf_init(&work->line, LINE_MAX_BYTES);
 	buf_init(&work->text, LINE_MAX_BYTES);
-	buf_init(&work->id, ID_MAX);
 	buf_init(&work->key_schema, SCHEMA_MAX);
 	buf_init(&work->envelope_schema, SCHEMA_MAX);
 	buf_init(&work->names, SCHEMA_MAX);
@@ -452,7 +416,6 @@ static void work_free(struct work *work)
 	debezium_key_release(&work->key);
 	buf_release(&work->line);
 	buf_release(&work->text);
-	buf_release(&work->id);
 	buf_release(&work->key_schema);
 	buf_release(&work->envelope_schema);
 	buf_release(&work->names);
@@ -495,7 +458,7 @@ struct encoder *debezium_new(const struct debezium_options *options, const struc
 		.encode = encode,
 		.key = encode_key,
 		.heartbeat = encode_heartbeat,
-		.framing = &json_framing,
+		.framing = &framing_json,
 		.tombstones = true,
 	};
 	dbz->name.prefix = str_of(options->prefix);

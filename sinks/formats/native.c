@@ -17,15 +17,6 @@ static const struct option_spec native_option_specs[] = {
 	NATIVE_OPTIONS(struct whole, native),
 };
 
-static const struct framing json_framing = {
-	.single_open = "",
-	.single_close = "",
-	.batch_open = "[",
-	.batch_close = "]",
-	.single_type = "application/json",
-	.batch_type = "application/json",
-};
-
 /* Working memory that is kept from event to event. */
 struct work {
 	struct image_notes notes;
@@ -224,7 +215,7 @@ struct encoder *native_new(const struct native_options *options, const struct pr
 	}
 	native->encoder.encode = encode;
 	native->encoder.key = encode_key;
-	native->encoder.framing = &json_framing;
+	native->encoder.framing = &framing_json;
 	native->role = role;
 	native->summary = options->summary;
 	native->work = mem_alloc(sizeof(*native->work));
