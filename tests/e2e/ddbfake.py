@@ -124,6 +124,27 @@ def scans(fake, db):
     assert sorted(some) == [0, 1, 2]
 
 
+def batches(fake, db):
+    """Keys that stay unprocessed are asked for again until none is left, and all of it is counted."""
+    make_table(db, "Batches")
+    for i in range(30):
+        db.put_item(TableName="Batches", Item={"pk": {"S": f"p{i}"}})
+    fake.admin("set", partial_batch=100)
+    keys = {"Batches": {"Keys": [{"pk": {"S": f"p{i}"}} for i in range(31)]}}
+    found, calls = [], 0
+    while keys:
+        answer = db.batch_get_item(RequestItems=keys, ReturnConsumedCapacity="TOTAL")
+        found += [item["pk"]["S"] for item in answer["Responses"]["Batches"]]
+        keys = answer["UnprocessedKeys"]
+        calls += 1
+        assert answer["ConsumedCapacity"][0]["TableName"] == "Batches"
+    fake.admin("set", partial_batch=0)
+    assert sorted(found) == sorted(f"p{i}" for i in range(30)) and calls > 1
+    stats = fake.admin("stats")
+    assert stats["capacity"]["Batches"] == {"read_units": 15.5, "write_units": 30.0}
+    assert stats["hits"]["partial_batch"] >= 1
+
+
 def types(fake, db):
     """What boto3 serialises comes back the same through the table and the stream."""
     arn = make_table(db, "Types")
@@ -267,7 +288,7 @@ def with_client(test):
     return run
 
 
-OPERATIONS = [tables, items, conditions, scans, types, streams_through_rolls, iterators,
+OPERATIONS = [tables, items, conditions, scans, batches, types, streams_through_rolls, iterators,
               time_to_live, not_modelled]
 
 if __name__ == "__main__":

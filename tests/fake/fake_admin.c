@@ -152,6 +152,7 @@ static bool set_one(struct admin *admin, struct str name, struct str value)
 		{"lie_missing_child", &options->lie_missing_child, NULL, 0, 100, 1},
 		{"empty_page", &options->empty_page, NULL, 0, 100, 1},
 		{"short_page", &options->short_page, NULL, 0, 100, 1},
+		{"partial_batch", &options->partial_batch, NULL, 0, 100, 1},
 		{"shard_life", NULL, &options->shard_life_ms, 0, most, 1000},
 		{"retention", NULL, &options->retention_ms, 0, most, 1000},
 		{"iterator_life", NULL, &options->iterator_life_ms, 0, most, 1000},
@@ -298,6 +299,31 @@ static void add_fault_hits(struct buf *body, const struct fake_faults *faults)
 	buf_c(body, '}');
 }
 
+/* Appends capacity units as the service writes them, with one decimal. */
+static void add_units(struct buf *body, const char *name, uint64_t half_units)
+{
+	buf_fmt(body, "\"%s\":%llu.%s", name, (unsigned long long)half_units / 2,
+		half_units % 2 == 1 ? "5" : "0");
+}
+
+/* Appends what the requests for each table have consumed. */
+static void add_capacity(struct buf *body, const struct service *service)
+{
+	struct service_capacity capacity;
+
+	buf_str(body, STR(",\"capacity\":{"));
+	for (size_t at = 0; service_capacity_next(service, &at, &capacity);) {
+		json_comma(body);
+		json_put(body, capacity.table);
+		buf_str(body, STR(":{"));
+		add_units(body, "read_units", capacity.read_half_units);
+		buf_c(body, ',');
+		add_units(body, "write_units", capacity.write_half_units);
+		buf_c(body, '}');
+	}
+	buf_c(body, '}');
+}
+
 /* Answers with what was counted. */
 static bool admin_stats(struct admin *admin)
 {
@@ -325,6 +351,7 @@ static bool admin_stats(struct admin *admin)
 		buf_fmt(body, ":%llu", (unsigned long long)hit->n);
 	}
 	buf_c(body, '}');
+	add_capacity(body, fake->service);
 	add_fault_hits(body, &fake->faults);
 	buf_str(body, STR("}\n"));
 	return false;

@@ -66,6 +66,8 @@ static const struct option_row rows[] = {
 	 OPTION_PERCENT, AT(service.empty_page), 100},
 	{"short-page", "PERCENT", "GetRecords answers that could hold more records (0)",
 	 OPTION_PERCENT, AT(service.short_page), 100},
+	{"partial-batch", "PERCENT", "BatchGetItem answers that leave keys unprocessed (0)",
+	 OPTION_PERCENT, AT(service.partial_batch), 100},
 	{"speed", "N", "the model's time runs N times as fast, from the start on (1)",
 	 OPTION_NUMBER, AT(speed), 1000000},
 	{"clock-offset", "MS", "the service's clock differs so much from this machine's (0)",

@@ -2,8 +2,9 @@
 /*
  * The inside of the service: what its files share. Nobody includes this but tests/model/.
  *
- * A request goes from service.c (dispatch) to table_ops.c, row_ops.c, scan_ops.c or stream_ops.c,
- * and these use store.c (items), stream.c (shards and records), schema.c, record.c and iterator.c.
+ * A request goes from service.c (dispatch) to table_ops.c, row_ops.c, batch_ops.c, scan_ops.c or
+ * stream_ops.c, and these use store.c (items), stream.c (shards and records), capacity.c, schema.c,
+ * record.c and iterator.c.
  * admin.c is what no request can do. Time moves in service_advance() alone.
  *
  * Shards and writes live until the service is freed, for the log refers to them; a stream forgets
@@ -75,6 +76,9 @@ struct schema {
 	size_t indexes_n;
 };
 
+/* Capacity is counted in half units, for a read that need not be consistent costs half of one. */
+enum capacity_kind { CAPACITY_READ, CAPACITY_WRITE, CAPACITY_KINDS };
+
 struct stream;
 
 struct table {
@@ -88,6 +92,7 @@ struct table {
 	struct key_schema key;
 	struct schema schema;
 	struct store store;
+	uint64_t half_units[CAPACITY_KINDS]; /* consumed so far */
 	struct stream *stream; /* the latest, or NULL */
 	bool stream_enabled;
 	int64_t last_label_ms;
@@ -158,6 +163,8 @@ enum hit {
 	HIT_SHARDS_PAGED,
 	HIT_CHILDREN_ASKED,
 	HIT_SCAN_PAGED,
+	HIT_BATCH_BYTES,
+	HIT_PARTIAL_BATCH,
 	HIT_CONDITION_FAILED,
 	HIT_NO_OP,
 	HIT_ROLL,
@@ -197,6 +204,7 @@ typedef bool operation_fn(struct service *service, struct request *request, stru
 
 operation_fn op_create_table, op_describe_table, op_update_table, op_delete_table, op_list_tables;
 operation_fn op_put_item, op_get_item, op_update_item, op_delete_item, op_scan;
+operation_fn op_batch_get_item;
 operation_fn op_list_streams, op_describe_stream, op_get_shard_iterator, op_get_records;
 
 /* Counts one hit. */
@@ -210,6 +218,9 @@ struct table *table_find(struct service *service, struct request *request);
 
 /* The same, but a table that is still CREATING is not there yet. */
 struct table *table_find_ready(struct service *service, struct request *request);
+
+/* The same for a name that stands elsewhere in the request. */
+struct table *table_named_ready(struct service *service, struct request *request, struct str name);
 
 /* A text at rest with one reference. */
 struct text *text_new(struct str text, size_t size_bytes);
@@ -291,9 +302,19 @@ bool row_key_of_key(struct service *service, const struct table *table, const st
 void row_commit(struct service *service, struct table *table, const struct row_key *key,
 		struct text *new_text, bool ttl);
 
-/* Appends the member "ConsumedCapacity" if the request asks for it. */
-bool capacity_put(struct request *request, const struct table *table, uint64_t half_units,
-		  struct buf *answer);
+/* What it costs to read so many bytes, in half units; nothing at all costs as much as one byte. */
+uint64_t capacity_of_read(size_t bytes, bool consistent);
+
+/* What it costs to write so many bytes, in half units. */
+uint64_t capacity_of_write(size_t bytes);
+
+/* Counts what the request has consumed; appends the member "ConsumedCapacity" if it asks for it. */
+bool capacity_put(struct request *request, struct table *table, enum capacity_kind kind,
+		  uint64_t half_units, struct buf *answer);
+
+/* The same for reads of several tables, of which each is an element of a list. */
+bool capacity_put_element(struct request *request, struct table *table, uint64_t half_units,
+			  struct buf *answer);
 
 /* Gives a table a new stream. */
 void stream_create(struct service *service, struct table *table, enum view_type view);

@@ -10,6 +10,7 @@
 
 #define REQUEST_PARAMS(X)                                           \
 	X(TABLE_NAME, "TableName")                                  \
+	X(REQUEST_ITEMS, "RequestItems")                            \
 	X(KEY, "Key")                                               \
 	X(ITEM, "Item")                                             \
 	X(CONSISTENT_READ, "ConsistentRead")                        \

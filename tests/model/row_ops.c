@@ -6,7 +6,6 @@ enum { HASH_KEY_MAX = 2048, RANGE_KEY_MAX = 1024 };
 /* The order in which these words stand is that of enum return_values. */
 static const char *const return_words[] = {"NONE",    "ALL_OLD",     "UPDATED_OLD",
 					   "ALL_NEW", "UPDATED_NEW", NULL};
-static const char *const capacity_words[] = {"NONE", "TOTAL", "INDEXES", NULL};
 static const char *const return_on_failure_words[] = {"NONE", "ALL_OLD", NULL};
 
 enum return_values {
@@ -152,26 +151,6 @@ void row_commit(struct service *service, struct table *table, const struct row_k
 	text_unref(write.old_image);
 }
 
-bool capacity_put(struct request *request, const struct table *table, uint64_t half_units,
-		  struct buf *answer)
-{
-	unsigned word = 0;
-	const char *half = half_units % 2 == 1 ? "5" : "0";
-
-	if (!request_word(request, PARAM_RETURN_CAPACITY, capacity_words, &word))
-		return false;
-	if (word == 0)
-		return true;
-	json_comma(answer);
-	buf_fmt(answer, "\"ConsumedCapacity\":{\"TableName\":\"%s\",\"CapacityUnits\":%llu.%s",
-		table->name, (unsigned long long)half_units / 2, half);
-	if (word == 2)
-		buf_fmt(answer, ",\"Table\":{\"CapacityUnits\":%llu.%s}",
-			(unsigned long long)half_units / 2, half);
-	buf_c(answer, '}');
-	return true;
-}
-
 /* Finds the item that the row's key names. */
 static void row_load(struct request *request, struct row *row)
 {
@@ -211,6 +190,9 @@ static bool row_check(struct service *service, struct request *request, const st
 	if (condition == NULL || expr_holds(request->arena, condition, &row->before))
 		return true;
 	service_hit(service, HIT_CONDITION_FAILED);
+	/* A write that is refused by its condition is paid for all the same. */
+	row->table->half_units[CAPACITY_WRITE] +=
+		capacity_of_write(row->item == NULL ? 0 : row->item->text->size_bytes);
 	if (on_failure == 1 && row->item != NULL)
 		request->failure->item = text_str(row->item->text);
 	return failure_set(request->failure, FAILURE_CONDITION, "The conditional request failed");
@@ -245,7 +227,7 @@ static bool write_end(struct request *request, const struct row *row, const stru
 
 	if (new_text != NULL && new_text->size_bytes > n)
 		n = new_text->size_bytes;
-	if (!capacity_put(request, row->table, n <= 1024 ? 2 : (n + 1023) / 1024 * 2, answer))
+	if (!capacity_put(request, row->table, CAPACITY_WRITE, capacity_of_write(n), answer))
 		return false;
 	buf_c(answer, '}');
 	return true;
@@ -326,7 +308,7 @@ bool op_get_item(struct service *service, struct request *request, struct buf *a
 	struct str projection;
 	struct paths paths;
 	bool consistent = false;
-	size_t units = 1;
+	size_t size_bytes = 0;
 
 	if (!row_open(service, request, &row) ||
 	    !request_bool(request, PARAM_CONSISTENT_READ, &consistent) ||
@@ -338,7 +320,7 @@ bool op_get_item(struct service *service, struct request *request, struct buf *a
 		return false;
 	buf_c(answer, '{');
 	if (row.item != NULL) {
-		units = (row.item->text->size_bytes + 4095) / 4096;
+		size_bytes = row.item->text->size_bytes;
 		buf_str(answer, STR("\"Item\":"));
 		if (projection.p != NULL) {
 			struct value part = expr_project(request->arena, &paths, &row.before);
@@ -348,7 +330,8 @@ bool op_get_item(struct service *service, struct request *request, struct buf *a
 			buf_str(answer, text_str(row.item->text));
 		}
 	}
-	if (!capacity_put(request, row.table, consistent ? units * 2 : units, answer))
+	if (!capacity_put(request, row.table, CAPACITY_READ,
+			  capacity_of_read(size_bytes, consistent), answer))
 		return false;
 	buf_c(answer, '}');
 	return true;

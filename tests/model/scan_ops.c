@@ -123,9 +123,8 @@ bool op_scan(struct service *service, struct request *request, struct buf *answe
 		buf_str(answer, STR(",\"LastEvaluatedKey\":"));
 		buf_str(answer, text_str(scan.last->keys));
 	}
-	if (!capacity_put(request, scan.table,
-			  ((scan.bytes + 4095) / 4096 + (scan.bytes == 0)) * (consistent ? 2 : 1),
-			  answer))
+	if (!capacity_put(request, scan.table, CAPACITY_READ,
+			  capacity_of_read(scan.bytes, consistent), answer))
 		return false;
 	buf_c(answer, '}');
 	return true;

@@ -31,6 +31,8 @@ static const struct {
 		 PARAM_BIT(PROJECTION)},
 	{DYNAMODB "UpdateItem", op_update_item, PARAMS_WRITE | PARAM_BIT(KEY) | PARAM_BIT(UPDATE)},
 	{DYNAMODB "DeleteItem", op_delete_item, PARAMS_WRITE | PARAM_BIT(KEY)},
+	{DYNAMODB "BatchGetItem", op_batch_get_item,
+	 PARAM_BIT(REQUEST_ITEMS) | PARAM_BIT(RETURN_CAPACITY)},
 	{DYNAMODB "Scan", op_scan,
 	 PARAMS_ROW | PARAM_BIT(CONSISTENT_READ) | PARAM_BIT(PROJECTION) | PARAM_BIT(FILTER) |
 		 PARAM_BIT(LIMIT) | PARAM_BIT(START_KEY) | PARAM_BIT(SEGMENT) |
@@ -74,6 +76,8 @@ static const char *const hit_names[HIT_N] = {
 	"shards_paged",
 	"children_asked",
 	"scan_paged",
+	"batch_bytes",
+	"partial_batch",
 	"condition_failed",
 	"no_op",
 	"roll",

@@ -24,11 +24,12 @@ struct service_options {
 	int64_t shard_life_ms; /* 4 h: an open shard rolls to a child after this; 0: never by itself */
 	int64_t iterator_life_ms; /* 15 min */
 	unsigned shards_per_table; /* open shards that a new stream starts with, at least 1 */
-	/* How often, in percent, the listings lie as real ones do: */
+	/* How often, in percent, the answers are as unhelpful as real ones may be: */
 	unsigned lie_open_parent; /* DescribeStream shows a closed parent without EndingSequenceNumber */
 	unsigned lie_missing_child; /* DescribeStream leaves out children younger than 2 s */
 	unsigned empty_page; /* GetRecords answers with no records although there are some, and moves on */
 	unsigned short_page; /* GetRecords answers with fewer records than it could */
+	unsigned partial_batch; /* BatchGetItem leaves some keys unprocessed */
 	int64_t create_ms; /* 50 ms: how long a table is CREATING or UPDATING */
 };
 
@@ -102,5 +103,14 @@ struct service_hit {
 
 /* The hits of each since the start, for coverage; a NULL name at the end. */
 const struct service_hit *service_hits(const struct service *service);
+
+/* What the requests for one table have consumed, streams not counted. */
+struct service_capacity {
+	struct str table;
+	uint64_t read_half_units, write_half_units;
+};
+
+/* Walks through the tables that there are: `*at` starts as 0; false at the end. */
+bool service_capacity_next(const struct service *service, size_t *at, struct service_capacity *out);
 
 #endif

@@ -74,14 +74,11 @@ static bool name_ok(struct request *request, struct str name)
 			   "characters long");
 }
 
-/* Reads TableName, which may be the table's ARN. */
-static bool name_read(struct request *request, struct str *name)
+/* Takes the name out of what may be the table's ARN. */
+static bool name_cut(struct request *request, struct str *name)
 {
 	struct str part = STR(":table/");
 
-	if (!request_need(request, PARAM_TABLE_NAME) ||
-	    !request_string(request, PARAM_TABLE_NAME, name))
-		return false;
 	if (str_starts(*name, STR("arn:"))) {
 		size_t at = 0;
 
@@ -92,12 +89,19 @@ static bool name_read(struct request *request, struct str *name)
 	return name_ok(request, *name);
 }
 
-struct table *table_find(struct service *service, struct request *request)
+/* Reads TableName. */
+static bool name_read(struct request *request, struct str *name)
+{
+	return request_need(request, PARAM_TABLE_NAME) &&
+	       request_string(request, PARAM_TABLE_NAME, name) && name_cut(request, name);
+}
+
+/* The table of that name, or NULL with the failure filled in. */
+static struct table *table_named(struct service *service, struct request *request, struct str name)
 {
 	struct table *table;
-	struct str name;
 
-	if (!name_read(request, &name))
+	if (!name_cut(request, &name))
 		return NULL;
 	table = map_get(&service->tables, name);
 	if (table == NULL)
@@ -106,9 +110,23 @@ struct table *table_find(struct service *service, struct request *request)
 	return table;
 }
 
+struct table *table_find(struct service *service, struct request *request)
+{
+	struct str name;
+
+	return name_read(request, &name) ? table_named(service, request, name) : NULL;
+}
+
 struct table *table_find_ready(struct service *service, struct request *request)
 {
-	struct table *table = table_find(service, request);
+	struct str name;
+
+	return name_read(request, &name) ? table_named_ready(service, request, name) : NULL;
+}
+
+struct table *table_named_ready(struct service *service, struct request *request, struct str name)
+{
+	struct table *table = table_named(service, request, name);
 
 	if (table == NULL || table->updating || service->now_ms >= table->ready_ms)
 		return table;

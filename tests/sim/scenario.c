@@ -133,6 +133,7 @@ static void do_option(struct line *line)
 		{"lie_missing_child", &service->lie_missing_child},
 		{"empty_page", &service->empty_page},
 		{"short_page", &service->short_page},
+		{"partial_batch", &service->partial_batch},
 	};
 	int64_t value = number(line, 2, 1);
 
