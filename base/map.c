@@ -2,7 +2,7 @@
 #include "base/map.h"
 
 /* FNV-1a with a final mix: keys are ids of a service, not an attacker's. */
-static uint64_t map_hash(struct str key)
+uint64_t map_hash(struct str key)
 {
 	uint64_t h = 0xcbf29ce484222325u;
 

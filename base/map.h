@@ -25,6 +25,9 @@ struct map {
 /* An empty map. */
 void map_init(struct map *map);
 
+/* The hash of a key: the same on every machine and in every version, so that workers can agree by it. */
+uint64_t map_hash(struct str key);
+
 /* Frees the table, not the values. */
 void map_release(struct map *map);
 

@@ -67,6 +67,7 @@ struct config {
 	struct {
 		char *id; /* NULL: made from the host's name */
 		int64_t lease_ms, heartbeat_ms;
+		int64_t max_leases;
 	} worker;
 	struct {
 		int64_t budget_bytes, window_bytes;

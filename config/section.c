@@ -54,6 +54,8 @@ static const struct option_spec worker_options[] = {
 	 .help = "How long a worker must be silent before others take its shards."},
 	{"heartbeat", OPTION_DURATION, RANGE(worker.heartbeat_ms, "3s", 200, 5 * MINUTE_MS),
 	 .help = "How often a worker says that it is alive; less than half of lease."},
+	{"max_leases", OPTION_COUNT, RANGE(worker.max_leases, "10000", 1, 1000000),
+	 .help = "How many shards this worker holds at most; what is more waits for another one."},
 };
 
 static const struct option_spec engine_options[] = {

@@ -168,11 +168,11 @@ bool tables_get_read(struct str body, struct str *raw_item_out, struct error *er
 }
 
 void tables_scan_request(struct buf *buf, struct str table, struct str raw_start_key,
-			 unsigned limit)
+			 unsigned limit, bool consistent)
 {
 	buf_c(buf, '{');
 	wire_put_text(buf, STR("TableName"), table);
-	buf_str(buf, STR(",\"ConsistentRead\":true"));
+	buf_fmt(buf, ",\"ConsistentRead\":%s", consistent ? "true" : "false");
 	if (raw_start_key.n > 0) {
 		wire_put_name(buf, STR("ExclusiveStartKey"));
 		buf_str(buf, raw_start_key);
@@ -217,6 +217,57 @@ bool tables_scan_read(struct arena *arena, struct str body, struct table_page *o
 			json_skip(&json);
 	}
 	return wire_end(&json, "Scan", err);
+}
+
+void tables_batch_open(struct buf *buf, struct str table)
+{
+	buf_str(buf, STR("{\"RequestItems\":{"));
+	json_put(buf, table);
+	buf_str(buf, STR(":{\"Keys\":["));
+}
+
+void tables_batch_key(struct buf *buf, struct str hash_key, struct str value)
+{
+	json_comma(buf);
+	buf_c(buf, '{');
+	item_put_s(buf, hash_key, value);
+	buf_c(buf, '}');
+}
+
+void tables_batch_close(struct buf *buf, bool consistent)
+{
+	buf_fmt(buf, "],\"ConsistentRead\":%s}}}", consistent ? "true" : "false");
+}
+
+/* Reads the items of all tables in `Responses`: only one table was asked about. */
+static void read_responses(struct json *json, struct arena *arena, struct table_page *out)
+{
+	struct str table;
+
+	if (!wire_enter(json, JSON_OBJECT))
+		return;
+	while (json_key(json, &table))
+		read_items(json, arena, out);
+}
+
+bool tables_batch_read(struct arena *arena, struct str body, struct table_page *out,
+		       struct error *err)
+{
+	struct json json;
+	struct str key;
+
+	*out = (struct table_page){0};
+	json_init(&json, body);
+	json_enter(&json, JSON_OBJECT);
+	while (json_key(&json, &key)) {
+		if (json_key_is(key, "Responses"))
+			read_responses(&json, arena, out);
+		else if (json_key_is(key, "UnprocessedKeys"))
+			out->incomplete = wire_object(&json).n > STR("{}").n;
+		else
+			json_skip(&json);
+	}
+	return wire_end(&json, "BatchGetItem", err);
 }
 
 void item_open(struct item *item, struct arena *arena, struct str raw_item)
@@ -288,4 +339,22 @@ bool item_next(struct item *item, struct attribute *out)
 bool item_end(struct item *item)
 {
 	return json_end(&item->json);
+}
+
+void item_put_s(struct buf *buf, struct str name, struct str text)
+{
+	json_comma(buf);
+	json_put(buf, name);
+	buf_str(buf, STR(":{\"S\":"));
+	json_put(buf, text);
+	buf_c(buf, '}');
+}
+
+void item_put_n(struct buf *buf, struct str name, int64_t v)
+{
+	json_comma(buf);
+	json_put(buf, name);
+	buf_str(buf, STR(":{\"N\":\""));
+	buf_i64(buf, v);
+	buf_str(buf, STR("\"}"));
 }

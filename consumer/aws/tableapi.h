@@ -19,6 +19,7 @@
 #define TABLES_UPDATE_ITEM STR("DynamoDB_20120810.UpdateItem")
 #define TABLES_DELETE_ITEM STR("DynamoDB_20120810.DeleteItem")
 #define TABLES_SCAN	   STR("DynamoDB_20120810.Scan")
+#define TABLES_BATCH_GET   STR("DynamoDB_20120810.BatchGetItem")
 
 enum table_status {
 	TABLE_UNKNOWN, /* a word that is not known here */
@@ -47,11 +48,12 @@ struct table_description {
 	struct str view_type; /* of the stream; empty: none */
 };
 
-/* One page of a scan. */
+/* One page of a scan, or the answer of a BatchGetItem. */
 struct table_page {
 	struct str *items; /* raw JSON objects, slices of the body; the array lies in the arena */
 	size_t n_items;
 	struct str next_key; /* raw JSON object to go on with; empty: the last page */
+	bool incomplete; /* BatchGetItem: some keys were not looked at; ask for them again */
 };
 
 /* What an attribute holds, of the kinds that rows of the checkpoint table have. */
@@ -78,7 +80,7 @@ struct item {
 	struct arena *arena;
 };
 
-enum { TABLES_PAGE_ITEMS_MAX = 100000, TABLES_SET_MAX = 10000 };
+enum { TABLES_PAGE_ITEMS_MAX = 100000, TABLES_SET_MAX = 10000, TABLES_BATCH_MAX = 100 };
 
 /* Appends a DescribeTable request. */
 void tables_describe_request(struct buf *buf, struct str table);
@@ -96,9 +98,28 @@ void tables_get_request(struct buf *buf, struct str table, struct str hash_key, 
 /* Reads its answer: the raw item, empty when there is none. */
 bool tables_get_read(struct str body, struct str *raw_item_out, struct error *err);
 
-/* Appends a consistent Scan request; `raw_start_key` may be empty, `limit` 0: the service's own. */
+/*
+ * Appends a Scan request; `raw_start_key` may be empty, `limit` 0: the service's own. `consistent` costs
+ * twice as much.
+ */
 void tables_scan_request(struct buf *buf, struct str table, struct str raw_start_key,
-			 unsigned limit);
+			 unsigned limit, bool consistent);
+
+/*
+ * Appends a BatchGetItem request for rows of one table whose whole key is one string: open, one key for
+ * each, at most TABLES_BATCH_MAX, close. `consistent` costs twice as much.
+ */
+void tables_batch_open(struct buf *buf, struct str table);
+
+/* Appends one key of such a request. */
+void tables_batch_key(struct buf *buf, struct str hash_key, struct str value);
+
+/* Appends its end. */
+void tables_batch_close(struct buf *buf, bool consistent);
+
+/* Reads its answer. */
+bool tables_batch_read(struct arena *arena, struct str body, struct table_page *out,
+		       struct error *err);
 
 /* Reads its answer. */
 bool tables_scan_read(struct arena *arena, struct str body, struct table_page *out,
@@ -112,5 +133,11 @@ bool item_next(struct item *item, struct attribute *out);
 
 /* Whether the walk came to the item's end without an error. */
 bool item_end(struct item *item);
+
+/* Appends `"name":{"S":"text"}`, with a comma before it where one is due. */
+void item_put_s(struct buf *buf, struct str name, struct str text);
+
+/* The same with a number. */
+void item_put_n(struct buf *buf, struct str name, int64_t v);
 
 #endif

@@ -2,16 +2,14 @@
 #include "consumer/engine/checkpoint.h"
 
 #include "consumer/aws/tableapi.h"
+#include "consumer/engine/balance.h"
 #include "consumer/engine/lineage.h"
+#include "consumer/engine/peers.h"
+#include "consumer/engine/retire.h"
 #include "consumer/engine/shard.h"
 #include "consumer/engine/worker.h"
 
-enum { ROW_KEY_MAX = 1024 };
-
-static void row_step(struct shard *shard);
-
-/* The only way to change shard->lease. */
-static void lease_set_state(struct shard *shard, enum lease_state state)
+void lease_set_state(struct shard *shard, enum lease_state state)
 {
 	struct engine *engine = shard->stream->table->engine;
 
@@ -20,14 +18,16 @@ static void lease_set_state(struct shard *shard, enum lease_state state)
 
 	machine_step(&engine->steps, MACHINE_LEASE, shard->lease, state);
 	engine->stats.shards_owned += (unsigned)ours - (unsigned)shard->ours;
+	engine->leases -= shard_counts(shard);
 	shard->ours = ours;
 	shard->lease = state;
+	engine->leases += shard_counts(shard);
 }
 
 /* The row's timer: time to try again. */
 static void row_due(struct io_timer *timer)
 {
-	row_step(CONTAINER_OF(timer, struct shard, row_timer));
+	lease_step(CONTAINER_OF(timer, struct shard, row_timer));
 }
 
 void checkpoint_init(struct shard *shard)
@@ -42,6 +42,8 @@ void checkpoint_release(struct shard *shard)
 	io_timer_cancel(shard->stream->table->engine->io, &shard->row_timer);
 	mem_free(shard->writing);
 	shard->writing = NULL;
+	mem_free(shard->heir);
+	shard->heir = NULL;
 }
 
 void kept_row_free(struct kept_row *kept)
@@ -66,6 +68,9 @@ void checkpoint_adopt_row(struct shard *shard, const struct row *row)
 {
 	shard->has_row = true;
 	shard->counter = row->counter;
+	shard->known_ms = io_now_ms(shard->stream->table->engine->io);
+	shard->named =
+		!shard->ours && str_eq(row->owner, str_of(shard->stream->table->engine->owner));
 	set_owner(shard, row->owner);
 	if (!shard->start_dirty) {
 		shard->start_wall_ms = row->start_wall_ms;
@@ -82,8 +87,7 @@ void checkpoint_adopt_row(struct shard *shard, const struct row *row)
 	}
 }
 
-/* What every request about the row starts from. */
-static struct row_write row_write_of(const struct shard *shard, struct buf *key)
+struct row_write checkpoint_write_of(const struct shard *shard, struct buf *key)
 {
 	const struct engine *engine = shard->stream->table->engine;
 
@@ -121,7 +125,7 @@ static void positions_durable(struct shard *shard)
 	if (ended || shard_checkpoint(shard).kind != POSITION_START)
 		lineage_advanced(shard);
 	if (shard->state == SHARD_DONE)
-		checkpoint_consider_delete(shard);
+		retire_row(shard);
 }
 
 /* The outstanding write is in the table. */
@@ -132,6 +136,16 @@ static void write_landed(struct shard *shard)
 		shard->cursors[i].durable = shard->writing[i];
 	if (shard->writing_start_wall_ms == shard->start_wall_ms)
 		shard->start_dirty = false;
+}
+
+/* The shard is not handed over any more: it was, or it cannot be. */
+static void end_handover(struct shard *shard, bool well)
+{
+	if (shard->heir == NULL)
+		return;
+	balance_handed(shard, well);
+	mem_free(shard->heir);
+	shard->heir = NULL;
 }
 
 /* The lease is another's now, or the row is gone. */
@@ -145,6 +159,8 @@ static void lease_lost(struct shard *shard)
 	lease_set_state(shard, LEASE_LOST);
 	lease_set_state(shard, LEASE_FREE);
 	list_remove(&shard->dirty_link);
+	end_handover(shard, shard->heir != NULL && shard->owner != NULL &&
+				    str_eq(str_of(shard->owner), str_of(shard->heir)));
 	/* A row that nobody has, but that could not be written: not at once again. */
 	if (shard->owner == NULL && shard->row_attempts > 0)
 		io_timer_set(engine->io, &shard->row_timer,
@@ -154,6 +170,17 @@ static void lease_lost(struct shard *shard)
 	shard_dropped(shard);
 	lineage_consider(shard);
 	worker_consider_leaving(engine);
+}
+
+/* The row is not there (any more). One that was another's was deleted because its shard is finished. */
+static void forget_row(struct shard *shard, bool finished)
+{
+	shard->has_row = false;
+	shard->named = false;
+	shard->counter = 0;
+	shard->known_ms = io_now_ms(shard->stream->table->engine->io);
+	set_owner(shard, STR_NONE);
+	shard->adopted_done = shard->adopted_done || finished;
 }
 
 /* What the row says after a write whose outcome was not known. */
@@ -170,15 +197,16 @@ static void settle_by(struct shard *shard, struct call *call)
 	    (raw.n > 0 && !row_read(&arena, raw, &shard->stream->table->sinks, &row, &err))) {
 		engine_stop(engine, &err);
 	} else if (raw.n == 0) {
-		shard->has_row = false;
-		shard->counter = 0;
-		set_owner(shard, STR_NONE);
+		bool finished = shard->has_row && !shard->ours;
+
+		forget_row(shard, finished);
 		lease_lost(shard);
 	} else if (str_eq(row.owner, str_of(engine->owner))) {
 		bool fresh = shard->state == SHARD_READY;
 
 		shard->row_attempts = 0;
 		checkpoint_adopt_row(shard, &row);
+		shard->named = false;
 		if (shard->start_dirty && row.start_wall_ms == shard->start_wall_ms)
 			shard->start_dirty = false;
 		lease_set_state(shard, LEASE_OWNED);
@@ -188,7 +216,7 @@ static void settle_by(struct shard *shard, struct call *call)
 		/* What the unknown write was to say may not be in the row. */
 		if (row_behind(shard))
 			checkpoint_mark(shard, true);
-		row_step(shard);
+		lease_step(shard);
 	} else {
 		checkpoint_adopt_row(shard, &row);
 		lease_lost(shard);
@@ -222,19 +250,58 @@ static void read_done(struct call *call)
 	settle_by(shard, call);
 }
 
-/* Reads the row, to learn what became of a write. */
-static void ask_row(struct shard *shard)
+/* Asks for the row, reading consistently. */
+static void read_row(struct shard *shard, void (*done)(struct call *call))
 {
 	struct engine *engine = shard->stream->table->engine;
 	struct row_write write;
 	struct buf key;
 
 	buf_init(&key, ROW_KEY_MAX);
-	write = row_write_of(shard, &key);
-	shard->row_call = call_new(engine, IO_TABLES, TABLES_GET_ITEM, read_done, shard);
+	write = checkpoint_write_of(shard, &key);
+	shard->row_call = call_new(engine, IO_TABLES, TABLES_GET_ITEM, done, shard);
 	tables_get_request(&shard->row_call->http.body, write.table, ROW_KEY, write.key);
 	call_start(shard->row_call);
 	buf_release(&key);
+}
+
+/* The row of a shard that is not ours has been read. */
+static void look_done(struct call *call)
+{
+	struct shard *shard = call->owner;
+	struct arena arena;
+	struct error err = {0};
+	struct row row;
+	struct str raw;
+
+	shard->row_call = NULL;
+	if (call->outcome != CALL_OK)
+		return; /* whoever wants it asks again */
+	arena_init(&arena);
+	if (!tables_get_read(buf_view(&call->http.answer), &raw, &err) ||
+	    (raw.n > 0 && !row_read(&arena, raw, &shard->stream->table->sinks, &row, &err))) {
+		engine_stop(call->engine, &err);
+	} else if (raw.n > 0 && str_eq(row.owner, str_of(call->engine->owner))) {
+		/* It was handed over to us, or a write of ours got there after we had given it up. */
+		lineage_given(shard);
+		lease_set_state(shard, LEASE_SETTLING);
+		settle_by(shard, call);
+	} else {
+		if (raw.n > 0)
+			checkpoint_adopt_row(shard, &row);
+		else
+			forget_row(shard, shard->has_row);
+		lineage_consider(shard);
+		lineage_advanced(shard);
+	}
+	arena_release(&arena);
+	worker_consider_leaving(call->engine);
+}
+
+void checkpoint_look(struct shard *shard)
+{
+	if (shard->lease == LEASE_FREE && shard->row_call == NULL)
+		read_row(shard, look_done);
 }
 
 /*
@@ -260,7 +327,7 @@ static void write_done(struct call *call)
 		/* Not carried out, carried out, or not ours: the row knows. */
 		lease_set_state(shard, LEASE_SETTLING);
 		if (call->outcome == CALL_ERROR && call->error.kind == API_CONDITION_FAILED)
-			row_step(shard);
+			lease_step(shard);
 		else
 			row_retry(shard, call);
 		return;
@@ -271,13 +338,16 @@ static void write_done(struct call *call)
 		shard->fresh_root = !shard->has_row && parent_aged_out(shard);
 		shard->counter = shard->has_row ? shard->counter + 1 : 1;
 		shard->has_row = true;
+		shard->known_ms = io_now_ms(call->engine->io);
 		set_owner(shard, STR_NONE);
 		lease_set_state(shard, LEASE_OWNED);
 		shard_acquired(shard);
-		row_step(shard);
+		lease_step(shard);
 	} else if (shard->lease == LEASE_RELEASING) {
 		write_landed(shard);
 		lease_set_state(shard, LEASE_FREE);
+		set_owner(shard, str_of(shard->heir));
+		end_handover(shard, true);
 		shard_dropped(shard);
 		worker_consider_leaving(call->engine);
 	} else {
@@ -285,7 +355,7 @@ static void write_done(struct call *call)
 		lease_set_state(shard, LEASE_OWNED);
 		positions_durable(shard);
 		if (shard->lease == LEASE_OWNED)
-			row_step(shard);
+			lease_step(shard);
 	}
 }
 
@@ -304,7 +374,7 @@ static void take(struct shard *shard)
 	struct buf key;
 
 	buf_init(&key, ROW_KEY_MAX);
-	write = row_write_of(shard, &key);
+	write = checkpoint_write_of(shard, &key);
 	lease_set_state(shard, LEASE_TAKING);
 	if (shard->has_row) {
 		write_call(shard, TABLES_UPDATE_ITEM);
@@ -325,7 +395,7 @@ static void write_positions(struct shard *shard, bool release)
 	struct buf key;
 
 	buf_init(&key, ROW_KEY_MAX);
-	write = row_write_of(shard, &key);
+	write = checkpoint_write_of(shard, &key);
 	if (shard->writing == NULL)
 		shard->writing = mem_alloc_n(shard->n_cursors, sizeof(*shard->writing));
 	for (size_t i = 0; i < shard->n_cursors; i++) {
@@ -334,6 +404,7 @@ static void write_positions(struct shard *shard, bool release)
 		must(position_cmp(&shard->writing[i], &shard->cursors[i].durable) >= 0);
 	}
 	write.sinks = shard->writing;
+	write.heir = str_of(shard->heir);
 	shard->writing_start_wall_ms = shard->start_wall_ms;
 	list_remove(&shard->dirty_link);
 	shard->urgent = false;
@@ -346,8 +417,37 @@ static void write_positions(struct shard *shard, bool release)
 	buf_release(&key);
 }
 
-/* Does what is next for the row: settle, release, write, take. */
-static void row_step(struct shard *shard)
+/* Whether the sinks have ended everything that they were given of the shard. */
+static bool sinks_idle(const struct shard *shard)
+{
+	for (size_t i = 0; i < shard->n_cursors; i++) {
+		if (!list_empty(&shard->cursors[i].flights) || shard->cursors[i].letter != NULL)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Whether the row may be taken: it is nobody's, or a dead worker's and was read since that is known, and we
+ * are the one to take it.
+ */
+static bool may_take(struct shard *shard)
+{
+	struct engine *engine = shard->stream->table->engine;
+	int64_t dead_ms = 0;
+
+	if (shard->state != SHARD_READY || engine->draining || engine->paused)
+		return false;
+	if (shard->owner != NULL && (peers_owner_lives(engine, str_of(shard->owner), &dead_ms) ||
+				     shard->known_ms < dead_ms)) {
+		shard->free_ms = 0;
+		shard->overdue = false;
+		return false;
+	}
+	return balance_may_take(shard);
+}
+
+void lease_step(struct shard *shard)
 {
 	struct engine *engine = shard->stream->table->engine;
 
@@ -355,17 +455,20 @@ static void row_step(struct shard *shard)
 		return;
 	switch ((enum lease_state)shard->lease) {
 	case LEASE_SETTLING:
-		ask_row(shard);
+		read_row(shard, read_done);
 		break;
 	case LEASE_OWNED:
-		if (engine->drain_over)
+		if (shard->heir != NULL && shard->state != SHARD_OWNED)
+			end_handover(shard, false);
+		if (engine->drain_over || (shard->heir != NULL && sinks_idle(shard)))
 			write_positions(shard, true);
 		else if (shard->urgent && row_behind(shard))
 			write_positions(shard, false);
 		break;
 	case LEASE_FREE:
-		if (shard->state == SHARD_READY && !engine->draining && !engine->paused &&
-		    (shard->owner == NULL || !worker_owner_lives(engine, str_of(shard->owner))))
+		if (shard->named && !engine->draining)
+			checkpoint_look(shard);
+		else if (may_take(shard))
 			take(shard);
 		break;
 	case LEASE_TAKING:
@@ -379,7 +482,26 @@ static void row_step(struct shard *shard)
 void lease_want(struct shard *shard)
 {
 	if (shard->lease == LEASE_FREE)
-		row_step(shard);
+		lease_step(shard);
+}
+
+void checkpoint_hand_over(struct shard *shard, struct str heir)
+{
+	must(shard->heir == NULL && shard->ours);
+	shard->heir = mem_dup(heir.p, heir.n);
+	lease_step(shard);
+}
+
+void checkpoint_keep(struct shard *shard)
+{
+	if (shard->lease == LEASE_OWNED || shard->lease == LEASE_WRITING)
+		end_handover(shard, false);
+}
+
+void checkpoint_sinks_idle(struct shard *shard)
+{
+	if (shard->heir != NULL)
+		lease_step(shard);
 }
 
 void checkpoint_mark(struct shard *shard, bool urgent)
@@ -390,7 +512,7 @@ void checkpoint_mark(struct shard *shard, bool urgent)
 		list_add(&engine->dirty, &shard->dirty_link);
 	shard->urgent = shard->urgent || urgent;
 	if (urgent)
-		row_step(shard);
+		lease_step(shard);
 }
 
 /* The interval is over: every row that is behind gets written. */
@@ -403,7 +525,7 @@ static void interval_over(struct io_timer *timer)
 
 		list_remove(it);
 		shard->urgent = true;
-		row_step(shard);
+		lease_step(shard);
 	}
 	io_timer_set(engine->io, timer, io_now_ms(engine->io) + engine->options.checkpoint_ms);
 }
@@ -415,63 +537,10 @@ void checkpoint_start(struct engine *engine)
 		     io_now_ms(engine->io) + engine->options.checkpoint_ms);
 }
 
-/* The finished row has been deleted, or not. */
-static void delete_done(struct call *call)
-{
-	struct shard *shard = call->owner;
-	bool refused = call->outcome == CALL_ERROR && call->error.kind == API_CONDITION_FAILED;
-	struct error why = {0};
-
-	shard->row_call = NULL;
-	if (call->outcome != CALL_OK && !refused) {
-		call_error(call, &why);
-		io_log(call->engine->io, IO_WARN,
-		       "checkpoint.undeleted table=%.*s shard=%s error=\"%s\"",
-		       STR_ARG(shard->source.table), shard->id, why.text);
-	}
-	if (call->outcome != CALL_OK && shard->ours) {
-		lease_set_state(shard, LEASE_SETTLING);
-		row_step(shard);
-	} else if (call->outcome == CALL_OK || refused) {
-		/* Refused and not ours: somebody else has it, who will delete it. */
-		if (shard->ours)
-			lease_set_state(shard, LEASE_FREE);
-		shard->has_row = false;
-		shard->adopted_done = true;
-		lineage_advanced(shard);
-	}
-	worker_consider_leaving(call->engine);
-}
-
-void checkpoint_consider_delete(struct shard *shard)
-{
-	struct engine *engine = shard->stream->table->engine;
-	struct row_write write;
-	struct buf key;
-
-	if (!shard->has_row || shard->row_call != NULL || engine->draining ||
-	    io_now_ms(engine->io) - shard->done_ms < ROW_LINGER_MS ||
-	    (shard->lease != LEASE_OWNED && shard->lease != LEASE_FREE) ||
-	    !lineage_row_unneeded(shard))
-		return;
-	if (shard->owner != NULL && worker_owner_lives(engine, str_of(shard->owner)))
-		return;
-	buf_init(&key, ROW_KEY_MAX);
-	write = row_write_of(shard, &key);
-	if (shard->lease == LEASE_OWNED)
-		lease_set_state(shard, LEASE_RELEASING);
-	else
-		write.owner = write.old_owner;
-	shard->row_call = call_new(engine, IO_TABLES, TABLES_DELETE_ITEM, delete_done, shard);
-	row_delete(&shard->row_call->http.body, &write);
-	call_start(shard->row_call);
-	buf_release(&key);
-}
-
 /* Draining: releases the shard's lease. */
 static bool release_one(struct shard *shard)
 {
-	row_step(shard);
+	lease_step(shard);
 	return true;
 }
 

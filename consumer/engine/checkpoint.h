@@ -21,17 +21,40 @@ void checkpoint_release(struct shard *shard);
 /* Takes over what a row says that was read from the table. */
 void checkpoint_adopt_row(struct shard *shard, const struct row *row);
 
+/* The only way to change shard->lease. */
+void lease_set_state(struct shard *shard, enum lease_state state);
+
+/* Does what is next for the row: settle, release, write, take. */
+void lease_step(struct shard *shard);
+
+enum { ROW_KEY_MAX = 1024 };
+
+/* What every request about the row starts from; `key` gets its key, and is the caller's to release. */
+struct row_write checkpoint_write_of(const struct shard *shard, struct buf *key);
+
 /* The shard is ready: takes its lease as soon as it is free. */
 void lease_want(struct shard *shard);
+
+/*
+ * Reads the row of a shard that is not ours by itself, consistently, and adopts what it says: also that it
+ * names us as the owner, or that it is gone because its shard is finished.
+ */
+void checkpoint_look(struct shard *shard);
+
+/* Hands a shard of ours over to another owner, once its sinks are idle; balance_handed tells the end. */
+void checkpoint_hand_over(struct shard *shard, struct str heir);
+
+/* Keeps a shard that was to be handed over, unless that is written already. */
+void checkpoint_keep(struct shard *shard);
+
+/* The sinks have ended some delivery of the shard: what waited for that goes on. */
+void checkpoint_sinks_idle(struct shard *shard);
 
 /* Positions have moved: the row is written at the next interval, or at once when `urgent`. */
 void checkpoint_mark(struct shard *shard, bool urgent);
 
 /* Starts the interval. */
 void checkpoint_start(struct engine *engine);
-
-/* Deletes the row of a finished shard when nothing depends on it any more. */
-void checkpoint_consider_delete(struct shard *shard);
 
 /* Draining: writes the last positions and gives all leases back. */
 void checkpoint_release_all(struct engine *engine);

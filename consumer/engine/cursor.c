@@ -223,10 +223,11 @@ static void settle_bad(struct cursor *cu)
 		link->next = link->acked;
 	}
 	settle_links(cu);
+	cu->not_before_ms = io_now_ms(engine->io) + delay_ms;
 	if (cu->letter != NULL)
 		letter_send(cu);
 	else
-		io_timer_set(engine->io, &cu->timer, io_now_ms(engine->io) + delay_ms);
+		io_timer_set(engine->io, &cu->timer, cu->not_before_ms);
 	if (cu->state != CURSOR_DETACHED) {
 		cursor_set_state(cu, cu->letter != NULL ? CURSOR_LETTER : CURSOR_WAITING_RETRY);
 	} else {
@@ -254,6 +255,7 @@ void cursor_flight_done(struct cursor *cu, const struct flight *flight)
 		cu->flights_n--;
 	}
 	cursor_pump(cu);
+	checkpoint_sinks_idle(cu->shard);
 }
 
 void cursor_pass(struct cursor *cu, const struct batch *letter)
@@ -289,11 +291,16 @@ static void submit(struct cursor *cu)
 	struct engine *engine = engine_of(cu);
 
 	/* What is submitted after a refusal would overtake what was refused. */
-	if (!worker_may_deliver(engine) || cu->shard->state != SHARD_OWNED || refused(cu))
+	if (!worker_may_deliver(engine) || cu->shard->state != SHARD_OWNED ||
+	    cu->shard->heir != NULL || refused(cu))
 		return;
-	/* The sink wants to be left alone for a while, though a dead letter went past it. */
+	/* The sink wants to be left alone for a while: though a dead letter went past it, or the lease is new. */
 	if (cu->timer.node.place != 0)
 		return;
+	if (io_now_ms(engine->io) < cu->not_before_ms) {
+		io_timer_set(engine->io, &cu->timer, cu->not_before_ms);
+		return;
+	}
 	list_each(it, &cu->links, spare) {
 		struct link *link = CONTAINER_OF(it, struct link, node);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/engine/engine.h"
 
+#include "consumer/engine/balance.h"
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/discovery.h"
@@ -24,6 +25,7 @@ void engine_options_init(struct engine_options *options)
 		.discovery_ms = MINUTE_MS,
 		.request_timeout_ms = 10 * SECOND_MS,
 		.drain_timeout_ms = 10 * SECOND_MS,
+		.max_leases = 10000,
 	};
 }
 
@@ -98,6 +100,7 @@ struct engine *engine_new(struct io *io, const struct engine_options *options)
 	map_init(&engine->peers);
 	map_init(&engine->suspects);
 	map_init(&engine->rows);
+	engine->balance = balance_new();
 	name_worker(engine);
 	add_parts(engine);
 	return engine;

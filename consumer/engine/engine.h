@@ -65,6 +65,7 @@ struct engine_options {
 	int64_t budget_bytes, window_bytes, detach_after_ms;
 	int64_t poll_floor_ms, max_latency_ms, discovery_ms;
 	int64_t request_timeout_ms, drain_timeout_ms;
+	int64_t max_leases; /* this worker takes no more */
 	bool until_caught_up; /* drain by itself once every sink has everything up to the tips */
 
 	const struct engine_table *tables;

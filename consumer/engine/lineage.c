@@ -5,6 +5,7 @@
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/opening.h"
 #include "consumer/engine/reader.h"
+#include "consumer/engine/retire.h"
 #include "consumer/engine/shard.h"
 
 enum { GONE_MISSES = 3, LINEAGE_DEPTH_MAX = 64 };
@@ -65,6 +66,19 @@ static bool any_clear(const struct shard *shard)
 	return false;
 }
 
+/* Whether the row, or its absence, says that the shard was read to its end: before this start, or by others. */
+static bool finished_elsewhere(const struct shard *shard)
+{
+	return shard->lease == LEASE_FREE &&
+	       (shard->adopted_done || shard_checkpoint(shard).kind == POSITION_END);
+}
+
+void lineage_given(struct shard *shard)
+{
+	if (shard->state == SHARD_DISCOVERED || shard->state == SHARD_BLOCKED)
+		shard_set_state(shard, SHARD_READY);
+}
+
 void lineage_consider(struct shard *shard)
 {
 	struct engine *engine = shard->stream->table->engine;
@@ -74,8 +88,7 @@ void lineage_consider(struct shard *shard)
 	switch ((enum shard_state)shard->state) {
 	case SHARD_DISCOVERED:
 	case SHARD_BLOCKED:
-		if (shard->state == SHARD_DISCOVERED &&
-		    (shard->adopted_done || shard_checkpoint(shard).kind == POSITION_END)) {
+		if (finished_elsewhere(shard)) {
 			shard_set_state(shard, SHARD_DONE);
 			lineage_advanced(shard);
 		} else if (any_clear(shard)) {
@@ -86,7 +99,12 @@ void lineage_consider(struct shard *shard)
 		}
 		break;
 	case SHARD_READY:
-		lease_want(shard);
+		if (finished_elsewhere(shard)) {
+			shard_set_state(shard, SHARD_DONE);
+			lineage_advanced(shard);
+		} else {
+			lease_want(shard);
+		}
 		break;
 	case SHARD_OWNED:
 		opening_ready(shard);
@@ -95,7 +113,7 @@ void lineage_consider(struct shard *shard)
 	case SHARD_LOST:
 		break;
 	case SHARD_DONE:
-		checkpoint_consider_delete(shard);
+		retire_row(shard);
 		break;
 	}
 }

@@ -25,6 +25,9 @@ void lineage_listed(struct stream *stream);
 /* Decides what is next for one shard; call it whenever something that it depends on has changed. */
 void lineage_consider(struct shard *shard);
 
+/* Another worker has given us the shard, and knows that it may be read. */
+void lineage_given(struct shard *shard);
+
 /* Something of this shard has become durable: its children, or a newer stream, may go on. */
 void lineage_advanced(struct shard *shard);
 

@@ -223,6 +223,7 @@ static void take_page(struct reader *reader, struct batch *batch, struct str raw
 	int64_t wait_ms = next_wait_ms(reader, batch->n, (size_t)batch->bytes, reader->limit);
 
 	reader_engine(reader)->read_once = true;
+	shard->read_bytes += batch->n > 0 ? batch->bytes : 0;
 	reader->attempts = 0;
 	reader->limit =
 		reader->limit * 2 < STREAMS_RECORDS_MAX ? reader->limit * 2 : STREAMS_RECORDS_MAX;

@@ -2,14 +2,18 @@
 #include "consumer/engine/peers.h"
 
 #include "consumer/aws/tableapi.h"
-#include "consumer/engine/checkpoint.h"
-#include "consumer/engine/lineage.h"
-#include "consumer/engine/shard.h"
+#include "consumer/engine/balance.h"
+#include "consumer/engine/row.h"
+#include "consumer/engine/sweep.h"
 #include "consumer/engine/worker.h"
 
-enum { SUSPECTS_MAX = 1000 };
+enum {
+	SUSPECTS_MAX = 1000,
+	LOOKS_PER_HEARTBEAT = 3,
+	FORGOTTEN_MS = 5 * MINUTE_MS, /* how long a dead worker stays on the list */
+};
 
-static void scan(struct io_timer *timer);
+static void look(struct io_timer *timer);
 
 /* Frees one peer. */
 static void peer_free(struct peer *peer)
@@ -26,14 +30,32 @@ static struct str id_of(struct str owner)
 	return str_head(owner, str_find_last(owner, ':'));
 }
 
+bool peer_lives(const struct peer *peer)
+{
+	return peer->dead_ms == 0 && peer->incarnation != NULL;
+}
+
+bool peer_is(const struct peer *peer, struct str owner)
+{
+	return peer->incarnation != NULL && str_eq(id_of(owner), str_of(peer->id)) &&
+	       str_eq(str_skip(owner, str_of(peer->id).n + 1), str_of(peer->incarnation));
+}
+
+struct heartbeat peer_row(const struct peer *peer)
+{
+	return (struct heartbeat){
+		.id = str_of(peer->id),
+		.incarnation = str_of(peer->incarnation),
+		.counter = peer->counter,
+	};
+}
+
 /* The worker whose heartbeat row has the owner's incarnation, or NULL. */
 static struct peer *peer_of(const struct engine *engine, struct str owner)
 {
-	struct str id = id_of(owner);
-	struct peer *peer = map_get(&engine->peers, id);
+	struct peer *peer = map_get(&engine->peers, id_of(owner));
 
-	return peer != NULL && str_eq(str_skip(owner, id.n + 1), str_of(peer->incarnation)) ? peer
-											    : NULL;
+	return peer != NULL && peer_is(peer, owner) ? peer : NULL;
 }
 
 /* Forgets who seemed to be gone; those who still matter are asked about again. */
@@ -50,6 +72,14 @@ static void forget_suspects(struct engine *engine)
 	map_init(&engine->suspects);
 }
 
+void peers_look_soon(struct engine *engine, bool exact)
+{
+	engine->exact_wanted = engine->exact_wanted || exact;
+	/* One that is under way began too early; its end starts the next one. */
+	if (engine->look_call == NULL && engine->look_attempts == 0)
+		io_timer_set(engine->io, &engine->look_timer, io_now_ms(engine->io));
+}
+
 /* Begins to suspect an owner that no heartbeat row we know of has. */
 static void suspect(struct engine *engine, struct str owner)
 {
@@ -60,282 +90,402 @@ static void suspect(struct engine *engine, struct str owner)
 	suspect->owner = mem_dup(owner.p, owner.n);
 	suspect->seen_ms = io_now_ms(engine->io);
 	map_put(&engine->suspects, str_of(suspect->owner), suspect);
-	/* Our predecessor or our successor? Our next heartbeat knows. */
-	if (str_eq(id_of(owner), str_of(engine->worker_id)))
-		io_timer_set(engine->io, &engine->beat_timer, suspect->seen_ms);
+	peers_look_soon(engine, true);
 }
 
-bool worker_owner_lives(struct engine *engine, struct str owner)
+bool peers_owner_lives(struct engine *engine, struct str owner, int64_t *dead_ms)
 {
 	const struct peer *peer = peer_of(engine, owner);
 	const struct suspect *known;
 
+	*dead_ms = 0;
 	if (str_eq(owner, str_of(engine->owner)))
 		return true;
-	if (peer != NULL)
-		return !peer->fenced;
+	if (peer != NULL && (peer->dead_ms == 0 || peer->fenced)) {
+		*dead_ms = peer->dead_ms;
+		return peer->dead_ms == 0;
+	}
 	known = map_get(&engine->suspects, owner);
 	if (known == NULL)
 		suspect(engine, owner);
-	return known == NULL || !known->certain;
-}
-
-/* Takes the shard up if it has become free. */
-static bool consider_free(struct shard *shard)
-{
-	if (shard->lease == LEASE_FREE)
-		lineage_consider(shard);
-	return true;
+	else
+		*dead_ms = known->certain_ms;
+	return *dead_ms == 0;
 }
 
 /*
- * A look that began at `since_ms` is over: at our own heartbeat row if `own`, otherwise at all others.
- * Suspects from before are gone for certain, unless they were found; returns whether younger ones are
- * left.
+ * An exact look is over that began at `since_ms`: who was suspected before and still has no heartbeat row is
+ * gone for certain. Returns whether younger suspects are left; `*news` whether somebody became certain.
  */
-static bool judge_suspects(struct engine *engine, bool own, int64_t since_ms)
+static bool judge_suspects(struct engine *engine, int64_t since_ms, bool *news)
 {
 	struct suspect *suspect;
 	bool left = false;
 	size_t at = 0;
 
 	while ((suspect = map_next(&engine->suspects, &at)) != NULL) {
-		struct str owner = str_of(suspect->owner);
+		const struct peer *peer = peer_of(engine, str_of(suspect->owner));
 
-		if (suspect->certain || str_eq(id_of(owner), str_of(engine->worker_id)) != own)
+		if (suspect->certain_ms != 0 || (peer != NULL && peer->dead_ms == 0))
 			continue;
-		if (suspect->seen_ms <= since_ms && peer_of(engine, owner) == NULL)
-			suspect->certain = true;
-		else
+		if (suspect->seen_ms > since_ms) {
 			left = true;
+			continue;
+		}
+		suspect->certain_ms = io_now_ms(engine->io);
+		*news = true;
 	}
 	return left;
 }
 
-void peers_beaten(struct engine *engine, int64_t sent_ms)
-{
-	if (map_n(&engine->suspects) == 0)
-		return;
-	if (judge_suspects(engine, true, sent_ms))
-		io_timer_set(engine->io, &engine->beat_timer, io_now_ms(engine->io));
-	if (engine->scanned)
-		shard_each(engine, consider_free);
-}
-
-/* A heartbeat row was fenced, or changed before that. The next scan shows which. */
-static void fenced(struct call *call)
+/* A request about another worker's row, by its key, has been answered: the next look shows more. */
+static void peer_answered(struct call *call)
 {
 	struct peer *peer = call->owner;
 
 	peer->call = NULL;
-	if (call->outcome == CALL_OK) {
-		peer->fenced = true;
-		io_log(call->engine->io, IO_WARN, "worker.fenced worker=%s incarnation=%s",
-		       peer->id, peer->incarnation);
-	}
-	io_timer_set(call->engine->io, &call->engine->scan_timer, io_now_ms(call->engine->io));
+	peers_look_soon(call->engine, false);
 }
 
-/* Fences a worker that has shown no sign of life for the lease time. */
+/* A heartbeat row was fenced, or changed before that. */
+static void fenced(struct call *call)
+{
+	struct peer *peer = call->owner;
+	struct engine *engine = call->engine;
+
+	if (call->outcome == CALL_OK) {
+		peer->fenced = true;
+		peer->dead_ms = io_now_ms(engine->io);
+		io_log(engine->io, IO_WARN, "worker.fenced worker=%s incarnation=%s", peer->id,
+		       peer->incarnation);
+		sweep_soon(engine);
+	}
+	peer_answered(call);
+}
+
+/* Sends a request that the caller has composed into peer->call's body. */
+static struct buf *peer_call(struct engine *engine, struct peer *peer, struct str target,
+			     void (*done)(struct call *call))
+{
+	peer->call = call_new(engine, IO_TABLES, target, done, peer);
+	return &peer->call->http.body;
+}
+
+/* Fences a worker that showed no sign of life for the lease time; takes one long dead off the list. */
 static void judge(struct engine *engine, struct peer *peer)
 {
-	struct row_worker worker = {
-		.table = engine->options.checkpoint_table,
-		.worker_id = str_of(peer->id),
-		.counter = peer->counter,
-	};
+	struct heartbeat row = peer_row(peer);
+	struct str table = engine->options.checkpoint_table;
+	int64_t now_ms = io_now_ms(engine->io);
 
-	if (peer->fenced || peer->call != NULL || engine->paused ||
-	    io_now_ms(engine->io) - peer->changed_ms <= engine->options.lease_ms)
+	if (peer->call != NULL || engine->paused)
 		return;
-	peer->call = call_new(engine, IO_TABLES, TABLES_UPDATE_ITEM, fenced, peer);
-	row_worker_fence(&peer->call->http.body, &worker);
+	if (peer_lives(peer) && now_ms - peer->changed_ms > engine->options.lease_ms)
+		heartbeat_fence(peer_call(engine, peer, TABLES_UPDATE_ITEM, fenced), table, &row);
+	else if (peer->dead_ms == 0 || now_ms - peer->dead_ms <= FORGOTTEN_MS)
+		return;
+	else if (peer->fenced)
+		heartbeat_delete(peer_call(engine, peer, TABLES_DELETE_ITEM, peer_answered), table,
+				 &row);
+	else
+		roster_leave(peer_call(engine, peer, TABLES_UPDATE_ITEM, peer_answered), table,
+			     row.id, engine->roster_version);
 	call_start(peer->call);
 }
 
-/* Takes in another worker's heartbeat row. */
-static void see_worker(struct engine *engine, const struct row *row)
+/* The peer of that id, made when it is new. */
+static struct peer *peer_get(struct engine *engine, struct str id)
 {
-	struct peer *peer = map_get(&engine->peers, row->worker_id);
+	struct peer *peer = map_get(&engine->peers, id);
 
-	if (str_eq(row->worker_id, str_of(engine->worker_id)))
-		return;
-	if (peer == NULL) {
-		peer = mem_alloc(sizeof(*peer));
-		peer->id = mem_dup(row->worker_id.p, row->worker_id.n);
-		peer->counter = -1;
-		map_put(&engine->peers, str_of(peer->id), peer);
+	if (peer != NULL)
+		return peer;
+	peer = mem_alloc(sizeof(*peer));
+	peer->id = mem_dup(id.p, id.n);
+	peer->counter = -1;
+	map_put(&engine->peers, str_of(peer->id), peer);
+	return peer;
+}
+
+/* We are on the list, or not: the next look shows it. */
+static void joined(struct call *call)
+{
+	call->engine->join_call = NULL;
+}
+
+/* Takes in the list of workers. */
+static bool see_members(struct engine *engine, struct arena *arena, struct str raw,
+			struct error *err)
+{
+	struct roster members;
+	bool listed = false;
+
+	if (!roster_read(arena, raw, &members, err))
+		return false;
+	engine->roster_version = members.version;
+	for (size_t i = 0; i < members.n; i++) {
+		if (str_eq(members.ids[i], str_of(engine->worker_id)))
+			listed = true;
+		else
+			peer_get(engine, members.ids[i])->listed_in = engine->looks;
 	}
-	if (peer->counter != row->counter)
+	if (listed || engine->join_call != NULL)
+		return true;
+	/* Whoever is not on the list is not seen to live. */
+	engine->join_call = call_new(engine, IO_TABLES, TABLES_UPDATE_ITEM, joined, engine);
+	roster_join(&engine->join_call->http.body, engine->options.checkpoint_table,
+		    str_of(engine->worker_id));
+	call_start(engine->join_call);
+	return true;
+}
+
+/* Takes in our own heartbeat row. */
+static void see_own(struct engine *engine, const struct heartbeat *row)
+{
+	if (str_eq(row->incarnation, str_of(engine->incarnation)) && !row->fenced)
+		balance_own_row(engine, row);
+	else if (engine->look_exact)
+		worker_replaced(engine);
+	else
+		engine->exact_wanted = true;
+}
+
+/* Takes in another worker's heartbeat row. */
+static void see_worker(struct engine *engine, const struct heartbeat *row)
+{
+	struct peer *peer = map_get(&engine->peers, row->id);
+	bool same = str_eq(row->incarnation, str_of(peer->incarnation));
+
+	peer->seen_in = engine->looks;
+	/* A look that does not read consistently may show what was before. */
+	if (!engine->look_exact && same && row->counter < peer->counter)
+		return;
+	if (!same || row->counter != peer->counter)
 		peer->changed_ms = io_now_ms(engine->io);
-	peer->counter = row->counter;
+	if (row->fenced && !(same && peer->fenced)) {
+		peer->dead_ms = io_now_ms(engine->io);
+		sweep_soon(engine);
+	} else if (!row->fenced) {
+		peer->dead_ms = 0;
+	}
 	peer->fenced = row->fenced;
+	peer->counter = row->counter;
+	peer->leases = row->leases;
+	peer->load = row->load;
+	peer->asked = row->ask.owner.n > 0;
 	mem_free(peer->incarnation);
 	peer->incarnation = mem_dup(row->incarnation.p, row->incarnation.n);
-	judge(engine, peer);
+	if (engine->scanned)
+		balance_peer_row(engine, row);
 }
 
-/* The shard that a lease row is about, if it is known; `*id_out` is its id in any case. */
-static struct shard *shard_of(struct engine *engine, struct str key)
-{
-	for (size_t t = 0; t < engine->options.n_tables; t++) {
-		list_each(it, &engine->tables[t].streams, spare) {
-			struct stream *stream = CONTAINER_OF(it, struct stream, link);
-			struct str prefix = str_of(stream->key_prefix);
-
-			if (str_starts(key, prefix))
-				return map_get(&stream->shards, str_skip(key, prefix.n));
-		}
-	}
-	return NULL;
-}
-
-/* Keeps a lease row until its shard is known. */
-static void keep(struct engine *engine, struct str key, struct str raw)
-{
-	struct kept_row *kept = map_remove(&engine->rows, key);
-
-	if (kept != NULL)
-		kept_row_free(kept);
-	kept = mem_alloc(sizeof(*kept));
-	kept->key = mem_dup(key.p, key.n);
-	kept->raw = mem_dup(raw.p, raw.n);
-	map_put(&engine->rows, str_of(kept->key), kept);
-}
-
-/* Takes in one row of the table. */
-static bool see_row(struct engine *engine, struct arena *arena, struct str raw, struct error *err)
+/* Takes in one item of a look. */
+static bool see_item(struct engine *engine, struct arena *arena, struct str raw, struct error *err)
 {
 	static const struct row_sinks none = {.n = 0};
-	struct shard *shard;
+	struct heartbeat beat;
 	struct row row;
 
 	if (!row_read(arena, raw, &none, &row, err))
 		return false;
-	if (row.kind == ROW_WORKER) {
-		see_worker(engine, &row);
-		return true;
-	}
-	if (row.kind != ROW_LEASE)
-		return true;
-	shard = shard_of(engine, row.key);
-	if (shard == NULL) {
-		keep(engine, row.key, raw);
-		return true;
-	}
-	/* What we hold, or are about to write, we know better. */
-	if (shard->lease != LEASE_FREE || shard->row_call != NULL)
-		return true;
-	if (!row_read(arena, raw, &shard->stream->table->sinks, &row, err))
+	if (!heartbeat_is(row.key))
+		return see_members(engine, arena, raw, err);
+	if (!heartbeat_read(arena, raw, &beat, err))
 		return false;
-	checkpoint_adopt_row(shard, &row);
+	if (str_eq(beat.id, str_of(engine->worker_id)))
+		see_own(engine, &beat);
+	else
+		see_worker(engine, &beat);
 	return true;
 }
 
-/* Whether nobody else owns the shard, or there is nothing left to read in it. */
-static bool not_foreign(struct shard *shard)
+/* A worker without a row: it has left, or was taken off; forgotten when the list lacks it, too. */
+static void see_absent(struct engine *engine, struct peer *peer)
 {
-	return shard->owner == NULL || shard->state == SHARD_DONE;
+	if (peer->dead_ms == 0 || peer->fenced) {
+		peer->dead_ms = io_now_ms(engine->io);
+		if (peer->incarnation != NULL)
+			sweep_soon(engine);
+	}
+	peer->fenced = false;
+	if (peer->listed_in == engine->looks || peer->call != NULL)
+		return;
+	map_remove(&engine->peers, str_of(peer->id));
+	peer_free(peer);
 }
 
-/* The last page is in. */
-static void scan_over(struct engine *engine)
+/* When the next look is due: at the interval, or when the next lease time is over. */
+static int64_t next_look_ms(const struct engine *engine)
 {
+	int64_t now_ms = io_now_ms(engine->io);
+	int64_t due_ms = now_ms + engine->options.heartbeat_ms / LOOKS_PER_HEARTBEAT + 1;
+	const struct peer *peer;
+	size_t at = 0;
+
+	while ((peer = map_next(&engine->peers, &at)) != NULL) {
+		int64_t expiry_ms = peer->changed_ms + engine->options.lease_ms + 1;
+
+		if (peer_lives(peer) && expiry_ms > now_ms && expiry_ms < due_ms)
+			due_ms = expiry_ms;
+	}
+	return engine->exact_wanted ? now_ms : due_ms;
+}
+
+/* Every row was asked for and answered: what follows from it. */
+static void look_over(struct engine *engine)
+{
+	struct peer *peer;
+	size_t at = 0;
+	bool news = false;
+
+	while ((peer = map_next(&engine->peers, &at)) != NULL) {
+		if (peer->seen_in != engine->looks)
+			see_absent(engine, peer);
+	}
+	at = 0;
+	while ((peer = map_next(&engine->peers, &at)) != NULL)
+		judge(engine, peer);
+	if (engine->look_exact) {
+		engine->looked = true;
+		if (judge_suspects(engine, engine->look_ms, &news))
+			engine->exact_wanted = true;
+		if (news)
+			sweep_soon(engine);
+	}
 	worker_scanned(engine);
-	judge_suspects(engine, false, engine->scan_ms);
-	shard_each(engine, consider_free);
-	io_timer_set(engine->io, &engine->scan_timer,
-		     io_now_ms(engine->io) + engine->options.heartbeat_ms);
+	balance_tick(engine);
+	io_timer_set(engine->io, &engine->look_timer, next_look_ms(engine));
 }
 
-/* Reads all rows of one page; false with `err`. */
-static bool take_page(struct engine *engine, struct call *call, struct error *err)
+/* A part of a look failed: all of it again, later. */
+static void look_failed(struct engine *engine, struct call *call, const struct error *why)
 {
-	struct table_page page;
+	engine->exact_wanted = engine->exact_wanted || engine->look_exact;
+	if (!engine->looked &&
+	    (call->outcome == CALL_REFUSED || engine->look_attempts >= STARTUP_ATTEMPTS)) {
+		engine_stop(engine, why);
+		return;
+	}
+	io_log(engine->io, IO_WARN, "workers.unseen error=\"%s\"", why->text);
+	io_timer_set(engine->io, &engine->look_timer,
+		     io_now_ms(engine->io) + call_delay_ms(call, engine->look_attempts));
+}
+
+static void ask_rows(struct engine *engine, bool first);
+
+/* Whether this look has not asked for some worker's row yet. */
+static bool rows_left(const struct engine *engine)
+{
+	const struct peer *peer;
+	size_t at = 0;
+
+	while ((peer = map_next(&engine->peers, &at)) != NULL) {
+		if (peer->asked_in != engine->looks)
+			return true;
+	}
+	return false;
+}
+
+/* A part of a look has been answered. */
+static void look_answered(struct call *call)
+{
+	struct engine *engine = call->owner;
+	struct table_page page = {0};
+	struct error why = {0};
 	struct arena arena;
 	bool ok;
 
-	arena_init(&arena);
-	ok = tables_scan_read(&arena, buf_view(&call->http.answer), &page, err);
-	for (size_t i = 0; ok && i < page.n_items; i++)
-		ok = see_row(engine, &arena, page.items[i], err);
-	mem_free(engine->scan_next);
-	engine->scan_next =
-		ok && page.next_key.n > 0 ? mem_dup(page.next_key.p, page.next_key.n) : NULL;
-	arena_release(&arena);
-	return ok;
-}
-
-/* A page of the scan has been answered. */
-static void scanned(struct call *call)
-{
-	struct engine *engine = call->owner;
-	struct error why = {0};
-
-	engine->scan_call = NULL;
+	engine->look_call = NULL;
 	if (call->outcome != CALL_OK) {
+		engine->look_attempts++;
 		call_error(call, &why);
-		if (!engine->scanned && (call->outcome == CALL_REFUSED ||
-					 ++engine->worker_attempts >= STARTUP_ATTEMPTS)) {
-			engine_stop(engine, &why);
-			return;
-		}
-		io_log(engine->io, IO_WARN, "checkpoint.scan_failed error=\"%s\"", why.text);
-		io_timer_set(engine->io, &engine->scan_timer,
-			     io_now_ms(engine->io) + call_delay_ms(call, engine->worker_attempts));
+		look_failed(engine, call, &why);
 		return;
 	}
-	engine->worker_attempts = 0;
-	if (!take_page(engine, call, &why))
+	arena_init(&arena);
+	ok = tables_batch_read(&arena, buf_view(&call->http.answer), &page, &why);
+	for (size_t i = 0; ok && i < page.n_items; i++)
+		ok = see_item(engine, &arena, page.items[i], &why);
+	arena_release(&arena);
+	if (!ok) {
 		engine_stop(engine, &why);
-	else if (engine->scan_next == NULL)
-		scan_over(engine);
-	else
-		io_timer_set(engine->io, &engine->scan_timer, io_now_ms(engine->io));
+	} else if (page.incomplete) {
+		call->outcome = CALL_THROTTLED;
+		engine->look_attempts++;
+		error_set(&why, ERROR_RETRY, "BatchGetItem: not all rows were read");
+		look_failed(engine, call, &why);
+	} else {
+		engine->look_attempts = 0;
+		if (rows_left(engine))
+			ask_rows(engine, false);
+		else
+			look_over(engine);
+	}
 }
 
-/* Asks for the first or next page of all rows, when there is a need. */
-static void scan(struct io_timer *timer)
+/* Asks for rows that this look has not asked for yet, as many as one request may; `first`: and ours. */
+static void ask_rows(struct engine *engine, bool first)
 {
-	struct engine *engine = CONTAINER_OF(timer, struct engine, scan_timer);
+	struct call *call = call_new(engine, IO_TABLES, TABLES_BATCH_GET, look_answered, engine);
+	struct buf *body = &call->http.body, key;
+	struct peer *peer;
+	size_t at = 0, n = 0;
 
-	if (engine->scan_call != NULL || engine->draining)
-		return;
-	if (engine->scanned && engine->scan_next == NULL && shard_each(engine, not_foreign)) {
-		io_timer_set(engine->io, timer,
-			     io_now_ms(engine->io) + engine->options.heartbeat_ms);
-		return;
+	buf_init(&key, 1024);
+	tables_batch_open(body, engine->options.checkpoint_table);
+	if (first) {
+		tables_batch_key(body, ROW_KEY, ROSTER_KEY);
+		buf_str(&key, HEARTBEAT_PREFIX);
+		buf_str(&key, str_of(engine->worker_id));
+		tables_batch_key(body, ROW_KEY, buf_view(&key));
+		n = 2;
 	}
-	if (engine->scan_next == NULL)
-		engine->scan_ms = io_now_ms(engine->io);
-	engine->scan_call = call_new(engine, IO_TABLES, TABLES_SCAN, scanned, engine);
-	tables_scan_request(&engine->scan_call->http.body, engine->options.checkpoint_table,
-			    str_of(engine->scan_next), 0);
-	call_start(engine->scan_call);
+	while (n < TABLES_BATCH_MAX && (peer = map_next(&engine->peers, &at)) != NULL) {
+		if (peer->asked_in == engine->looks)
+			continue;
+		peer->asked_in = engine->looks;
+		buf_clear(&key);
+		buf_str(&key, HEARTBEAT_PREFIX);
+		buf_str(&key, str_of(peer->id));
+		tables_batch_key(body, ROW_KEY, buf_view(&key));
+		n++;
+	}
+	tables_batch_close(body, engine->look_exact);
+	buf_release(&key);
+	engine->look_call = call;
+	call_start(call);
+}
+
+/* Begins a look. */
+static void look(struct io_timer *timer)
+{
+	struct engine *engine = CONTAINER_OF(timer, struct engine, look_timer);
+
+	if (engine->look_call != NULL || engine->draining || engine->stopped)
+		return;
+	engine->looks++;
+	engine->look_ms = io_now_ms(engine->io);
+	engine->look_exact = engine->exact_wanted || !engine->looked;
+	engine->exact_wanted = false;
+	ask_rows(engine, true);
 }
 
 void peers_start(struct engine *engine)
 {
-	engine->scan_timer.fire = scan;
-	io_timer_set(engine->io, &engine->scan_timer, io_now_ms(engine->io));
+	engine->look_timer.fire = look;
+	io_timer_set(engine->io, &engine->look_timer, io_now_ms(engine->io));
 }
 
 void peers_release(struct engine *engine)
 {
-	struct kept_row *kept;
 	struct peer *peer;
 	size_t at = 0;
 
-	call_cancel(&engine->scan_call);
-	io_timer_cancel(engine->io, &engine->scan_timer);
+	call_cancel(&engine->look_call);
+	call_cancel(&engine->join_call);
+	io_timer_cancel(engine->io, &engine->look_timer);
 	while ((peer = map_next(&engine->peers, &at)) != NULL)
 		peer_free(peer);
 	map_release(&engine->peers);
 	forget_suspects(engine);
-	at = 0;
-	while ((kept = map_next(&engine->rows, &at)) != NULL)
-		kept_row_free(kept);
-	map_release(&engine->rows);
-	mem_free(engine->scan_next);
-	engine->scan_next = NULL;
 }

@@ -1,22 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The other rows of the checkpoint table: read once at the start, and again as long as a shard that we
- * could read belongs to somebody else. Workers whose counter stands still for the lease time, by our
- * own clock, are fenced; then their leases are free.
+ * The other workers. A look reads the list of workers and their heartbeat rows by BatchGetItem, several
+ * times a lease time; from it follows who lives. A worker whose counter stands still for the lease time, by
+ * our own clock, is fenced first, and only then are its leases free.
+ *
+ * An owner whose incarnation no heartbeat row names is gone only when an exact look that began later says
+ * so, too: else a worker that started meanwhile would be taken for dead.
  */
 #ifndef ENGINE_PEERS_H
 #define ENGINE_PEERS_H
 
+#include "consumer/engine/heartbeat.h"
 #include "consumer/engine/state.h"
 
-/* Reads all rows; worker_scanned is called when they are read. */
+/* Begins to look. */
 void peers_start(struct engine *engine);
 
-/* A heartbeat that was sent at `sent_ms` got through: other incarnations of our id seen before are gone. */
-void peers_beaten(struct engine *engine, int64_t sent_ms);
+/* Looks again at once; `exact`: reading consistently. */
+void peers_look_soon(struct engine *engine, bool exact);
 
-/* Implemented in worker.c. */
-void worker_scanned(struct engine *engine);
+/*
+ * Whether the owner of a lease, "<id>:<incarnation>", has to be taken for living. When not, `*dead_ms` is
+ * since when that is known: what was read of its leases before may be old.
+ */
+bool peers_owner_lives(struct engine *engine, struct str owner, int64_t *dead_ms);
+
+/* Whether the worker lives, as far as we know. */
+bool peer_lives(const struct peer *peer);
+
+/* Whether a peer is the owner "<id>:<incarnation>". */
+bool peer_is(const struct peer *peer, struct str owner);
+
+/* What a peer's requests are made from: its id, incarnation and counter. */
+struct heartbeat peer_row(const struct peer *peer);
 
 /* Ends what is under way and frees what was read. */
 void peers_release(struct engine *engine);

@@ -228,7 +228,7 @@ static void reader_step(struct reader *reader)
 		return;
 	}
 	if (reader->call != NULL || reader->state == READER_ENDED || engine->draining ||
-	    shard->vanished || shard->state != SHARD_OWNED)
+	    shard->vanished || shard->state != SHARD_OWNED || shard->heir != NULL)
 		return;
 	if (reader->state == READER_IDLE &&
 	    io_now_ms(engine->io) - reader->iterator_ms > ITERATOR_LIFE_MS)

@@ -30,12 +30,6 @@ static bool read_text(const struct row_sinks *sinks, const struct attribute *a, 
 		return position_parse(a->text, &row->checkpoint);
 	if (str_eq(a->name, STR("leaseOwner")))
 		row->owner = a->text;
-	else if (str_eq(a->name, STR("incarnation")))
-		row->incarnation = a->text;
-	else if (str_eq(a->name, STR("boot")))
-		row->boot = a->text;
-	else if (str_eq(a->name, STR("process")))
-		row->process = a->text;
 	else if (str_eq(a->name, ROW_KEY))
 		row->key = a->text;
 	else if (str_eq(a->name, STR("startAt")) && str_eq(a->text, STR("LATEST")))
@@ -50,7 +44,7 @@ static bool read_text(const struct row_sinks *sinks, const struct attribute *a, 
 /* Takes in one attribute with a number. */
 static bool read_number(const struct attribute *a, struct row *row)
 {
-	if (str_eq(a->name, STR("leaseCounter")) || str_eq(a->name, STR("counter")))
+	if (str_eq(a->name, STR("leaseCounter")))
 		return str_to_i64(a->text, &row->counter);
 	if (str_eq(a->name, STR("schema")))
 		return str_to_i64(a->text, &row->schema);
@@ -58,16 +52,12 @@ static bool read_number(const struct attribute *a, struct row *row)
 }
 
 /* What kind of row a key names. */
-static enum row_kind kind_of(struct row *row)
+static enum row_kind kind_of(const struct row *row)
 {
 	size_t slashes = 0;
 
 	if (str_eq(row->key, ROW_SCHEMA_KEY))
 		return ROW_SCHEMA;
-	if (str_starts(row->key, ROW_WORKER_PREFIX)) {
-		row->worker_id = str_skip(row->key, ROW_WORKER_PREFIX.n);
-		return ROW_WORKER;
-	}
 	for (size_t i = 0; i < row->key.n; i++)
 		slashes += row->key.p[i] == '/';
 	return slashes == 4 ? ROW_LEASE : ROW_OTHER;
@@ -87,8 +77,6 @@ bool row_read(struct arena *arena, struct str raw_item, const struct row_sinks *
 			ok = ok && read_text(sinks, &a, out);
 		else if (a.kind == ATTRIBUTE_NUMBER)
 			ok = ok && read_number(&a, out);
-		else if (a.kind == ATTRIBUTE_BOOL && str_eq(a.name, STR("fenced")))
-			out->fenced = a.yes;
 		else if (a.kind == ATTRIBUTE_STRINGS && str_eq(a.name, STR("parentShardId")) &&
 			 a.n_strings > 0)
 			out->parent = a.strings[0];
@@ -105,35 +93,14 @@ bool row_read(struct arena *arena, struct str raw_item, const struct row_sinks *
 	return true;
 }
 
-/* Appends `"name":{"S":"text"}` with a comma before it where one is due. */
-static void put_s(struct buf *buf, struct str name, struct str text)
-{
-	json_comma(buf);
-	json_put(buf, name);
-	buf_str(buf, STR(":{\"S\":"));
-	json_put(buf, text);
-	buf_c(buf, '}');
-}
-
-/* The same with a number. */
-static void put_n(struct buf *buf, struct str name, int64_t v)
-{
-	json_comma(buf);
-	json_put(buf, name);
-	buf_str(buf, STR(":{\"N\":\""));
-	buf_i64(buf, v);
-	buf_str(buf, STR("\"}"));
-}
-
-/* Appends `{"TableName":...` and, for requests that name a row, its key. */
-static void open_request(struct buf *buf, struct str table, struct str key)
+void row_open_request(struct buf *buf, struct str table, struct str key)
 {
 	buf_str(buf, STR("{\"TableName\":"));
 	json_put(buf, table);
 	if (key.n == 0)
 		return;
 	buf_str(buf, STR(",\"Key\":{"));
-	put_s(buf, ROW_KEY, key);
+	item_put_s(buf, ROW_KEY, key);
 	buf_c(buf, '}');
 }
 
@@ -157,20 +124,20 @@ static void put_start(struct buf *buf, struct str name, int64_t start_wall_ms)
 		buf_str(&text, STR("TRIM_HORIZON"));
 	else
 		buf_i64(&text, start_wall_ms);
-	put_s(buf, name, buf_view(&text));
+	item_put_s(buf, name, buf_view(&text));
 	buf_release(&text);
 }
 
 void row_create(struct buf *buf, const struct row_write *write)
 {
-	open_request(buf, write->table, STR_NONE);
+	row_open_request(buf, write->table, STR_NONE);
 	buf_str(buf, STR(",\"Item\":{"));
-	put_s(buf, ROW_KEY, write->key);
-	put_s(buf, STR("leaseOwner"), write->owner);
-	put_n(buf, STR("leaseCounter"), 1);
-	put_s(buf, STR("checkpoint"), STR("TRIM_HORIZON"));
-	put_n(buf, STR("checkpointSubSequenceNumber"), 0);
-	put_n(buf, STR("ownerSwitchesSinceCheckpoint"), 0);
+	item_put_s(buf, ROW_KEY, write->key);
+	item_put_s(buf, STR("leaseOwner"), write->owner);
+	item_put_n(buf, STR("leaseCounter"), 1);
+	item_put_s(buf, STR("checkpoint"), STR("TRIM_HORIZON"));
+	item_put_n(buf, STR("checkpointSubSequenceNumber"), 0);
+	item_put_n(buf, STR("ownerSwitchesSinceCheckpoint"), 0);
 	put_start(buf, STR("startAt"), write->start_wall_ms);
 	if (write->parent.n > 0) {
 		buf_str(buf, STR(",\"parentShardId\":{\"SS\":["));
@@ -184,7 +151,7 @@ void row_create(struct buf *buf, const struct row_write *write)
 
 void row_take(struct buf *buf, const struct row_write *write)
 {
-	open_request(buf, write->table, write->key);
+	row_open_request(buf, write->table, write->key);
 	member(buf, "UpdateExpression",
 	       "SET leaseOwner = :me, leaseCounter = :next ADD ownerSwitchesSinceCheckpoint :one");
 	member(buf, "ConditionExpression",
@@ -193,12 +160,12 @@ void row_take(struct buf *buf, const struct row_write *write)
 		       : "attribute_not_exists(leaseOwner) AND leaseCounter = :counter");
 	member(buf, "ReturnValues", "ALL_NEW");
 	buf_str(buf, STR(",\"ExpressionAttributeValues\":{"));
-	put_s(buf, STR(":me"), write->owner);
+	item_put_s(buf, STR(":me"), write->owner);
 	if (write->old_owner.n > 0)
-		put_s(buf, STR(":old"), write->old_owner);
-	put_n(buf, STR(":counter"), write->counter);
-	put_n(buf, STR(":next"), write->counter + 1);
-	put_n(buf, STR(":one"), 1);
+		item_put_s(buf, STR(":old"), write->old_owner);
+	item_put_n(buf, STR(":counter"), write->counter);
+	item_put_n(buf, STR(":next"), write->counter + 1);
+	item_put_n(buf, STR(":one"), 1);
 	buf_str(buf, STR("}}"));
 }
 
@@ -221,11 +188,13 @@ static void write_positions(struct buf *buf, const struct row_write *write,
 	struct position min = least(write->sinks, sinks->n);
 	size_t n_removed = 0;
 
-	open_request(buf, write->table, write->key);
+	row_open_request(buf, write->table, write->key);
 	buf_str(buf, STR(",\"UpdateExpression\":\"SET checkpoint = :k, leaseCounter = :next, "
 			 "ownerSwitchesSinceCheckpoint = :zero"));
 	if (write->start_wall_ms != ROW_START_ALL)
 		buf_str(buf, STR(", startAt = :start"));
+	if (release && write->heir.n > 0)
+		buf_str(buf, STR(", leaseOwner = :heir"));
 	for (size_t i = 0; i < sinks->n; i++) {
 		if (position_cmp(&write->sinks[i], &min) > 0)
 			buf_fmt(buf, ", #s%zu = :s%zu", i, i);
@@ -234,7 +203,7 @@ static void write_positions(struct buf *buf, const struct row_write *write,
 		if (position_cmp(&write->sinks[i], &min) <= 0)
 			buf_fmt(buf, "%s#s%zu", n_removed++ == 0 ? " REMOVE " : ", ", i);
 	}
-	if (release)
+	if (release && write->heir.n == 0)
 		buf_str(buf, n_removed == 0 ? STR(" REMOVE leaseOwner") : STR(", leaseOwner"));
 	buf_c(buf, '"');
 	member(buf, "ConditionExpression", "leaseOwner = :me AND leaseCounter = :counter");
@@ -243,11 +212,13 @@ static void write_positions(struct buf *buf, const struct row_write *write,
 		buf_fmt(buf, "%s\"#s%zu\":\"sink.%.*s\"", i == 0 ? "" : ",", i,
 			STR_ARG(sinks->names[i]));
 	buf_str(buf, STR("},\"ExpressionAttributeValues\":{"));
-	put_s(buf, STR(":me"), write->owner);
-	put_n(buf, STR(":counter"), write->counter);
-	put_n(buf, STR(":next"), write->counter + 1);
-	put_n(buf, STR(":zero"), 0);
-	put_s(buf, STR(":k"), position_text(&min));
+	item_put_s(buf, STR(":me"), write->owner);
+	item_put_n(buf, STR(":counter"), write->counter);
+	item_put_n(buf, STR(":next"), write->counter + 1);
+	item_put_n(buf, STR(":zero"), 0);
+	if (release && write->heir.n > 0)
+		item_put_s(buf, STR(":heir"), write->heir);
+	item_put_s(buf, STR(":k"), position_text(&min));
 	put_start(buf, STR(":start"), write->start_wall_ms);
 	for (size_t i = 0; i < sinks->n; i++) {
 		char name[24];
@@ -255,7 +226,7 @@ static void write_positions(struct buf *buf, const struct row_write *write,
 		if (position_cmp(&write->sinks[i], &min) <= 0)
 			continue;
 		snprintf(name, sizeof(name), ":s%zu", i);
-		put_s(buf, str_of(name), position_text(&write->sinks[i]));
+		item_put_s(buf, str_of(name), position_text(&write->sinks[i]));
 	}
 	buf_str(buf, STR("}}"));
 }
@@ -272,99 +243,22 @@ void row_release(struct buf *buf, const struct row_write *write, const struct ro
 
 void row_delete(struct buf *buf, const struct row_write *write)
 {
-	open_request(buf, write->table, write->key);
+	row_open_request(buf, write->table, write->key);
 	member(buf, "ConditionExpression",
 	       write->owner.n > 0 ? "leaseOwner = :me AND leaseCounter = :counter"
 				  : "attribute_not_exists(leaseOwner) AND leaseCounter = :counter");
 	buf_str(buf, STR(",\"ExpressionAttributeValues\":{"));
 	if (write->owner.n > 0)
-		put_s(buf, STR(":me"), write->owner);
-	put_n(buf, STR(":counter"), write->counter);
-	buf_str(buf, STR("}}"));
-}
-
-/* Appends `"leaseKey":{"S":"ddbtap/worker/<id>"}`. */
-static void put_worker_key(struct buf *buf, const struct row_worker *worker)
-{
-	struct buf key;
-
-	buf_init(&key, 1024);
-	buf_str(&key, ROW_WORKER_PREFIX);
-	buf_str(&key, worker->worker_id);
-	put_s(buf, ROW_KEY, buf_view(&key));
-	buf_release(&key);
-}
-
-/* Appends `{"TableName":..., "Key":{the worker's row}`. */
-static void open_worker(struct buf *buf, const struct row_worker *worker)
-{
-	open_request(buf, worker->table, STR_NONE);
-	buf_str(buf, STR(",\"Key\":{"));
-	put_worker_key(buf, worker);
-	buf_c(buf, '}');
-}
-
-void row_worker_put(struct buf *buf, const struct row_worker *worker)
-{
-	open_request(buf, worker->table, STR_NONE);
-	buf_str(buf, STR(",\"Item\":{"));
-	put_worker_key(buf, worker);
-	put_s(buf, STR("incarnation"), worker->incarnation);
-	put_s(buf, STR("boot"), worker->boot);
-	put_s(buf, STR("process"), worker->process);
-	put_n(buf, STR("counter"), worker->counter + 1);
-	buf_c(buf, '}');
-	if (worker->counter < 0) {
-		member(buf, "ConditionExpression", "attribute_not_exists(leaseKey)");
-	} else {
-		/* `counter` is a reserved word of expressions. */
-		member(buf, "ConditionExpression", "#c = :counter");
-		buf_str(buf, STR(",\"ExpressionAttributeNames\":{\"#c\":\"counter\"}"));
-		buf_str(buf, STR(",\"ExpressionAttributeValues\":{"));
-		put_n(buf, STR(":counter"), worker->counter);
-		buf_c(buf, '}');
-	}
-	buf_c(buf, '}');
-}
-
-void row_worker_beat(struct buf *buf, const struct row_worker *worker)
-{
-	open_worker(buf, worker);
-	member(buf, "UpdateExpression", "ADD #c :one");
-	member(buf, "ConditionExpression", "incarnation = :me AND attribute_not_exists(fenced)");
-	buf_str(buf, STR(",\"ExpressionAttributeNames\":{\"#c\":\"counter\"}"));
-	buf_str(buf, STR(",\"ExpressionAttributeValues\":{"));
-	put_s(buf, STR(":me"), worker->incarnation);
-	put_n(buf, STR(":one"), 1);
-	buf_str(buf, STR("}}"));
-}
-
-void row_worker_fence(struct buf *buf, const struct row_worker *worker)
-{
-	open_worker(buf, worker);
-	member(buf, "UpdateExpression", "SET fenced = :yes, #c = :next");
-	member(buf, "ConditionExpression", "#c = :counter");
-	buf_str(buf, STR(",\"ExpressionAttributeNames\":{\"#c\":\"counter\"}"));
-	buf_str(buf, STR(",\"ExpressionAttributeValues\":{\":yes\":{\"BOOL\":true}"));
-	put_n(buf, STR(":counter"), worker->counter);
-	put_n(buf, STR(":next"), worker->counter + 1);
-	buf_str(buf, STR("}}"));
-}
-
-void row_worker_delete(struct buf *buf, const struct row_worker *worker)
-{
-	open_worker(buf, worker);
-	member(buf, "ConditionExpression", "incarnation = :me");
-	buf_str(buf, STR(",\"ExpressionAttributeValues\":{"));
-	put_s(buf, STR(":me"), worker->incarnation);
+		item_put_s(buf, STR(":me"), write->owner);
+	item_put_n(buf, STR(":counter"), write->counter);
 	buf_str(buf, STR("}}"));
 }
 
 void row_schema_put(struct buf *buf, struct str table)
 {
-	open_request(buf, table, STR_NONE);
+	row_open_request(buf, table, STR_NONE);
 	buf_str(buf, STR(",\"Item\":{\"leaseKey\":{\"S\":\"ddbtap/schema\"}"));
-	put_n(buf, STR("schema"), ROW_SCHEMA_VERSION);
+	item_put_n(buf, STR("schema"), ROW_SCHEMA_VERSION);
 	buf_c(buf, '}');
 	member(buf, "ConditionExpression", "attribute_not_exists(leaseKey)");
 	buf_c(buf, '}');

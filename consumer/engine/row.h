@@ -13,10 +13,8 @@
  *	startAt            S   where it begins: LATEST, TRIM_HORIZON, or milliseconds since 1970
  *	parentShardId      SS, checkpointSubSequenceNumber N, ownerSwitchesSinceCheckpoint N: KCL's
  *
- * Other rows: `ddbtap/schema` says which version of this program the table needs, and
- * `ddbtap/worker/<id>` is a worker's heartbeat:
- *
- *	incarnation S, counter N, boot S, process S, fenced BOOL
+ * `ddbtap/schema` says which version of this program the table needs; the rows by which workers know each
+ * other are in heartbeat.h.
  */
 #ifndef ENGINE_ROW_H
 #define ENGINE_ROW_H
@@ -26,13 +24,12 @@
 #include "consumer/change/seqno.h"
 #include "consumer/engine/sink.h"
 
-#define ROW_KEY		  STR("leaseKey")
-#define ROW_SCHEMA_KEY	  STR("ddbtap/schema")
-#define ROW_WORKER_PREFIX STR("ddbtap/worker/")
+#define ROW_KEY	       STR("leaseKey")
+#define ROW_SCHEMA_KEY STR("ddbtap/schema")
 
 enum { ROW_SCHEMA_VERSION = 1, ROW_SINKS_MAX = 16 };
 
-enum row_kind { ROW_LEASE, ROW_WORKER, ROW_SCHEMA, ROW_OTHER };
+enum row_kind { ROW_LEASE, ROW_SCHEMA, ROW_OTHER };
 
 /*
  * Where in its shard a cursor without a position begins. ALL: at the shard's first record. HORIZON: that
@@ -47,15 +44,12 @@ struct row {
 	struct str key;
 	/* ROW_LEASE */
 	struct str owner; /* empty: nobody's */
-	int64_t counter; /* ROW_WORKER too */
+	int64_t counter;
 	struct position checkpoint;
 	struct position
 		sinks[ROW_SINKS_MAX]; /* per sink of the caller's: never behind `checkpoint` */
 	int64_t start_wall_ms; /* or ROW_START_ALL and so on */
 	struct str parent; /* the parent shard's id, or empty */
-	/* ROW_WORKER */
-	struct str worker_id, incarnation, boot, process;
-	bool fenced;
 	/* ROW_SCHEMA */
 	int64_t schema;
 };
@@ -70,11 +64,15 @@ struct row_sinks {
 bool row_read(struct arena *arena, struct str raw_item, const struct row_sinks *sinks,
 	      struct row *out, struct error *err);
 
+/* Appends `{"TableName":...` and, for requests that name a row (`key` not empty), its key. */
+void row_open_request(struct buf *buf, struct str table, struct str key);
+
 /* What a write of a lease row says. The counter becomes `counter` + 1. */
 struct row_write {
 	struct str table, key;
 	struct str owner; /* ours: what the row must say, or comes to say */
 	struct str old_owner; /* take: what it must say now; empty: nobody's */
+	struct str heir; /* release: the owner that it is handed over to; empty: nobody */
 	int64_t counter; /* what it must say now */
 	struct str parent; /* create: the parent shard's id, or empty */
 	int64_t start_wall_ms; /* create and checkpoint: as in struct row */
@@ -90,29 +88,11 @@ void row_take(struct buf *buf, const struct row_write *write);
 /* Appends an UpdateItem of checkpoint and positions, conditional on owner and counter. */
 void row_checkpoint(struct buf *buf, const struct row_write *write, const struct row_sinks *sinks);
 
-/* The same, and gives the row back. */
+/* The same, and gives the row back, or hands it over to `heir`. */
 void row_release(struct buf *buf, const struct row_write *write, const struct row_sinks *sinks);
 
 /* Appends a DeleteItem of a finished row, conditional on `owner` (empty: on there being none) and counter. */
 void row_delete(struct buf *buf, const struct row_write *write);
-
-/* A worker's heartbeat row. */
-struct row_worker {
-	struct str table, worker_id, incarnation, boot, process;
-	int64_t counter; /* what the row must say now; -1: the row must not exist */
-};
-
-/* Appends a PutItem that replaces a heartbeat row whose counter is as given (or that is not there). */
-void row_worker_put(struct buf *buf, const struct row_worker *worker);
-
-/* Appends an UpdateItem that bumps our counter, conditional on our incarnation and on not being fenced. */
-void row_worker_beat(struct buf *buf, const struct row_worker *worker);
-
-/* Appends an UpdateItem that fences a dead worker, conditional on its counter. */
-void row_worker_fence(struct buf *buf, const struct row_worker *worker);
-
-/* Appends a DeleteItem of our own heartbeat row, conditional on our incarnation. */
-void row_worker_delete(struct buf *buf, const struct row_worker *worker);
 
 /* Appends a PutItem of the schema row, if there is none yet. */
 void row_schema_put(struct buf *buf, struct str table);

@@ -7,6 +7,12 @@
 #include "consumer/engine/opening.h"
 #include "consumer/engine/reader.h"
 
+bool shard_counts(const struct shard *shard)
+{
+	return (shard->ours || shard->lease == LEASE_TAKING) && shard->state != SHARD_DONE &&
+	       shard->state != SHARD_LOST;
+}
+
 void shard_set_state(struct shard *shard, enum shard_state state)
 {
 	struct engine *engine = shard->stream->table->engine;
@@ -17,7 +23,9 @@ void shard_set_state(struct shard *shard, enum shard_state state)
 	io_log(engine->io, IO_DEBUG, "shard.state table=%.*s shard=%s from=%s to=%s",
 	       STR_ARG(shard->source.table), shard->id, machine_word(MACHINE_SHARD, shard->state),
 	       machine_word(MACHINE_SHARD, state));
+	engine->leases -= shard_counts(shard);
 	shard->state = state;
+	engine->leases += shard_counts(shard);
 	if (state == SHARD_DONE)
 		shard->done_ms = io_now_ms(engine->io);
 }

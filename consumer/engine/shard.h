@@ -17,6 +17,9 @@ bool shard_each(const struct engine *engine, bool (*fn)(struct shard *shard));
 /* Frees the shard and everything of it that is under way. */
 void shard_free(struct shard *shard);
 
+/* Whether the shard counts as a lease: it is ours or about to be, and not read to its end. */
+bool shard_counts(const struct shard *shard);
+
 /* The only way to change shard->state. */
 void shard_set_state(struct shard *shard, enum shard_state state);
 

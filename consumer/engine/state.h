@@ -147,7 +147,14 @@ struct shard {
 		child_link; /* in parent->children; in stream->orphans while the parent is unknown */
 	/* The row. */
 	int64_t done_ms; /* when it became done, in this life of the process */
+	int64_t known_ms; /* when the row was last read */
+	int64_t free_ms; /* since when it is ready and seems to be nobody's; 0: it does not */
+	uint64_t swept_in; /* the number of the sweep that its row was seen in last */
+	char *heir; /* the owner that it is being handed over to; NULL: nobody */
+	int64_t read_bytes, read_before_bytes, load; /* read so far; at the last tick; a second */
 	bool has_row, ours;
+	bool overdue; /* nobody took it for a while: anybody may */
+	bool named; /* the row names us, though we do not hold it: it was given to us */
 	char *owner; /* when it is another's; NULL: nobody's or ours */
 	int64_t counter;
 	int64_t start_wall_ms; /* as in struct row */
@@ -191,6 +198,7 @@ struct cursor {
 	int64_t full_since_ms; /* 0: not full */
 	int64_t current_wall_ms; /* the sink has everything up to this time */
 	struct io_timer timer; /* retry */
+	int64_t not_before_ms; /* when the sink may be tried again; outlives the lease */
 };
 
 /* Fetches one shard for the cursors of one group. */
@@ -262,28 +270,33 @@ struct flight {
 	struct error why;
 };
 
-/* Another worker, as its heartbeat row shows it. */
+/* Another worker, as the list of workers and its heartbeat row show it. */
 struct peer {
-	char *id, *incarnation;
+	char *id, *incarnation; /* incarnation: empty until its row was seen */
 	int64_t counter;
-	int64_t changed_ms; /* when the counter was last seen to change, by our clock */
+	int64_t changed_ms; /* when the counter was last seen to change, or the row to be absent */
+	int64_t dead_ms; /* since when it is known to be dead: fenced, or without a row; 0: it lives */
 	bool fenced;
-	struct call *call; /* fencing it */
+	int64_t leases, load; /* as in struct heartbeat */
+	bool asked; /* somebody's request for leases is on its row */
+	uint64_t asked_in, seen_in, listed_in; /* the numbers of looks */
+	struct call *call; /* fencing it, asking it, taking it off */
 };
 
 /* The owner of a lease who seems to be gone: certain once a look that began later shows the same. */
 struct suspect {
 	char *owner; /* "<id>:<incarnation>" */
 	int64_t seen_ms;
-	bool certain;
+	int64_t certain_ms; /* 0: not certain yet */
 };
 
 enum worker_state {
 	WORKER_TABLE, /* looks for the checkpoint table */
 	WORKER_CREATING, /* waits for it to become active */
 	WORKER_SCHEMA, /* checks the schema row */
+	WORKER_MEMBER, /* puts itself on the list of workers */
 	WORKER_HEARTBEAT, /* wants its heartbeat row */
-	WORKER_SCAN, /* reads all rows */
+	WORKER_SCAN, /* looks at the other workers and reads all rows */
 	WORKER_RUNNING,
 	WORKER_LEAVING, /* deletes its heartbeat row */
 	WORKER_STOPPED,
@@ -307,18 +320,46 @@ struct engine {
 	enum worker_state worker;
 	char *worker_id, *incarnation, *owner; /* owner: "<id>:<incarnation>" */
 	int64_t beat_counter, beat_ms; /* beat_ms: of the last success */
+	bool beat_answers; /* the heartbeat under way answers a request for leases */
+	bool beat_again; /* another one is to follow at once */
 	bool updated_once; /* some row was updated */
 	bool paused; /* the lease may have run out: deliver nothing */
-	struct call *worker_call, *beat_call, *scan_call;
-	struct io_timer worker_timer, beat_timer, scan_timer;
+	struct call *worker_call, *beat_call;
+	struct io_timer worker_timer, beat_timer;
 	unsigned worker_attempts;
-	bool scanned;
+	bool scanned; /* all rows, and the other workers, were seen once */
 	int64_t rival_ms; /* since when another incarnation of our id is watched */
+
+	/* peers.c */
 	struct map peers; /* struct peer by id */
 	struct map suspects; /* struct suspect by owner */
+	struct call *look_call, *join_call;
+	struct io_timer look_timer;
+	uint64_t looks; /* the number of the present, or last, look */
+	int64_t look_ms; /* when it began */
+	bool look_exact; /* it reads consistently */
+	bool exact_wanted; /* the next one has to */
+	bool looked; /* an exact one is done */
+	unsigned look_attempts;
+	int64_t roster_version;
+
+	/* sweep.c */
 	struct map rows; /* struct kept_row by key */
-	char *scan_next; /* where the scan goes on; NULL: at the start */
-	int64_t scan_ms; /* when the scan began */
+	struct call *sweep_call;
+	struct io_timer sweep_timer;
+	char *sweep_next; /* where the sweep goes on; NULL: at the start */
+	uint64_t sweeps; /* the number of the present, or last, sweep */
+	int64_t sweep_ms; /* when it began */
+	int64_t sweep_wanted_ms; /* one that begins later is wanted, at full speed */
+	int64_t sweep_bytes; /* read so far */
+	bool swept; /* one is done */
+	unsigned sweep_attempts;
+
+	/* balance.c */
+	int64_t leases; /* shards that we hold or are about to, and have not read to the end */
+	int64_t load; /* bytes a second of those, at the last tick */
+	int64_t tick_ms;
+	struct balance *balance;
 
 	/* checkpoint.c */
 	struct list dirty; /* shards whose row wants a write */

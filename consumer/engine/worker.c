@@ -2,12 +2,15 @@
 #include "consumer/engine/worker.h"
 
 #include "consumer/aws/tableapi.h"
+#include "consumer/engine/balance.h"
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/discovery.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/peers.h"
+#include "consumer/engine/row.h"
 #include "consumer/engine/shard.h"
+#include "consumer/engine/sweep.h"
 
 enum {
 	CREATING_POLL_MS = 500,
@@ -158,17 +161,28 @@ static void schema_read(struct call *call)
 			  ROW_SCHEMA_VERSION);
 		engine_stop(engine, &why);
 	} else {
-		worker_go(engine, WORKER_HEARTBEAT);
+		worker_go(engine, WORKER_MEMBER);
 	}
 	arena_release(&arena);
 }
 
-/* Our own heartbeat row, as requests need it. */
-static struct row_worker own_row(const struct engine *engine, int64_t counter)
+/* We are on the list of workers, or not. */
+static void member_joined(struct call *call)
 {
-	return (struct row_worker){
-		.table = engine->options.checkpoint_table,
-		.worker_id = str_of(engine->worker_id),
+	struct engine *engine = call->owner;
+
+	engine->worker_call = NULL;
+	if (call->outcome == CALL_OK)
+		worker_go(engine, WORKER_HEARTBEAT);
+	else
+		start_trouble(engine, call);
+}
+
+/* Our own heartbeat row, as requests need it. */
+static struct heartbeat own_row(const struct engine *engine, int64_t counter)
+{
+	return (struct heartbeat){
+		.id = str_of(engine->worker_id),
 		.incarnation = str_of(engine->incarnation),
 		.boot = engine->options.boot,
 		.process = engine->options.process,
@@ -177,24 +191,27 @@ static struct row_worker own_row(const struct engine *engine, int64_t counter)
 }
 
 /* Our heartbeat row has been put. */
-static void heartbeat_put(struct call *call)
+static void beat_put(struct call *call)
 {
 	struct engine *engine = call->owner;
 
 	engine->worker_call = NULL;
-	if (call->outcome == CALL_OK)
+	if (call->outcome == CALL_OK) {
+		/* Others may have seen the row since it was sent, however late its answer comes. */
+		engine->beat_ms = call->extra;
 		worker_go(engine, WORKER_SCAN);
-	else if (call->outcome == CALL_ERROR && call->error.kind == API_CONDITION_FAILED)
+	} else if (call->outcome == CALL_ERROR && call->error.kind == API_CONDITION_FAILED) {
 		step_after(engine, 0); /* it has changed: look again */
-	else
+	} else {
 		start_trouble(engine, call);
+	}
 }
 
 /*
  * Whether the process that a heartbeat row of our own id names may be replaced now: it is us, an operator
  * vouches for the id, it is certainly dead, or its counter has stood still for the lease time.
  */
-static bool may_replace(struct engine *engine, const struct row *row)
+static bool may_replace(struct engine *engine, const struct heartbeat *row)
 {
 	int64_t now_ms = io_now_ms(engine->io);
 
@@ -215,13 +232,13 @@ static bool may_replace(struct engine *engine, const struct row *row)
 }
 
 /* The heartbeat row of our id has been read. */
-static void heartbeat_read(struct call *call)
+static void beat_read(struct call *call)
 {
 	struct engine *engine = call->owner;
-	struct row_worker worker;
+	struct heartbeat row = {.counter = -1}, own;
+	struct error why = {0};
 	struct arena arena;
-	struct row row;
-	bool found;
+	struct str raw;
 
 	engine->worker_call = NULL;
 	if (call->outcome != CALL_OK) {
@@ -229,23 +246,27 @@ static void heartbeat_read(struct call *call)
 		return;
 	}
 	arena_init(&arena);
-	found = got_row(call, &arena, &row);
-	if (!engine->stopped && found && !may_replace(engine, &row)) {
+	if (!tables_get_read(buf_view(&call->http.answer), &raw, &why) ||
+	    (raw.n > 0 && !heartbeat_read(&arena, raw, &row, &why))) {
+		engine_stop(engine, &why);
+	} else if (raw.n > 0 && !may_replace(engine, &row)) {
 		step_after(engine, engine->options.heartbeat_ms / 4 + 1);
-	} else if (!engine->stopped) {
-		worker = own_row(engine, found ? row.counter : -1);
+	} else {
+		own = own_row(engine, row.counter);
 		engine->worker_call =
-			call_new(engine, IO_TABLES, TABLES_PUT_ITEM, heartbeat_put, engine);
-		row_worker_put(&engine->worker_call->http.body, &worker);
+			call_new(engine, IO_TABLES, TABLES_PUT_ITEM, beat_put, engine);
+		engine->worker_call->extra = io_now_ms(engine->io);
+		heartbeat_put(&engine->worker_call->http.body, engine->options.checkpoint_table,
+			      &own);
 		call_start(engine->worker_call);
 	}
 	arena_release(&arena);
 }
 
-/* All rows have been read for the first time: the leases are next. */
+/* Once all rows and the other workers were seen for the first time, the leases are next. */
 void worker_scanned(struct engine *engine)
 {
-	if (engine->scanned)
+	if (engine->scanned || !engine->swept || !engine->looked)
 		return;
 	engine->scanned = true;
 	engine->worker = WORKER_RUNNING;
@@ -278,6 +299,25 @@ bool worker_may_deliver(struct engine *engine)
 	       io_now_ms(engine->io) - engine->beat_ms <= engine->options.lease_ms;
 }
 
+void worker_replaced(struct engine *engine)
+{
+	struct error why = {0};
+
+	error_set(&why, ERROR_FENCED,
+		  "another process took over as worker %s, or judged this one dead; "
+		  "this one stops",
+		  engine->worker_id);
+	engine_stop(engine, &why);
+}
+
+void worker_beat_soon(struct engine *engine)
+{
+	if (engine->beat_call == NULL)
+		io_timer_set(engine->io, &engine->beat_timer, io_now_ms(engine->io));
+	else
+		engine->beat_again = true;
+}
+
 /* A heartbeat has been answered. */
 static void beaten(struct call *call)
 {
@@ -291,15 +331,14 @@ static void beaten(struct call *call)
 			      io_now_ms(engine->io) - engine->beat_ms > engine->options.lease_ms;
 		engine->beat_ms = call->extra;
 		engine->updated_once = true;
-		peers_beaten(engine, call->extra);
+		balance_beaten(engine, engine->beat_answers);
 		if (stood_still)
 			resume(engine);
+		if (engine->beat_again)
+			worker_beat_soon(engine);
+		engine->beat_again = false;
 	} else if (call->outcome == CALL_ERROR && call->error.kind == API_CONDITION_FAILED) {
-		error_set(&why, ERROR_FENCED,
-			  "another process took over as worker %s, or judged this one dead; "
-			  "this one stops",
-			  engine->worker_id);
-		engine_stop(engine, &why);
+		worker_replaced(engine);
 	} else if (call->outcome == CALL_REFUSED && !engine->updated_once) {
 		call_error(call, &why);
 		engine_stop(engine, &why);
@@ -315,7 +354,7 @@ static void beat(struct io_timer *timer)
 {
 	struct engine *engine = CONTAINER_OF(timer, struct engine, beat_timer);
 	int64_t now_ms = io_now_ms(engine->io);
-	struct row_worker worker = own_row(engine, 0);
+	struct heartbeat row = own_row(engine, 0);
 
 	io_timer_set(engine->io, timer, now_ms + engine->options.heartbeat_ms);
 	if (now_ms - engine->beat_ms > engine->options.lease_ms && !engine->paused) {
@@ -329,7 +368,9 @@ static void beat(struct io_timer *timer)
 		return;
 	engine->beat_call = call_new(engine, IO_TABLES, TABLES_UPDATE_ITEM, beaten, engine);
 	engine->beat_call->extra = now_ms;
-	row_worker_beat(&engine->beat_call->http.body, &worker);
+	engine->beat_answers = balance_fill_beat(engine, &row);
+	heartbeat_beat(&engine->beat_call->http.body, engine->options.checkpoint_table, &row,
+		       engine->beat_answers);
 	call_start(engine->beat_call);
 }
 
@@ -345,14 +386,14 @@ static void left(struct call *call)
 
 void worker_consider_leaving(struct engine *engine)
 {
-	struct row_worker worker = own_row(engine, 0);
+	struct heartbeat row = own_row(engine, 0);
 
 	if (!engine->drain_over || engine->worker != WORKER_RUNNING ||
 	    !checkpoint_all_released(engine))
 		return;
 	engine->worker = WORKER_LEAVING;
 	engine->worker_call = call_new(engine, IO_TABLES, TABLES_DELETE_ITEM, left, engine);
-	row_worker_delete(&engine->worker_call->http.body, &worker);
+	heartbeat_delete(&engine->worker_call->http.body, engine->options.checkpoint_table, &row);
 	call_start(engine->worker_call);
 }
 
@@ -379,19 +420,24 @@ static void worker_step(struct io_timer *timer)
 			call_new(engine, IO_TABLES, TABLES_GET_ITEM, schema_read, engine);
 		tables_get_request(&engine->worker_call->http.body, table, ROW_KEY, ROW_SCHEMA_KEY);
 		break;
+	case WORKER_MEMBER:
+		engine->worker_call =
+			call_new(engine, IO_TABLES, TABLES_UPDATE_ITEM, member_joined, engine);
+		roster_join(&engine->worker_call->http.body, table, str_of(engine->worker_id));
+		break;
 	case WORKER_HEARTBEAT:
-		buf_str(&key, ROW_WORKER_PREFIX);
+		buf_str(&key, HEARTBEAT_PREFIX);
 		buf_str(&key, str_of(engine->worker_id));
 		engine->worker_call =
-			call_new(engine, IO_TABLES, TABLES_GET_ITEM, heartbeat_read, engine);
+			call_new(engine, IO_TABLES, TABLES_GET_ITEM, beat_read, engine);
 		tables_get_request(&engine->worker_call->http.body, table, ROW_KEY, buf_view(&key));
 		break;
 	case WORKER_SCAN:
-		engine->beat_ms = io_now_ms(engine->io);
 		engine->beat_timer.fire = beat;
 		io_timer_set(engine->io, &engine->beat_timer,
 			     engine->beat_ms + engine->options.heartbeat_ms);
 		peers_start(engine);
+		sweep_start(engine);
 		break;
 	case WORKER_RUNNING:
 	case WORKER_LEAVING:
@@ -416,4 +462,6 @@ void worker_release(struct engine *engine)
 	io_timer_cancel(engine->io, &engine->worker_timer);
 	io_timer_cancel(engine->io, &engine->beat_timer);
 	peers_release(engine);
+	sweep_release(engine);
+	balance_release(engine);
 }

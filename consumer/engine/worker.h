@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * This worker among others: the checkpoint table, our heartbeat row, and who else is alive.
+ * This worker among others: the checkpoint table, and our heartbeat row.
  *
  * The owner of a lease is "<worker id>:<incarnation>"; an incarnation is one life of one process. A
  * heartbeat row per worker carries its present incarnation; a lease is free when no unfenced heartbeat
@@ -8,9 +8,8 @@
  * leases at once, and the predecessor, should it still run, finds out by its next heartbeat.
  *
  * The start goes through the states of enum worker_state: look for the table, create it if it is
- * missing, check the schema row, replace our heartbeat row, read all rows, run. An observer judges
- * others by its own clock since their counter last changed, and fences a dead one's heartbeat row
- * before its leases count as free.
+ * missing, check the schema row, join the list of workers, replace our heartbeat row, look at the others
+ * (peers.h) and read all rows (sweep.h), run.
  */
 #ifndef ENGINE_WORKER_H
 #define ENGINE_WORKER_H
@@ -20,12 +19,14 @@
 /* Begins the start. */
 void worker_start(struct engine *engine);
 
-/*
- * Whether the lease owner "<id>:<incarnation>" is us or an unfenced worker. One who is not known might
- * have started after the heartbeat rows were read: it counts as alive until a later look says no, which
- * this asks for.
- */
-bool worker_owner_lives(struct engine *engine, struct str owner);
+/* The other workers and all rows may have been seen by now: then the leases are next. */
+void worker_scanned(struct engine *engine);
+
+/* Sends the next heartbeat now: it has something to say. */
+void worker_beat_soon(struct engine *engine);
+
+/* Another process is the worker of our id now, or judged us dead: stops the engine. */
+void worker_replaced(struct engine *engine);
 
 /* Whether our leases are still ours by our own clock: the holder's side of their expiry. */
 bool worker_may_deliver(struct engine *engine);

@@ -226,6 +226,7 @@ static void start_engine(struct running *run)
 	options.process_is_dead = process_is_dead;
 	options.lease_ms = config->worker.lease_ms;
 	options.heartbeat_ms = config->worker.heartbeat_ms;
+	options.max_leases = config->worker.max_leases;
 	options.checkpoint_ms = config->checkpoint.interval_ms;
 	options.budget_bytes = config->engine.budget_bytes;
 	options.window_bytes = config->engine.window_bytes;

@@ -426,13 +426,20 @@ static void check_parents(struct ledger *ledger, const struct ledger_shard *shar
 	}
 }
 
-/* A gap record excuses what is trimmed. */
+/* Something of the shard comes after its last gap record. */
+static void close_gap(struct ledger *ledger, struct ledger_shard *shard, size_t sink)
+{
+	if (shard->taken[sink].gap_wall_ms == INT64_MAX)
+		shard->taken[sink].gap_wall_ms = world_wall_ms(ledger->world);
+}
+
+/* A gap record excuses what is trimmed, until something comes after it: it is open until then. */
 static void accept_gap(struct ledger *ledger, struct ledger_shard *shard, size_t sink,
 		       const struct ledger_record *record)
 {
 	struct ledger_taken *taken = &shard->taken[sink];
 
-	taken->gap_wall_ms = world_wall_ms(ledger->world);
+	taken->gap_wall_ms = INT64_MAX;
 	taken->gaps++;
 	world_note(ledger->world, "sim", "sink %zu got a gap record: %.*s after %.*s in %s", sink,
 		   STR_ARG(record->reason), STR_ARG(record->after), shard->id);
@@ -487,6 +494,7 @@ void ledger_accept(struct ledger *ledger, size_t sink, unsigned life, const void
 	}
 	check_parents(ledger, shard, sink);
 	check_key_order(ledger, write, sink, life, cursor);
+	close_gap(ledger, shard, sink);
 	ledger->accepted[sink]++;
 	ledger->doubled[sink] += mark(write, sink, LEDGER_DELIVERED);
 	if (write->in_shard + 1 > shard->taken[sink].last)
@@ -550,6 +558,7 @@ void ledger_accept_letter(struct ledger *ledger, size_t sink, const void *cursor
 	}
 	check_parents(ledger, shard, sink);
 	check_letter_order(ledger, write, sink, life, cursor);
+	close_gap(ledger, shard, sink);
 	ledger->letters[sink]++;
 	ledger->letters_doubled[sink] += mark(write, sink, LEDGER_LETTER);
 }

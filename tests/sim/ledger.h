@@ -27,7 +27,7 @@ struct ledger_taken {
 	size_t n_has;
 	size_t front; /* writes from the first on that count as taken */
 	size_t last; /* 1 + the highest write that it got itself, not by letter */
-	int64_t gap_wall_ms; /* when the sink last got a gap record for the shard, 0: never */
+	int64_t gap_wall_ms; /* until when its last gap record reaches; 0: none, INT64_MAX: open */
 	unsigned gaps;
 };
 

@@ -11,6 +11,7 @@ enum { ROW_MAX = 1 << 20 };
 /* What a request to the checkpoint table names. */
 struct named {
 	struct str table, key;
+	struct str incarnation; /* of a heartbeat row that is put */
 };
 
 void rowwatch_init(struct rowwatch *watch, struct ledger *ledger, const char *table)
@@ -52,19 +53,20 @@ static struct str read_scalar(struct json *json)
 	return value;
 }
 
-/* Reads the leaseKey out of a Key or an Item. */
-static struct str read_lease_key(struct json *json)
+/* Reads what names a row out of a Key or an Item. */
+static void read_names(struct json *json, struct named *named)
 {
-	struct str key, value = STR_NONE;
+	struct str key;
 
 	json_enter(json, JSON_OBJECT);
 	while (json_key(json, &key)) {
 		if (json_key_is(key, "leaseKey"))
-			value = read_scalar(json);
+			named->key = read_scalar(json);
+		else if (json_key_is(key, "incarnation"))
+			named->incarnation = read_scalar(json);
 		else
 			json_skip(json);
 	}
-	return value;
 }
 
 /* Which row a request is about. */
@@ -80,7 +82,7 @@ static struct named read_request(struct str body)
 		if (json_key_is(key, "TableName"))
 			named.table = json_string(&json);
 		else if (json_key_is(key, "Key") || json_key_is(key, "Item"))
-			named.key = read_lease_key(&json);
+			read_names(&json, &named);
 		else
 			json_skip(&json);
 	}
@@ -227,6 +229,27 @@ static bool same_positions(const struct watched_row *a, const struct watched_row
 	return true;
 }
 
+/* The incarnation that calls itself so. */
+static unsigned life_of(const struct rowwatch *watch, struct str owner)
+{
+	unsigned life = 0;
+
+	while (life < LEDGER_LIVES && !str_eq(str_of(watch->owners[life]), owner))
+		life++;
+	must(life < LEDGER_LIVES);
+	return life;
+}
+
+/* Notes under which name an incarnation owns leases, when it puts its heartbeat row. */
+static void note_owner(struct rowwatch *watch, const struct named *named, unsigned life)
+{
+	struct str prefix = STR("ddbtap/worker/");
+
+	if (named->incarnation.n > 0 && str_starts(named->key, prefix))
+		snprintf(watch->owners[life], sizeof(watch->owners[life]), "%.*s:%.*s",
+			 STR_ARG(str_skip(named->key, prefix.n)), STR_ARG(named->incarnation));
+}
+
 /* Checks fenced-owner for a row's step from `was` to `row`, and notes takes. */
 static void check_fence(struct rowwatch *watch, struct watched_row *row,
 			const struct watched_row *was, unsigned life)
@@ -241,6 +264,9 @@ static void check_fence(struct rowwatch *watch, struct watched_row *row,
 		world_fail(world, "fenced-owner",
 			   "incarnation %u moved %s to %s, which incarnation %u holds as %s", life,
 			   row->key, row->checkpoint, was->holder, was->owner);
+	/* The holder, and nobody else, may make another one the owner. */
+	if (taken && was->held && was->holder == life)
+		life = life_of(watch, str_of(row->owner));
 	if (taken || !was->exists) {
 		row->holder = life;
 		row->held = row->owner[0] != '\0';
@@ -307,6 +333,8 @@ void rowwatch_served(struct rowwatch *watch, const struct world_call *call)
 	if (!str_eq(named.table, str_of(watch->table)))
 		return;
 	watch->writes++;
+	must(life < LEDGER_LIVES);
+	note_owner(watch, &named, life);
 	row = row_of(watch, named.key);
 	if (row == NULL)
 		return;
@@ -315,7 +343,6 @@ void rowwatch_served(struct rowwatch *watch, const struct world_call *call)
 	if (!row->exists)
 		return;
 	life = plant_zombie(watch, row, &was, life);
-	must(life < LEDGER_LIVES);
 	check_fence(watch, row, &was, life);
 	note_start(watch, row);
 	check_positions(watch, row);

@@ -20,7 +20,7 @@ struct watched_row {
 	bool exists;
 	char owner[128];
 	uint64_t counter;
-	unsigned holder; /* the incarnation that last took it */
+	unsigned holder; /* the incarnation that last took it, or was given it */
 	bool held;
 	char checkpoint[ROWWATCH_POSITION_MAX];
 	char sinks[LEDGER_SINKS][ROWWATCH_POSITION_MAX]; /* empty: no attribute */
@@ -32,6 +32,7 @@ struct rowwatch {
 	const char *table; /* the checkpoint table's name */
 	const char *sinks[LEDGER_SINKS];
 	struct map rows;
+	char owners[LEDGER_LIVES][128]; /* the owner that each incarnation calls itself */
 	uint64_t writes;
 	uint64_t plants;
 };

@@ -109,6 +109,7 @@ static void do_option(struct line *line)
 	} longs[] = {
 		{"lease_ms", &engine->lease_ms},
 		{"heartbeat_ms", &engine->heartbeat_ms},
+		{"max_leases", &engine->max_leases},
 		{"checkpoint_ms", &engine->checkpoint_ms},
 		{"budget_bytes", &engine->budget_bytes},
 		{"window_bytes", &engine->window_bytes},

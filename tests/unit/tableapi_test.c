@@ -26,9 +26,9 @@ static void tables_writes_requests(void)
 	tables_get_request(&buf, STR("T"), STR("leaseKey"), STR("a\"b"));
 	check_body(&buf, "{\"TableName\":\"T\",\"Key\":{\"leaseKey\":{\"S\":\"a\\\"b\"}},"
 			 "\"ConsistentRead\":true}");
-	tables_scan_request(&buf, STR("T"), STR_NONE, 0);
+	tables_scan_request(&buf, STR("T"), STR_NONE, 0, true);
 	check_body(&buf, "{\"TableName\":\"T\",\"ConsistentRead\":true}");
-	tables_scan_request(&buf, STR("T"), STR("{\"leaseKey\":{\"S\":\"\\u0061\"}}"), 25);
+	tables_scan_request(&buf, STR("T"), STR("{\"leaseKey\":{\"S\":\"\\u0061\"}}"), 25, false);
 	check_body(&buf, "{\"TableName\":\"T\",\"ConsistentRead\":true,\"ExclusiveStartKey\":"
 			 "{\"leaseKey\":{\"S\":\"\\u0061\"}},\"Limit\":25}");
 	buf_release(&buf);
