@@ -5,6 +5,7 @@
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/shard.h"
+#include "consumer/engine/shardlist.h"
 #include "consumer/engine/worker.h"
 
 enum { SUSPECTS_MAX = 1000 };
@@ -243,9 +244,11 @@ static void scan_over(struct engine *engine)
 {
 	worker_scanned(engine);
 	judge_suspects(engine, false, engine->scan_ms);
+	shardlist_rows_read(engine, engine->scan_ms);
 	shard_each(engine, consider_free);
 	io_timer_set(engine->io, &engine->scan_timer,
-		     io_now_ms(engine->io) + engine->options.heartbeat_ms);
+		     io_now_ms(engine->io) +
+			     (engine->look_wanted ? 0 : engine->options.heartbeat_ms));
 }
 
 /* Reads all rows of one page; false with `err`. */
@@ -281,6 +284,7 @@ static void scanned(struct call *call)
 			return;
 		}
 		io_log(engine->io, IO_WARN, "checkpoint.scan_failed error=\"%s\"", why.text);
+		engine->look_wanted = true;
 		io_timer_set(engine->io, &engine->scan_timer,
 			     io_now_ms(engine->io) + call_delay_ms(call, engine->worker_attempts));
 		return;
@@ -301,17 +305,27 @@ static void scan(struct io_timer *timer)
 
 	if (engine->scan_call != NULL || engine->draining)
 		return;
-	if (engine->scanned && engine->scan_next == NULL && shard_each(engine, not_foreign)) {
+	if (engine->scanned && engine->scan_next == NULL && !engine->look_wanted &&
+	    shard_each(engine, not_foreign)) {
 		io_timer_set(engine->io, timer,
 			     io_now_ms(engine->io) + engine->options.heartbeat_ms);
 		return;
 	}
-	if (engine->scan_next == NULL)
+	if (engine->scan_next == NULL) {
 		engine->scan_ms = io_now_ms(engine->io);
+		engine->look_wanted = false;
+	}
 	engine->scan_call = call_new(engine, IO_TABLES, TABLES_SCAN, scanned, engine);
 	tables_scan_request(&engine->scan_call->http.body, engine->options.checkpoint_table,
 			    str_of(engine->scan_next), 0);
 	call_start(engine->scan_call);
+}
+
+void peers_look(struct engine *engine)
+{
+	engine->look_wanted = true;
+	if (engine->scan_call == NULL)
+		io_timer_set(engine->io, &engine->scan_timer, io_now_ms(engine->io));
 }
 
 void peers_start(struct engine *engine)

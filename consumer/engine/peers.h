@@ -15,6 +15,9 @@ void peers_start(struct engine *engine);
 /* A heartbeat that was sent at `sent_ms` got through: other incarnations of our id seen before are gone. */
 void peers_beaten(struct engine *engine, int64_t sent_ms);
 
+/* Reads all rows once more; then shardlist_rows_read is called. */
+void peers_look(struct engine *engine);
+
 /* Implemented in worker.c. */
 void worker_scanned(struct engine *engine);
 
