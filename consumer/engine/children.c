@@ -228,8 +228,7 @@ void children_want(struct shard *shard)
 
 	if (stream->gone || shard->lookup != NULL)
 		return;
-	if (engine->no_child_filter ||
-	    lookups(stream) >= LOOKUPS_FREE + shardlist_pages(stream)) {
+	if (engine->no_child_filter || lookups(stream) >= LOOKUPS_FREE + shardlist_pages(stream)) {
 		list_instead(stream);
 		return;
 	}

@@ -35,7 +35,8 @@ static void plan(struct pace *pace)
 	if (needed_ms(pace) == 0)
 		io_timer_cancel(pace->io, &pace->timer);
 	else
-		io_timer_set(pace->io, &pace->timer, pace->counted_ms + (wait_ms > 0 ? wait_ms : 0));
+		io_timer_set(pace->io, &pace->timer,
+			     pace->counted_ms + (wait_ms > 0 ? wait_ms : 0));
 }
 
 /* Lets those go whose turn it is. */

@@ -84,9 +84,8 @@ static bool children_missing(const struct stream *stream)
 			return true;
 		/* A shard that ended has a child, unless one of them has aged out of the listing. */
 		if (shard->listed && shard->seen_in >= stream->listings &&
-		    list_empty(&shard->children) && shard->lookup == NULL &&
-		    !shard->adopted_done && !childless(shard) &&
-		    (!shard->open || shard_ended(shard)))
+		    list_empty(&shard->children) && shard->lookup == NULL && !shard->adopted_done &&
+		    !childless(shard) && (!shard->open || shard_ended(shard)))
 			return true;
 	}
 	return false;
