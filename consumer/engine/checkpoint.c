@@ -96,6 +96,7 @@ static struct row_write row_write_of(const struct shard *shard, struct buf *key)
 		.old_owner = str_of(shard->owner),
 		.counter = shard->counter,
 		.parent = str_of(shard->parent_id),
+		.from = shard->cursors[0].frontier,
 		.start_wall_ms = shard->start_wall_ms,
 	};
 }
@@ -269,6 +270,9 @@ static void write_done(struct call *call)
 	call->engine->updated_once |= shard->lease != LEASE_TAKING;
 	if (shard->lease == LEASE_TAKING) {
 		shard->fresh_root = !shard->has_row && parent_aged_out(shard);
+		/* A new row says where the cursors begin, which is the same for all. */
+		for (size_t i = 0; !shard->has_row && i < shard->n_cursors; i++)
+			shard->cursors[i].durable = shard->cursors[i].frontier;
 		shard->counter = shard->has_row ? shard->counter + 1 : 1;
 		shard->has_row = true;
 		set_owner(shard, STR_NONE);

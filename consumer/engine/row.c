@@ -168,7 +168,7 @@ void row_create(struct buf *buf, const struct row_write *write)
 	put_s(buf, ROW_KEY, write->key);
 	put_s(buf, STR("leaseOwner"), write->owner);
 	put_n(buf, STR("leaseCounter"), 1);
-	put_s(buf, STR("checkpoint"), STR("TRIM_HORIZON"));
+	put_s(buf, STR("checkpoint"), position_text(&write->from));
 	put_n(buf, STR("checkpointSubSequenceNumber"), 0);
 	put_n(buf, STR("ownerSwitchesSinceCheckpoint"), 0);
 	put_start(buf, STR("startAt"), write->start_wall_ms);

@@ -77,6 +77,7 @@ struct row_write {
 	struct str old_owner; /* take: what it must say now; empty: nobody's */
 	int64_t counter; /* what it must say now */
 	struct str parent; /* create: the parent shard's id, or empty */
+	struct position from; /* create: where all sinks begin */
 	int64_t start_wall_ms; /* create and checkpoint: as in struct row */
 	const struct position *sinks; /* checkpoint, release: one per sink */
 };
