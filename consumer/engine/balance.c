@@ -95,7 +95,8 @@ bool balance_may_take(struct shard *shard)
 
 	if (engine->leases >= engine->options.max_leases)
 		return false;
-	if (shard->overdue || (shard->parent != NULL && shard->parent->ours))
+	/* A tip that nobody has found yet moves away. */
+	if (shard->latest || shard->overdue || (shard->parent != NULL && shard->parent->ours))
 		return true;
 	if (!with_its_parent(engine, shard) && first_choice(engine, shard))
 		return true;

@@ -7,8 +7,9 @@
 #include "consumer/engine/reader.h"
 #include "consumer/engine/retire.h"
 #include "consumer/engine/shard.h"
+#include "consumer/engine/start.h"
 
-enum { GONE_MISSES = 3, LINEAGE_DEPTH_MAX = 64 };
+enum { GONE_MISSES = 3 };
 
 /* The cursor of the sink in another shard of the same table. */
 static const struct cursor *sibling(const struct shard *shard, const struct cursor *cu)
@@ -93,6 +94,7 @@ void lineage_consider(struct shard *shard)
 			lineage_advanced(shard);
 		} else if (any_clear(shard)) {
 			shard_set_state(shard, SHARD_READY);
+			start_late(shard);
 			lease_want(shard);
 		} else {
 			shard_set_state(shard, SHARD_BLOCKED);
@@ -203,43 +205,6 @@ static void adopt_rows(struct stream *stream)
 	}
 }
 
-/* Whether a listed shard without a row was finished before: a child of it has been started. */
-static bool child_started(struct shard *shard, unsigned depth)
-{
-	if (depth > LINEAGE_DEPTH_MAX)
-		return false;
-	list_each(it, &shard->children, spare) {
-		struct shard *child = CONTAINER_OF(it, struct shard, child_link);
-
-		if (child->has_row ? shard_checkpoint(child).kind != POSITION_START ||
-					     child->start_wall_ms != ROW_START_ALL
-				   : child_started(child, depth + 1))
-			return true;
-	}
-	return false;
-}
-
-/* The first whole listing since the start: finds out where each shard stands. */
-static void first_listing(struct stream *stream)
-{
-	bool latest =
-		stream->table->options->latest && stream->first_start && !stream_replaces(stream);
-	struct shard *shard;
-	size_t at = 0;
-
-	while ((shard = map_next(&stream->shards, &at)) != NULL) {
-		if (shard->has_row) {
-			shard->latest = shard->start_wall_ms == ROW_START_LATEST;
-		} else if (child_started(shard, 0) || (latest && !shard->open)) {
-			shard->adopted_done = true;
-		} else if (latest && (shard->parent == NULL || shard->parent->adopted_done)) {
-			/* Not a child whose parent is read too: parents come first in a listing. */
-			shard->latest = true;
-			shard->start_wall_ms = ROW_START_LATEST;
-		}
-	}
-}
-
 /* Counts one listing that lacks a shard, unless it comes too soon after the last one counted. */
 static void count_miss(const struct stream *stream, unsigned char *misses, int64_t *missed_ms)
 {
@@ -289,7 +254,7 @@ void lineage_listed(struct stream *stream)
 
 	adopt_rows(stream);
 	if (first)
-		first_listing(stream);
+		start_place(stream);
 	while ((shard = map_next(&stream->shards, &at)) != NULL) {
 		judge_absence(stream, shard);
 		if (shard->seen_in == stream->listings)
@@ -298,4 +263,12 @@ void lineage_listed(struct stream *stream)
 	consider_all(stream);
 	if (stream->link.next != &stream->table->streams)
 		consider_all(CONTAINER_OF(stream->link.next, struct stream, link));
+}
+
+void lineage_found(struct stream *stream)
+{
+	if (!stream->listed)
+		return;
+	adopt_rows(stream);
+	consider_all(stream);
 }

@@ -3,15 +3,13 @@
 
 #include "consumer/aws/streams.h"
 #include "consumer/engine/batch.h"
+#include "consumer/engine/children.h"
 #include "consumer/engine/cursor.h"
-#include "consumer/engine/discovery.h"
 #include "consumer/engine/reader.h"
 #include "consumer/engine/shard.h"
+#include "consumer/engine/shardlist.h"
 
-enum {
-	PAGE_FULL_BYTES = 900 << 10, /* the service cuts pages at 1 MB */
-	CLOSED_EMPTY_MS = 50, /* between empty pages of a closed shard: it will not grow */
-};
+enum { PAGE_FULL_BYTES = 900 << 10 }; /* the service cuts pages at 1 MB */
 
 /* Logs trouble of a reader. */
 static void log_trouble(const struct reader *reader, enum io_level level, const char *event,
@@ -49,7 +47,7 @@ void page_trouble(struct reader *reader, struct call *call)
 	if (call->outcome == CALL_ERROR && call->error.kind == API_NOT_FOUND) {
 		/* The listing decides whether the shard is gone. */
 		reader->shard->refused = true;
-		discovery_rush(reader->shard->stream);
+		shardlist_rush(reader->shard->stream);
 		call->outcome = CALL_THROTTLED; /* for the wait: as for throttling */
 	}
 	delay_ms = call_delay_ms(call, ++reader->attempts);
@@ -132,8 +130,9 @@ static int64_t next_wait_ms(struct reader *reader, size_t n, size_t bytes, unsig
 		reader->idle_ms = options->poll_floor_ms;
 		return 0;
 	}
+	/* It will not grow: whatever a page has, the next one brings its end nearer. */
 	if (!reader->shard->open)
-		return n > 0 ? 0 : CLOSED_EMPTY_MS;
+		return 0;
 	if (n > 0 || reader->idle_ms == 0) {
 		reader->idle_ms = options->poll_floor_ms;
 		return options->poll_floor_ms;
@@ -199,7 +198,7 @@ static void shard_end(struct reader *reader)
 	reader->at = position_end();
 	reader_set_state(reader, READER_ENDED);
 	if (group == GROUP_LEAD)
-		discovery_rush(shard->stream);
+		children_want(shard);
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		if (shard->cursors[i].group == group)
 			cursor_reader_ended(&shard->cursors[i]);

@@ -5,7 +5,6 @@
 #include "consumer/engine/batch.h"
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
-#include "consumer/engine/discovery.h"
 #include "consumer/engine/page.h"
 #include "consumer/engine/shard.h"
 
@@ -437,6 +436,16 @@ static void iterator_refused(struct reader *reader, struct call *call)
 	/* What was trimmed may be from before the time at which changes begin to be wanted. */
 	bool certain = reader->at.kind != POSITION_START || shard->start_wall_ms < 0;
 
+	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED && shard->fresh_root &&
+	    iterator_type_for(reader) == ITERATOR_AT && shard->start_wall_ms >= 0) {
+		/* Nobody wanted what is older than the start; between that and the horizon is a gap. */
+		reader->use_horizon = true;
+		if (wall_ms - shard->start_wall_ms > RETENTION_MS)
+			reader_gap(reader, GAP_TRIMMED, false);
+		reader_set_state(reader, READER_BACKOFF);
+		reader_wait(reader, 0);
+		return;
+	}
 	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED && shard->fresh_root &&
 	    iterator_type_for(reader) == ITERATOR_AT) {
 		/* Trimmed before anybody wanted it: no gap, and the row says so. */

@@ -6,6 +6,7 @@
 #include "consumer/engine/heartbeat.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/shard.h"
+#include "consumer/engine/shardlist.h"
 #include "consumer/engine/worker.h"
 
 enum {
@@ -118,11 +119,14 @@ static int64_t pace_ms(int64_t bytes)
 static void sweep_over(struct engine *engine)
 {
 	int64_t pause_ms = pace_ms(engine->sweep_bytes);
+	bool exact = in_hurry(engine);
 
 	engine->swept = true;
 	if (engine->sweep_wanted_ms <= engine->sweep_ms)
 		engine->sweep_wanted_ms = 0;
 	worker_scanned(engine);
+	if (exact)
+		shardlist_rows_read(engine, engine->sweep_ms);
 	look_for_absent(engine);
 	shard_each(engine, consider);
 	if (engine->sweep_wanted_ms != 0)

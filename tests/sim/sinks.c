@@ -471,13 +471,14 @@ int64_t target_well_since_ms(const struct target *target)
 
 void target_set_mode(struct target *target, enum target_mode mode, int64_t slow_ms)
 {
-	bool well = mode == TARGET_FAST || mode == TARGET_SHUFFLED;
+	bool well;
 
 	if (target->ill_until_ms < target->world->now_ms + recovery_ms(target->mode))
 		target->ill_until_ms = target->world->now_ms + recovery_ms(target->mode);
 	/* What it has goes in order, and it says all of it. */
 	if (target->remembers && (mode == TARGET_SHUFFLED || mode == TARGET_LOSSY))
 		mode = TARGET_FAILING;
+	well = mode == TARGET_FAST || mode == TARGET_SHUFFLED;
 	target->mode = mode;
 	target->slow_ms = slow_ms;
 	if (!well)

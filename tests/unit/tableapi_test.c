@@ -29,7 +29,7 @@ static void tables_writes_requests(void)
 	tables_scan_request(&buf, STR("T"), STR_NONE, 0, true);
 	check_body(&buf, "{\"TableName\":\"T\",\"ConsistentRead\":true}");
 	tables_scan_request(&buf, STR("T"), STR("{\"leaseKey\":{\"S\":\"\\u0061\"}}"), 25, false);
-	check_body(&buf, "{\"TableName\":\"T\",\"ConsistentRead\":true,\"ExclusiveStartKey\":"
+	check_body(&buf, "{\"TableName\":\"T\",\"ConsistentRead\":false,\"ExclusiveStartKey\":"
 			 "{\"leaseKey\":{\"S\":\"\\u0061\"}},\"Limit\":25}");
 	buf_release(&buf);
 }
