@@ -64,6 +64,7 @@ if [ "$what" = all ]; then
 	for e2e in reads_all bad_input mishaps kills files letters webhooks emulators; do
 		suite "$e2e" $py tests/e2e/$e2e.py
 	done
+	suite handover $py tests/e2e/handover.py
 	suite storm $py tests/e2e/storm.py
 	suite demo tests/e2e/demo.sh
 	suite gate tests/bench/gate.sh
