@@ -5,6 +5,7 @@
 #                         KAFKA=1 adds a real broker)
 #   make test             every test that a release needs; ends with "N passed, N failed"
 #   make check            the fast part of it: unit tests and scenarios
+#   make soak             a storm of signals over three workers for five minutes, and failover times
 #   make test-peers       against software that others wrote: Kafka, Connect, verifying libraries
 #   make sim SEEDS=n      random simulator runs (FIRST=seed to start at another one)
 #   make fuzz T=seconds   each fuzzer for so long
@@ -173,6 +174,8 @@ test: dev-deps
 	$(Q)tests/run.sh all
 check: dev-deps
 	$(Q)tests/run.sh fast
+soak: dev-deps
+	$(Q)tests/run.sh soak
 test-peers:
 	$(Q)tools/deps.sh peers
 	$(Q)$(MAKE) --no-print-directory all build/release/property/debezium_tool
@@ -213,7 +216,7 @@ help:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check test-peers sim fuzz mutants bench demo \
+.PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check soak test-peers sim fuzz mutants bench demo \
 	lint format docs clean-room install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

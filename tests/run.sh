@@ -3,6 +3,7 @@
 # Runs the test suites, prints the seconds of each, and ends with "N passed, N failed".
 #   tests/run.sh fast    unit tests and scenarios
 #   tests/run.sh all     everything that a release needs
+#   tests/run.sh soak    what takes long, or measures times: a storm of five minutes, failover
 # suite.sh says what a suite is.
 set -u
 cd "$(dirname "$0")/.." || exit 70
@@ -49,6 +50,14 @@ simulation() {
 	return $rc
 }
 
+if [ "$what" = soak ]; then
+	build release all
+	suite storm $py tests/e2e/storm.py --seconds 300
+	suite failover $py tests/e2e/failover.py
+	grep -h '^#' "$logs/storm.log" "$logs/failover.log"
+	summary
+	exit
+fi
 build asan MODE=asan unit
 build release all simulator property benches
 suite unit unit
@@ -64,6 +73,8 @@ if [ "$what" = all ]; then
 	for e2e in reads_all bad_input mishaps kills files letters webhooks emulators; do
 		suite "$e2e" $py tests/e2e/$e2e.py
 	done
+	suite handover $py tests/e2e/handover.py
+	suite storm $py tests/e2e/storm.py
 	suite demo tests/e2e/demo.sh
 	suite gate tests/bench/gate.sh
 	suite torture tests/torture/run.sh

@@ -35,6 +35,7 @@ struct balance {
 	char *asked; /* the worker's id; NULL: nobody */
 	int64_t asked_ms, asked_leases;
 	int64_t quiet_until_ms; /* do not ask before */
+	int64_t swept_ms; /* when all rows were last asked for, because so many had to be read */
 };
 
 struct balance *balance_new(void)
@@ -112,6 +113,7 @@ struct tally {
 	int64_t load;
 	unsigned free; /* shards that are ready and that nobody has */
 	unsigned looks; /* rows read by themselves so far */
+	unsigned unseen; /* rows that should have been, but were too many */
 };
 
 /* The bytes a second that were read of the shard, smoothed. */
@@ -141,8 +143,12 @@ static bool waits_for_parent(const struct shard *shard)
 /* Reads a row by itself, unless this tick has read enough. */
 static void look_at(struct tally *tally, struct shard *shard)
 {
-	if (shard->lease != LEASE_FREE || shard->row_call != NULL || tally->looks >= LOOKS_MAX)
+	if (shard->lease != LEASE_FREE || shard->row_call != NULL)
 		return;
+	if (tally->looks >= LOOKS_MAX) {
+		tally->unseen++;
+		return;
+	}
 	tally->looks++;
 	checkpoint_look(shard);
 }
@@ -296,6 +302,11 @@ void balance_tick(struct engine *engine)
 	engine->load = tally.load;
 	if (b->leaving > 0 && now_ms - b->leaving_ms > engine->options.drain_timeout_ms)
 		each(engine, keep_late, engine);
+	/* Workers that start together each believe that the others' shards are free: one sweep shows all. */
+	if (tally.unseen > 0 && now_ms - b->swept_ms > engine->options.lease_ms) {
+		b->swept_ms = now_ms;
+		sweep_soon(engine);
+	}
 	/* What nobody has is there to be taken first. */
 	if (tally.free == 0)
 		consider_asking(engine);

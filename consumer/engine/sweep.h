@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sweeps: reading all rows of the checkpoint table. The first one at the start, and one whenever a worker
- * has died or left, go at full speed. In between one after the other goes slowly, a few read units a second,
- * and shows what nobody told us.
+ * has died or left, or many shards have seemed to be free for long, go at full speed. In between one after
+ * the other goes slowly, a few read units a second, and shows what nobody told us.
  *
  * What a slow sweep says is a hint: it may be older than what we know. Before something is done about it,
  * the row is read by itself (checkpoint_look).

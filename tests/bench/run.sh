@@ -14,6 +14,9 @@ echo
 echo "== the whole program, against ddbfake"
 /usr/bin/python3 tests/bench/measure.py || rc=1
 echo
+echo "== the checkpoint table: what four workers with 10,000 idle shards ask of it"
+/usr/bin/python3 tests/bench/measure_leases.py || rc=1
+echo
 echo "== the sinks: a second one beside a first file, against bare loops over the same libraries"
 /usr/bin/python3 tests/bench/measure_sinks.py || rc=1
 exit $rc

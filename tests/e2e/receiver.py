@@ -3,13 +3,14 @@
 """A webhook receiver that keeps what it is sent, and can be told to behave badly.
 
     receiver.py --file PATH [--secret-file PATH] [--style standard|github|stripe|none] [--port N]
-                [--faults NAME=PERCENT,...] [--seed N] [--no-sync] [--token-life SECONDS]
+                [--faults NAME=PERCENT,...] [--seed N] [--no-sync] [--token-life SECONDS] [--annotate]
 
 Prints "receiver: listening on 127.0.0.1:PORT". Each event of a request, a JSON array or one object, becomes
 a line of PATH, which is synced before the answer goes out: 204 means durable. What is not signed by a
 secret of the file gets 401 and a line in PATH.bad. With --token-life it also gives access tokens at /token,
 by OAuth 2.0's client credentials grant (client "ddbtap", secret "hush"), and wants one that it gave in every
-other request; each one given is a line in PATH.tokens. Each fault that was played is a line in PATH.faults:
+other request; each one given is a line in PATH.tokens. With --annotate a line begins with the path that the
+request was posted to and the machine's monotonic clock in ms. Each fault that was played is a line in PATH.faults:
 
     slow      takes its time before it records           late       takes its time after recording
     error     503 at once                                retryafter 429 with Retry-After: 1
@@ -115,10 +116,12 @@ class Receiver(http.server.ThreadingHTTPServer):
     def handle_error(self, *_):
         """A client that was killed is no news."""
 
-    def record(self, lines):
-        """Makes lines durable, all or none of them as far as one write goes."""
+    def record(self, path, lines):
+        """Makes lines durable that were posted to `path`, all or none of them as far as one write goes."""
         with self.lock:
-            data = "".join(line + "\n" for line in lines).encode()
+            # The time is taken in here, so that it never goes back from line to line.
+            head = f"{path} {time.monotonic_ns() // 10 ** 6} " if self.options.annotate else ""
+            data = "".join(f"{head}{line}\n" for line in lines).encode()
             while data:
                 data = data[os.write(self.out, data):]
             if not self.options.no_sync:
@@ -202,10 +205,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return None
         if plays("partial"):
             taken = self.server.rng.randrange(len(events))
-            record(events[:taken])
+            record(self.path, events[:taken])
             failures = [{"itemIdentifier": json.loads(event)["seq"]} for event in events[taken:][:2]]
             return self.answer(200, json.dumps({"batchItemFailures": failures[::-1]}).encode())
-        record(events)
+        record(self.path, events)
         if plays("late"):
             time.sleep(self.server.rng.random() * 0.3)
         if plays("after"):
@@ -227,6 +230,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--token-life", type=int, default=0)
     parser.add_argument("--no-sync", action="store_true")
+    parser.add_argument("--annotate", action="store_true")
     options = parser.parse_args()
     if options.style != "none" and not options.secret_file:
         parser.error("--secret-file is needed, or --style none")

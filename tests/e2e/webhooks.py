@@ -41,11 +41,11 @@ SCRATCH = os.path.join(TOP, "build", "e2e-webhooks")
 class Receiver:
     """A running receiver.py; it keeps its port from start to start. A context manager."""
 
-    def __init__(self, folder, style="standard", faults="", seed=1, token_life=0):
+    def __init__(self, folder, style="standard", faults="", seed=1, token_life=0, more=()):
         self.path = os.path.join(folder, "received.ndjson")
         self.secret_path = os.path.join(folder, "received.secret")
         self.arguments = ["--file", self.path, "--style", style, "--seed", str(seed),
-                          "--token-life", str(token_life)]
+                          "--token-life", str(token_life), *more]
         self.faults, self.port, self.process = faults, 0, None
         self.secrets = [SECRET]
         self.start()

@@ -19,10 +19,10 @@ COUNTERS = {"counters": False, "pairs": True}  # tables, and whether they have a
 FORK = multiprocessing.get_context("fork")  # boto3 takes long to import
 
 
-def key_of(table, writer, i):
-    """A writer's item."""
+def key_of(sort, writer, i):
+    """A writer's item, in a table with a sort key or without."""
     key = {"pk": {"S": f"writer{writer}"}, "sk": {"S": f"key/{i}"}}
-    return key if COUNTERS[table] else {"pk": {"S": f"writer{writer}-key{i}"}}
+    return key if sort else {"pk": {"S": f"writer{writer}-key{i}"}}
 
 
 class Counter:
@@ -75,8 +75,10 @@ class OnlyThese:
 class Writers:
     """Some writing processes; `accounts` after the stop is what they wrote, by table and key."""
 
-    def __init__(self, make_client, count, seed, pause, blobs=True):
-        """`make_client()` is called in the new process; `pause` is the mean between writes, in s."""
+    def __init__(self, make_client, count, seed, pause, blobs=True, tables=None, keys=KEYS):
+        """`make_client()` is called in the new process; `pause` is the mean between writes, in s. `tables` are
+        those of the counters, as COUNTERS has them, and `keys` how many items each has of one writer."""
+        self.tables, self.keys = tables or COUNTERS, keys
         self.stopping, self.results = FORK.Event(), FORK.Queue()
         jobs = [(self._count, make_client, i, seed, pause) for i in range(count)]
         if blobs:
@@ -95,8 +97,8 @@ class Writers:
 
     def _count(self, make_client, writer, seed, pause):
         client, rng = make_client(), random.Random(f"{seed} {writer}")
-        items = [Counter(client, table, writer, key_of(table, writer, i))
-                 for table in COUNTERS for i in range(KEYS)]
+        items = [Counter(client, table, writer, key_of(sort, writer, i))
+                 for table, sort in self.tables.items() for i in range(self.keys)]
         while not self.stopping.is_set():
             rng.choice(items).step(rng)
             time.sleep(rng.random() * 2 * pause)
@@ -154,7 +156,7 @@ class Resharder(threading.Thread):
         self.join()
 
 
-def accounts_differ(accounts, lines):
+def accounts_differ(accounts, lines, tables=tuple(COUNTERS)):
     """Items of which the first deliveries are not what their writer says it did."""
     seen, found = set(), {}
     for text in lines:
@@ -162,7 +164,7 @@ def accounts_differ(accounts, lines):
             line = json.loads(text)
         except ValueError:
             continue
-        if line.get("table") not in COUNTERS or line["id"] in seen:
+        if line.get("table") not in tables or line["id"] in seen:
             continue
         seen.add(line["id"])
         key = json.dumps({name: {"S": value} for name, value in line["key"].items()},
