@@ -17,6 +17,19 @@ void streams_describe_request(struct buf *buf, struct str stream_arn, struct str
 	buf_c(buf, '}');
 }
 
+void streams_children_request(struct buf *buf, struct str stream_arn, struct str parent_id,
+			      struct str after_shard_id)
+{
+	buf_c(buf, '{');
+	wire_put_text(buf, STR("StreamArn"), stream_arn);
+	if (after_shard_id.n > 0)
+		wire_put_text(buf, STR("ExclusiveStartShardId"), after_shard_id);
+	wire_put_name(buf, STR("ShardFilter"));
+	buf_str(buf, STR("{\"Type\":\"CHILD_SHARDS\""));
+	wire_put_text(buf, STR("ShardId"), parent_id);
+	buf_str(buf, STR("}}"));
+}
+
 void streams_list_request(struct buf *buf, struct str table, struct str after_arn)
 {
 	buf_c(buf, '{');

@@ -73,7 +73,11 @@ bool streams_list_read(struct arena *arena, struct str body, struct stream_list 
 void streams_describe_request(struct buf *buf, struct str stream_arn, struct str after_shard_id,
 			      unsigned limit);
 
-/* Reads its answer; false with ERROR_DATA when it is malformed. */
+/* The same for the children of one shard alone; `after_shard_id` may be empty. */
+void streams_children_request(struct buf *buf, struct str stream_arn, struct str parent_id,
+			      struct str after_shard_id);
+
+/* Reads the answer of both; false with ERROR_DATA when it is malformed. */
 bool streams_describe_read(struct arena *arena, struct str body, struct stream_description *out,
 			   struct error *err);
 

@@ -178,3 +178,12 @@ bool call_error(const struct call *call, struct error *err)
 	*err = call->http.why;
 	return error_prefix(err, "%.*s", STR_ARG(operation));
 }
+
+void call_log_trouble(const struct call *call, const char *event, struct str what, int64_t delay_ms)
+{
+	struct error why = {0};
+
+	call_error(call, &why);
+	io_log(call->engine->io, IO_WARN, "%s name=%.*s retry_ms=%lld error=\"%s\"", event,
+	       STR_ARG(what), (long long)delay_ms, why.text);
+}

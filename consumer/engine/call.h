@@ -52,6 +52,10 @@ int64_t call_delay_ms(struct call *call, unsigned attempt);
 /* Sets `err` to what is to be done and a sentence that names the operation; returns false. */
 bool call_error(const struct call *call, struct error *err);
 
+/* Logs the trouble with a request about `what` that will be repeated after `delay_ms`. */
+void call_log_trouble(const struct call *call, const char *event, struct str what,
+		      int64_t delay_ms);
+
 /* The wall time by the service's clock: the machine's, corrected by the skew that answers showed. */
 int64_t call_service_wall_ms(const struct engine *engine);
 

@@ -2,26 +2,15 @@
 #include "consumer/engine/discovery.h"
 
 #include "consumer/aws/endpoint.h"
-#include "consumer/aws/streams.h"
 #include "consumer/aws/tableapi.h"
-#include "consumer/engine/lineage.h"
 #include "consumer/engine/shard.h"
+#include "consumer/engine/shardlist.h"
 #include "consumer/engine/streamlist.h"
-#include "consumer/engine/worker.h"
 
-enum {
-	RUSH_MIN_MS = 500, /* between listings that ended shards ask for */
-	CHILDLESS_MS = MINUTE_MS, /* how long a finished shard is expected to get children */
-	SETTLED_MS = 2500, /* after a split, listings may show one child before the other */
-	PAGE_PAUSE_MS = 100, /* between pages: the service allows 10 a second per account */
-	KEY_PREFIX_MAX = 1024,
-};
+enum { KEY_PREFIX_MAX = 1024 };
 
-static void describe_table(struct io_timer *timer);
-static void list_page(struct io_timer *timer);
-
-/* Before the first success an error that only a person can cure, or a long silence, stops the start. */
-static bool stops_start(struct call *call, const struct table *table, unsigned attempts, bool known)
+bool discovery_stops_start(struct call *call, const struct table *table, unsigned attempts,
+			   bool known)
 {
 	struct error why = {0};
 
@@ -31,16 +20,6 @@ static bool stops_start(struct call *call, const struct table *table, unsigned a
 	error_prefix(&why, "table %.*s", STR_ARG(table->options->name));
 	engine_stop(call->engine, &why);
 	return true;
-}
-
-/* Logs trouble with a request that will be repeated. */
-static void log_trouble(struct call *call, const char *event, struct str what, int64_t delay_ms)
-{
-	struct error why = {0};
-
-	call_error(call, &why);
-	io_log(call->engine->io, IO_WARN, "%s name=%.*s retry_ms=%lld error=\"%s\"", event,
-	       STR_ARG(what), (long long)delay_ms, why.text);
 }
 
 /* Makes a stream of the table from its ARN, in order of label; the ARN is known to be well formed. */
@@ -63,8 +42,9 @@ static struct stream *stream_add(struct table *table, const struct table_arn *pa
 	stream->table = table;
 	stream->found_ms = io_now_ms(table->engine->io);
 	stream->first_start = true;
-	stream->timer.fire = list_page;
+	shardlist_init(stream);
 	map_init(&stream->shards);
+	list_init(&stream->lookups);
 	list_init(&stream->orphans);
 	list_init(&stream->link);
 	list_each(it, &table->streams, spare) {
@@ -90,15 +70,6 @@ static struct stream *stream_get(struct table *table, const struct table_arn *pa
 			return stream;
 	}
 	return stream_add(table, parts);
-}
-
-/* Starts listing a stream, unless that is under way already. */
-static void stream_list(struct stream *stream)
-{
-	struct io *io = stream->table->engine->io;
-
-	if (stream->call == NULL && stream->timer.node.place == 0)
-		io_timer_set(io, &stream->timer, io_now_ms(io));
 }
 
 /* Rows of older streams of this table: those are finished first, while the service still has them. */
@@ -157,9 +128,9 @@ void discovery_streams_known(struct table *table)
 		struct stream *stream = CONTAINER_OF(it, struct stream, link);
 
 		if (stream->listed && stream->listed_ms < present->found_ms)
-			discovery_rush(stream);
+			shardlist_rush(stream);
 		else
-			stream_list(stream);
+			shardlist_start(stream);
 	}
 }
 
@@ -242,9 +213,9 @@ static void describe_done(struct call *call)
 		else
 			io_log(engine->io, IO_ERROR, "table.unusable table=%.*s error=\"%s\"",
 			       STR_ARG(table->options->name), why.text);
-	} else if (!stops_start(call, table, ++table->attempts, table->known)) {
+	} else if (!discovery_stops_start(call, table, ++table->attempts, table->known)) {
 		delay_ms = call_delay_ms(call, table->attempts);
-		log_trouble(call, "table.describe_failed", table->options->name, delay_ms);
+		call_log_trouble(call, "table.describe_failed", table->options->name, delay_ms);
 	}
 	arena_release(&arena);
 	if (!engine->stopped)
@@ -269,180 +240,17 @@ void discovery_start(struct table *table)
 	io_timer_set(io, &table->timer, io_now_ms(io));
 }
 
-/* Takes in one page of a listing. */
-static void take_page(struct stream *stream, const struct stream_description *page)
-{
-	stream->disabled = page->status == STREAM_DISABLED;
-	for (size_t i = 0; i < page->n_shards; i++) {
-		const struct stream_shard *seen = &page->shards[i];
-		struct shard *shard;
-
-		if (seen->id.n > SHARD_ID_MAX || seen->parent.n > SHARD_ID_MAX)
-			continue;
-		shard = shard_get(stream, seen->id, seen->parent);
-		shard->listed = true;
-		shard->misses = 0;
-		shard->seen_in = stream->listings + 1;
-		shard->open = seen->last_seqno.n == 0;
-		if (shard->first_seqno == NULL && seen->first_seqno.n > 0)
-			shard->first_seqno = mem_dup(seen->first_seqno.p, seen->first_seqno.n);
-	}
-}
-
-/* Whether the shard is finished for so long that its children, if any, have aged out before it. */
-static bool childless(const struct shard *shard)
-{
-	return shard->state == SHARD_DONE &&
-	       io_now_ms(shard->stream->table->engine->io) - shard->done_ms > CHILDLESS_MS;
-}
-
-/* Whether a shard that ended has no child in the listing yet, or one is in doubt. */
-static bool children_missing(const struct stream *stream)
-{
-	const struct shard *shard;
-	size_t at = 0;
-
-	if (stream->disabled || stream->gone)
-		return false;
-	while ((shard = map_next(&stream->shards, &at)) != NULL) {
-		if (shard->refused)
-			return true;
-		/* A shard that ended has a child, unless one of them has aged out of the listing. */
-		if (shard->listed && shard->seen_in >= stream->listings &&
-		    list_empty(&shard->children) && !shard->adopted_done && !childless(shard) &&
-		    (!shard->open || shard_ended(shard)))
-			return true;
-	}
-	return false;
-}
-
-/* Whether the listing that is known is late enough to have all children of shards that ended. */
-static bool settled(const struct stream *stream)
-{
-	return stream->rushed_ms == 0 || stream->listed_ms >= stream->rushed_ms + SETTLED_MS;
-}
-
-/* The last page is in: what it means, and when to list again. */
-static void listing_done(struct stream *stream)
-{
-	struct engine *engine = stream->table->engine;
-	int64_t delay_ms = engine->options.discovery_ms, followup_ms;
-
-	mem_free(stream->next_shard);
-	stream->next_shard = NULL;
-	stream->attempts = 0;
-	stream->rush = false;
-	stream->listings++;
-	stream->listed_ms = stream->listing_began_ms;
-	stream->listed = true;
-	lineage_listed(stream);
-	/* A shard that ended must get children: ask again, ever more slowly. */
-	if (children_missing(stream)) {
-		followup_ms = (int64_t)RUSH_MIN_MS
-			      << (stream->followups < 8 ? stream->followups++ : 8);
-		if (followup_ms < delay_ms)
-			delay_ms = followup_ms;
-	} else {
-		stream->followups = 0;
-	}
-	if (!settled(stream)) {
-		int64_t due_ms = stream->rushed_ms + SETTLED_MS - io_now_ms(engine->io);
-
-		if (due_ms < delay_ms)
-			delay_ms = due_ms > 0 ? due_ms : 0;
-	}
-	if (lineage_undecided(stream) && delay_ms > LINEAGE_SPACING_MS)
-		delay_ms = LINEAGE_SPACING_MS;
-	io_timer_set(engine->io, &stream->timer, io_now_ms(engine->io) + delay_ms);
-}
-
-/* DescribeStream has been answered. */
-static void page_done(struct call *call)
-{
-	struct stream *stream = call->owner;
-	struct engine *engine = stream->table->engine;
-	struct stream_description page;
-	struct error why = {0};
-	struct arena arena;
-	int64_t delay_ms = 0;
-
-	stream->call = NULL;
-	arena_init(&arena);
-	if (call->outcome == CALL_ERROR && call->error.kind == API_NOT_FOUND) {
-		/* The stream itself is gone: the same as a listing without shards. */
-		stream->gone = true;
-		listing_done(stream);
-		goto out;
-	}
-	if (call->outcome == CALL_OK &&
-	    streams_describe_read(&arena, buf_view(&call->http.answer), &page, &why)) {
-		take_page(stream, &page);
-		mem_free(stream->next_shard);
-		stream->next_shard = page.next_shard_id.n == 0
-					     ? NULL
-					     : mem_dup(page.next_shard_id.p, page.next_shard_id.n);
-		stream->attempts = 0;
-		if (stream->next_shard == NULL) {
-			listing_done(stream);
-			goto out;
-		}
-		delay_ms = PAGE_PAUSE_MS;
-	} else if (!stops_start(call, stream->table, ++stream->attempts, stream->listed)) {
-		delay_ms = call_delay_ms(call, stream->attempts);
-		log_trouble(call, "stream.list_failed", str_of(stream->arn), delay_ms);
-	}
-	if (!engine->stopped)
-		io_timer_set(engine->io, &stream->timer, io_now_ms(engine->io) + delay_ms);
-out:
-	arena_release(&arena);
-}
-
-/* Asks for a listing's first or next page. */
-static void list_page(struct io_timer *timer)
-{
-	struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
-	struct engine *engine = stream->table->engine;
-
-	if (stream->next_shard == NULL)
-		stream->listing_began_ms = io_now_ms(engine->io);
-	stream->call = call_new(engine, IO_STREAMS, STREAMS_DESCRIBE, page_done, stream);
-	streams_describe_request(&stream->call->http.body, str_of(stream->arn),
-				 str_of(stream->next_shard), 0);
-	call_start(stream->call);
-}
-
-void discovery_rush(struct stream *stream)
-{
-	struct io *io = stream->table->engine->io;
-	int64_t due_ms = stream->listed_ms + RUSH_MIN_MS, now_ms = io_now_ms(io);
-
-	stream->rush = true;
-	stream->rushed_ms = now_ms;
-	stream->followups = 0;
-	if (stream->call != NULL || stream->next_shard != NULL)
-		return; /* listing_done sees that children are missing */
-	io_timer_set(io, &stream->timer, due_ms > now_ms ? due_ms : now_ms);
-}
-
-bool discovery_pending(const struct stream *stream)
-{
-	return !stream->listed || stream->rush || children_missing(stream) ||
-	       (!stream->disabled && !stream->gone && !settled(stream));
-}
-
 /* Frees a stream and its shards. */
 static void stream_free(struct stream *stream)
 {
 	struct shard *shard;
 	size_t at = 0;
 
-	call_cancel(&stream->call);
-	io_timer_cancel(stream->table->engine->io, &stream->timer);
+	shardlist_stop(stream);
 	while ((shard = map_next(&stream->shards, &at)) != NULL)
 		shard_free(shard);
 	map_release(&stream->shards);
 	list_remove(&stream->link);
-	mem_free(stream->next_shard);
 	mem_free(stream->key_prefix);
 	mem_free(stream->arn);
 	mem_free(stream);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds a table's streams and their shards, and keeps finding them.
+ * Finds a table's streams, and keeps finding them.
  *
  * Each table is described (DescribeTable) at the start and every discovery interval: that shows its
- * present stream, and notices a replaced one. Each stream is listed (DescribeStream, page by page, what
- * was read of it is kept when a page fails) at the start, every interval, and soon after a shard ended.
- * Listings lie: an open parent may have children, children may be missing for a while. What follows
- * from that is lineage.c's.
+ * present stream, and notices a replaced one. The shards of each stream are shardlist.c's, the children
+ * of a shard that ended children.c's.
  */
 #ifndef ENGINE_DISCOVERY_H
 #define ENGINE_DISCOVERY_H
@@ -19,11 +17,12 @@ void discovery_start(struct table *table);
 /* The checkpoint rows have been read: streams may be listed. */
 void discovery_rows_known(struct table *table);
 
-/* A shard of the stream ended, or is said not to exist: lists again soon. */
-void discovery_rush(struct stream *stream);
-
-/* Whether the stream's listings are older than its last ended shard, or lack that one's children. */
-bool discovery_pending(const struct stream *stream);
+/*
+ * Whether a failed request about the table stops the engine, and does that: before the first success, when
+ * only a person can cure the error, or after a long silence.
+ */
+bool discovery_stops_start(struct call *call, const struct table *table, unsigned attempts,
+			   bool known);
 
 /* Stops all requests and timers of the table and frees its streams. */
 void discovery_stop(struct table *table);

@@ -101,6 +101,8 @@ struct engine *engine_new(struct io *io, const struct engine_options *options)
 	map_init(&engine->suspects);
 	map_init(&engine->rows);
 	engine->balance = balance_new();
+	pace_init(&engine->pace, io);
+	lister_init(&engine->lister, engine);
 	name_worker(engine);
 	add_parts(engine);
 	return engine;
@@ -111,6 +113,8 @@ static void halt(struct engine *engine)
 {
 	for (size_t i = 0; i < engine->options.n_tables; i++)
 		discovery_stop(&engine->tables[i]);
+	lister_release(&engine->lister);
+	pace_release(&engine->pace);
 	worker_release(engine);
 	io_timer_cancel(engine->io, &engine->checkpoint_timer);
 	io_timer_cancel(engine->io, &engine->status_timer);

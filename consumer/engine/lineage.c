@@ -170,6 +170,24 @@ static bool row_was_read(const struct stream *stream, const struct row *row)
 	       (stream->table->options->latest && row->start_wall_ms == ROW_START_ALL);
 }
 
+/* The same of rows that are known by their shards. */
+static void note_consumed(struct stream *stream)
+{
+	const struct shard *shard;
+	size_t at = 0;
+
+	while ((shard = map_next(&stream->shards, &at)) != NULL) {
+		if (shard->has_row &&
+		    (shard->start_wall_ms >= 0 ||
+		     (stream->table->options->latest && shard->start_wall_ms == ROW_START_ALL)))
+			stream->first_start = false;
+		for (size_t i = 0; shard->has_row && i < shard->n_cursors; i++) {
+			if (shard->cursors[i].durable.kind != POSITION_START)
+				stream->first_start = false;
+		}
+	}
+}
+
 /* Rows of the stream that were read before its shards were known. */
 static void adopt_rows(struct stream *stream)
 {
@@ -288,8 +306,10 @@ void lineage_listed(struct stream *stream)
 	bool first = stream->listings == 1;
 
 	adopt_rows(stream);
-	if (first)
+	if (first) {
+		note_consumed(stream);
 		first_listing(stream);
+	}
 	while ((shard = map_next(&stream->shards, &at)) != NULL) {
 		judge_absence(stream, shard);
 		if (shard->seen_in == stream->listings)
@@ -298,4 +318,12 @@ void lineage_listed(struct stream *stream)
 	consider_all(stream);
 	if (stream->link.next != &stream->table->streams)
 		consider_all(CONTAINER_OF(stream->link.next, struct stream, link));
+}
+
+void lineage_found(struct stream *stream)
+{
+	if (!stream->listed)
+		return;
+	adopt_rows(stream);
+	consider_all(stream);
 }

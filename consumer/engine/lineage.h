@@ -22,6 +22,9 @@ bool lineage_undecided(const struct stream *stream);
 /* A whole listing of the stream is done: decides about every shard of it. */
 void lineage_listed(struct stream *stream);
 
+/* Shards of a listed stream were found between listings. */
+void lineage_found(struct stream *stream);
+
 /* Decides what is next for one shard; call it whenever something that it depends on has changed. */
 void lineage_consider(struct shard *shard);
 

@@ -3,10 +3,11 @@
 
 #include "consumer/aws/streams.h"
 #include "consumer/engine/batch.h"
+#include "consumer/engine/children.h"
 #include "consumer/engine/cursor.h"
-#include "consumer/engine/discovery.h"
 #include "consumer/engine/reader.h"
 #include "consumer/engine/shard.h"
+#include "consumer/engine/shardlist.h"
 
 enum {
 	PAGE_FULL_BYTES = 900 << 10, /* the service cuts pages at 1 MB */
@@ -49,7 +50,7 @@ void page_trouble(struct reader *reader, struct call *call)
 	if (call->outcome == CALL_ERROR && call->error.kind == API_NOT_FOUND) {
 		/* The listing decides whether the shard is gone. */
 		reader->shard->refused = true;
-		discovery_rush(reader->shard->stream);
+		shardlist_rush(reader->shard->stream);
 		call->outcome = CALL_THROTTLED; /* for the wait: as for throttling */
 	}
 	delay_ms = call_delay_ms(call, ++reader->attempts);
@@ -199,7 +200,7 @@ static void shard_end(struct reader *reader)
 	reader->at = position_end();
 	reader_set_state(reader, READER_ENDED);
 	if (group == GROUP_LEAD)
-		discovery_rush(shard->stream);
+		children_want(shard);
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		if (shard->cursors[i].group == group)
 			cursor_reader_ended(&shard->cursors[i]);

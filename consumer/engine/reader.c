@@ -5,7 +5,6 @@
 #include "consumer/engine/batch.h"
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
-#include "consumer/engine/discovery.h"
 #include "consumer/engine/page.h"
 #include "consumer/engine/shard.h"
 

@@ -2,6 +2,7 @@
 #include "consumer/engine/shard.h"
 
 #include "consumer/engine/checkpoint.h"
+#include "consumer/engine/children.h"
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/opening.h"
@@ -112,6 +113,7 @@ bool shard_each(const struct engine *engine, bool (*fn)(struct shard *shard))
 
 void shard_free(struct shard *shard)
 {
+	children_forget(shard);
 	reader_free(&shard->lead);
 	reader_free(&shard->catchup);
 	for (size_t i = 0; i < shard->n_cursors; i++)

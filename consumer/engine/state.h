@@ -16,7 +16,9 @@
 #include "base/map.h"
 #include "base/time.h"
 #include "consumer/engine/call.h"
+#include "consumer/engine/lister.h"
 #include "consumer/engine/machine.h"
+#include "consumer/engine/pace.h"
 #include "consumer/engine/row.h"
 
 enum {
@@ -38,6 +40,7 @@ enum group { GROUP_NONE, GROUP_LEAD, GROUP_CATCHUP };
 
 struct cursor;
 struct letter;
+struct lookup;
 struct reader;
 struct shard;
 struct stream;
@@ -99,16 +102,21 @@ struct stream {
 	struct str label; /* within arn */
 	struct map shards; /* by id */
 	struct list orphans; /* shards whose parent is not known */
-	/* Listing: see discovery.c. */
+	/* Listing: see shardlist.c. */
 	struct call *call;
 	struct io_timer timer;
+	struct pace_ticket ticket; /* for the next page */
+	struct lister_wish wish; /* for a listing without hurry */
+	struct list lookups; /* of children: see children.c */
 	char *next_shard; /* where the next page goes on; NULL: at the start */
 	unsigned attempts, followups;
-	bool rush; /* a shard ended: list again soon */
+	bool rush; /* there is a reason to list again soon */
+	bool hurried; /* the next listing comes before its time: it does not wait for its turn */
 	bool listed; /* one whole listing is done */
 	bool disabled, gone;
 	bool first_start; /* nothing of this stream was ever checkpointed */
 	uint64_t listings; /* whole ones, so far */
+	int64_t rows_wanted_ms; /* since when the first listing waits for a look at the rows; 0: not */
 	int64_t found_ms; /* when we first knew of it */
 	int64_t listing_began_ms, listed_ms;
 	int64_t rushed_ms; /* when there was last a reason to list in a hurry; 0: never */
@@ -141,6 +149,7 @@ struct shard {
 	uint64_t seen_in; /* the number of the listing it was seen in last */
 	int64_t missed_ms, parent_missed_ms; /* when the last miss was counted */
 	char *first_seqno; /* NULL: not told */
+	struct lookup *lookup; /* of its children; NULL: none */
 	struct shard *parent; /* NULL: none known */
 	struct list children;
 	struct list
@@ -360,6 +369,12 @@ struct engine {
 	int64_t load; /* bytes a second of those, at the last tick */
 	int64_t tick_ms;
 	struct balance *balance;
+
+	/* shardlist.c, children.c */
+	struct pace pace; /* of DescribeStream */
+	struct lister lister;
+	bool child_filter; /* the endpoint has answered for the children of one shard */
+	bool no_child_filter; /* it cannot */
 
 	/* checkpoint.c */
 	struct list dirty; /* shards whose row wants a write */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/engine/status.h"
 
+#include "consumer/engine/children.h"
 #include "consumer/engine/cursor.h"
-#include "consumer/engine/discovery.h"
 #include "consumer/engine/lineage.h"
+#include "consumer/engine/shardlist.h"
 
 enum { BEHIND_MIN_MS = 10 * SECOND_MS };
 
@@ -54,7 +55,8 @@ bool status_caught_up(const struct engine *engine)
 			const struct shard *shard;
 			size_t at = 0;
 
-			if (discovery_pending(stream) || lineage_undecided(stream))
+			if (shardlist_pending(stream) || children_pending(stream) ||
+			    lineage_undecided(stream))
 				return false;
 			while ((shard = map_next(&stream->shards, &at)) != NULL) {
 				if (!shard_current(shard))

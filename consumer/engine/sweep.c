@@ -6,6 +6,7 @@
 #include "consumer/engine/heartbeat.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/shard.h"
+#include "consumer/engine/shardlist.h"
 #include "consumer/engine/worker.h"
 
 enum {
@@ -123,6 +124,7 @@ static void sweep_over(struct engine *engine)
 	if (engine->sweep_wanted_ms <= engine->sweep_ms)
 		engine->sweep_wanted_ms = 0;
 	worker_scanned(engine);
+	shardlist_rows_read(engine, engine->sweep_ms);
 	look_for_absent(engine);
 	shard_each(engine, consider);
 	if (engine->sweep_wanted_ms != 0)

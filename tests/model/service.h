@@ -30,6 +30,7 @@ struct service_options {
 	unsigned empty_page; /* GetRecords answers with no records although there are some, and moves on */
 	unsigned short_page; /* GetRecords answers with fewer records than it could */
 	unsigned partial_batch; /* BatchGetItem leaves some keys unprocessed */
+	unsigned no_child_filter; /* ShardFilter is, as with emulators, 1: ignored, 2: refused */
 	int64_t create_ms; /* 50 ms: how long a table is CREATING or UPDATING */
 };
 

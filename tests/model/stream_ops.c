@@ -193,7 +193,7 @@ static void shards_put(struct service *service, struct listing *listing, struct 
 }
 
 /* Reads ShardFilter. */
-static bool filter_read(struct request *request, struct str *parent)
+static bool filter_read(const struct service *service, struct request *request, struct str *parent)
 {
 	struct request inner = {.arena = request->arena, .failure = request->failure};
 	struct json json;
@@ -201,8 +201,11 @@ static bool filter_read(struct request *request, struct str *parent)
 	bool known = true;
 
 	*parent = STR_NONE;
-	if (!request_has(request, PARAM_SHARD_FILTER))
+	if (!request_has(request, PARAM_SHARD_FILTER) || service->options.no_child_filter == 1)
 		return true;
+	if (service->options.no_child_filter == 2)
+		return failure_set(request->failure, FAILURE_VALIDATION,
+				   "Unknown parameter: ShardFilter");
 	json_init(&json, request->raw[PARAM_SHARD_FILTER]);
 	json_enter(&json, JSON_OBJECT);
 	while (json_key(&json, &key)) {
@@ -245,7 +248,7 @@ bool op_describe_stream(struct service *service, struct request *request, struct
 	    !request_integer(request, PARAM_LIMIT, 1, PAGE_SHARDS_MAX, &listing.limit) ||
 	    !request_string(request, PARAM_START_SHARD, &start) ||
 	    !shard_id_ok(request, PARAM_START_SHARD, start) ||
-	    !filter_read(request, &listing.parent) ||
+	    !filter_read(service, request, &listing.parent) ||
 	    !shard_id_ok(request, PARAM_SHARD_ID, listing.parent))
 		return false;
 	if (listing.parent.p != NULL)

@@ -71,6 +71,7 @@ bool misdeed(struct target *target, unsigned life, const struct delivery *delive
 	case PLANT_GREEDY:
 	case PLANT_WIDE:
 	case PLANT_HASTY:
+	case PLANT_RUSH:
 	case PLANT_CROWD:
 	case PLANT_STALL:
 	case PLANT_FORGET:

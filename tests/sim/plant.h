@@ -19,6 +19,7 @@
 	PLANT(WIDE, "wide", "window", "the engine says that a window was overfull")                \
 	PLANT(HASTY, "hasty", "poll-rate", "an idle shard is polled twice at once")                \
 	PLANT(CROWD, "crowd", "two-readers", "a third reader polls the shard")                     \
+	PLANT(RUSH, "rush", "describe-rate", "more is listed than the service allows")             \
 	PLANT(SILENT, "silent", "gap-reported", "gap records are acknowledged and dropped")        \
 	PLANT(STALL, "stall", "stall-isolation", "a sink that counts as healthy takes nothing")    \
 	PLANT(FORGET, "forget", "liveness", "the last record of all is never taken")               \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/time.h"
 
 enum { PAGE_FULL_BYTES = 400 << 10, READERS_MAX = 2 };
 
@@ -159,12 +160,29 @@ static void check_rate(struct pollwatch *watch, struct poll_chain *chain)
 			   (long long)since_ms);
 }
 
+/* Checks describe-rate for a DescribeStream that is sent now. */
+static void check_describes(struct pollwatch *watch, unsigned life)
+{
+	struct world *world = watch->ledger->world;
+	size_t n = watch->describes[life].n++;
+	int64_t *before_ms = &watch->describes[life].sent_ms[n % DESCRIBES_MAX];
+
+	if ((n >= DESCRIBES_MAX && world->now_ms - *before_ms < SECOND_MS) ||
+	    (world->plant == PLANT_RUSH && n == 3))
+		world_fail(world, "describe-rate",
+			   "incarnation %u sent %d DescribeStream within a second", life,
+			   DESCRIBES_MAX + 1);
+	*before_ms = world->now_ms;
+}
+
 void pollwatch_sent(struct pollwatch *watch, const struct world_call *call)
 {
 	struct poll_iterator *it;
 	struct poll_call *poll;
 	uint64_t limit = 1000;
 
+	if (str_eq(call->operation, STR("DescribeStream")))
+		check_describes(watch, call->life);
 	if (!str_eq(call->operation, STR("GetRecords")))
 		return;
 	it = map_get(&watch->iterators, member(call->body, "ShardIterator"));

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Watches GetRecords. A chain is what one reader does: an iterator, and those that follow from it.
- * Checks:
+ * Watches how often the service is asked. A chain is what one reader does: an iterator, and those that
+ * follow from it. Checks:
  *
  *	poll-rate	one chain polls not faster than the floor, unless the page before was full, the
  *			poll before failed, or the shard is closed
  *	two-readers	an incarnation never has more than two GetRecords of a shard under way
+ *	describe-rate	an incarnation never sends more than ten DescribeStream in any second
  */
 #ifndef SIM_POLLWATCH_H
 #define SIM_POLLWATCH_H
 
 #include "tests/sim/ledger.h"
+
+enum { DESCRIBES_MAX = 10 }; /* a second */
 
 struct pollwatch {
 	struct ledger *ledger;
@@ -19,6 +22,11 @@ struct pollwatch {
 	struct map calls; /* request id -> struct poll_call */
 	struct poll_chain *chains;
 	uint64_t polls;
+	/* When each incarnation sent its last DescribeStream: a ring. */
+	struct {
+		int64_t sent_ms[DESCRIBES_MAX];
+		size_t n;
+	} describes[LEDGER_LIVES];
 };
 
 /* Starts watching; `floor_ms` is the least time between two polls of a shard. */

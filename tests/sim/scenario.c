@@ -134,6 +134,7 @@ static void do_option(struct line *line)
 		{"lie_missing_child", &service->lie_missing_child},
 		{"empty_page", &service->empty_page},
 		{"short_page", &service->short_page},
+		{"no_child_filter", &service->no_child_filter},
 		{"partial_batch", &service->partial_batch},
 	};
 	int64_t value = number(line, 2, 1);
@@ -450,6 +451,8 @@ static void do_credentials(struct line *line)
 	else
 		world->credentials_new = world->credentials;
 	cluster_disturbed(line->cluster);
+	/* What only a person can cure is tried again once a minute. */
+	cluster_slow(line->cluster, MINUTE_MS);
 }
 
 /* settle DURATION: everything is delivered and written down within that time */
