@@ -23,6 +23,12 @@ static void streams_writes_requests(void)
 	streams_describe_request(&buf, STR(ARN), STR("shardId-1"), 100);
 	check_body(&buf, "{\"StreamArn\":\"" ARN
 			 "\",\"ExclusiveStartShardId\":\"shardId-1\",\"Limit\":100}");
+	streams_children_request(&buf, STR("a"), STR("p"), STR_NONE);
+	check_body(&buf, "{\"StreamArn\":\"a\",\"ShardFilter\":{\"Type\":\"CHILD_SHARDS\","
+			 "\"ShardId\":\"p\"}}");
+	streams_children_request(&buf, STR("a"), STR("p"), STR("c"));
+	check_body(&buf, "{\"StreamArn\":\"a\",\"ExclusiveStartShardId\":\"c\",\"ShardFilter\":"
+			 "{\"Type\":\"CHILD_SHARDS\",\"ShardId\":\"p\"}}");
 	streams_iterator_request(&buf, STR("a"), STR("s"), ITERATOR_TRIM_HORIZON, STR("1"));
 	check_body(&buf, "{\"StreamArn\":\"a\",\"ShardId\":\"s\",\"ShardIteratorType\":"
 			 "\"TRIM_HORIZON\"}");
