@@ -237,6 +237,18 @@ static bool child_started(struct shard *shard, unsigned depth)
 	return false;
 }
 
+/* Whether a shard that it descends from has a row: then all of it was written after the first start. */
+static bool descends_from_row(const struct shard *shard)
+{
+	unsigned depth = 0;
+
+	while ((shard = shard->parent) != NULL && depth++ < LINEAGE_DEPTH_MAX) {
+		if (shard->has_row)
+			return true;
+	}
+	return false;
+}
+
 /* The first whole listing since the start: finds out where each shard stands. */
 static void first_listing(struct stream *stream)
 {
@@ -248,7 +260,8 @@ static void first_listing(struct stream *stream)
 	while ((shard = map_next(&stream->shards, &at)) != NULL) {
 		if (shard->has_row) {
 			shard->latest = shard->start_wall_ms == ROW_START_LATEST;
-		} else if (child_started(shard, 0) || (latest && !shard->open)) {
+		} else if (child_started(shard, 0) ||
+			   (latest && !shard->open && !descends_from_row(shard))) {
 			shard->adopted_done = true;
 		} else if (latest && (shard->parent == NULL || shard->parent->adopted_done)) {
 			/* Not a child whose parent is read too: parents come first in a listing. */

@@ -9,10 +9,7 @@
 #include "consumer/engine/shard.h"
 #include "consumer/engine/shardlist.h"
 
-enum {
-	PAGE_FULL_BYTES = 900 << 10, /* the service cuts pages at 1 MB */
-	CLOSED_EMPTY_MS = 50, /* between empty pages of a closed shard: it will not grow */
-};
+enum { PAGE_FULL_BYTES = 900 << 10 }; /* the service cuts pages at 1 MB */
 
 /* Logs trouble of a reader. */
 static void log_trouble(const struct reader *reader, enum io_level level, const char *event,
@@ -133,8 +130,9 @@ static int64_t next_wait_ms(struct reader *reader, size_t n, size_t bytes, unsig
 		reader->idle_ms = options->poll_floor_ms;
 		return 0;
 	}
+	/* It will not grow: whatever a page has, the next one brings its end nearer. */
 	if (!reader->shard->open)
-		return n > 0 ? 0 : CLOSED_EMPTY_MS;
+		return 0;
 	if (n > 0 || reader->idle_ms == 0) {
 		reader->idle_ms = options->poll_floor_ms;
 		return options->poll_floor_ms;
