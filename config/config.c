@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config.h"
 
+#include "base/time.h"
 #include "config/loading.h"
 #include "config/section.h"
 #include "config/syntax.h"
@@ -66,6 +67,19 @@ static void read_sections(struct loading *l)
 	}
 }
 
+/* What the option 'start' of a table means; its text is one that syntax_start lets pass. */
+static void resolve_start(struct config_table *table)
+{
+	struct str text = str_of(table->start_text);
+
+	if (str_eq(text, STR("latest")))
+		table->start = CONFIG_LATEST;
+	else if (time_parse_rfc3339(text, &table->start_wall_ms))
+		table->start = CONFIG_TIME;
+	else
+		table->start = CONFIG_TRIM_HORIZON;
+}
+
 /* Reads one item of `tables`. */
 static void read_table(struct loading *l, struct node *node, struct config_table *table)
 {
@@ -82,6 +96,7 @@ static void read_table(struct loading *l, struct node *node, struct config_table
 	} else if (node->kind != NODE_REFUSED) {
 		complain(l->complaints, node->at, "a table must be a mapping of options");
 	}
+	resolve_start(table);
 }
 
 /*

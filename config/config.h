@@ -19,7 +19,7 @@ struct sink_type;
 
 enum { CONFIG_SINKS_MAX = 16, CONFIG_TABLES_MAX = 1000, CONFIG_FILE_MAX = 1 << 20 };
 
-enum config_start { CONFIG_TRIM_HORIZON, CONFIG_LATEST };
+enum config_start { CONFIG_TRIM_HORIZON, CONFIG_LATEST, CONFIG_TIME };
 enum config_gap { CONFIG_GAP_FAIL, CONFIG_GAP_SKIP };
 
 /* The sink types and event formats that exist; the first format is the default. */
@@ -35,7 +35,10 @@ struct config_table {
 	const struct profile *profile; /* NULL: plain */
 	const struct profile_role *role; /* set exactly when profile is */
 	char *profile_name, *role_name; /* as written */
-	int start; /* enum config_start */
+	char *start_text; /* as written */
+	enum config_start start;
+	int64_t start_wall_ms; /* CONFIG_TIME */
+	struct pairs start_after; /* sequence numbers by shard id */
 	int on_gap; /* enum config_gap */
 };
 

@@ -41,7 +41,9 @@ void option_put_kind(const struct option_spec *spec, struct buf *out)
 {
 	switch (spec->type) {
 	case OPTION_TEXT:
-		buf_str(out, STR("text"));
+		for (size_t i = 0; spec->words != NULL && spec->words[i] != NULL; i++)
+			buf_fmt(out, "%s%s", i == 0 ? "" : ", ", spec->words[i]);
+		buf_str(out, spec->words != NULL ? STR(" or another text") : STR("text"));
 		return;
 	case OPTION_BOOL:
 		buf_str(out, STR("true or false"));
@@ -281,6 +283,9 @@ static void hint_value(const struct option_spec *spec, struct str text,
 			complaint_hint(complaints, "a size is written like 64KiB, 8MiB or 10MB");
 		return;
 	case OPTION_TEXT:
+		if (spec->words != NULL)
+			hint_word(spec->words, text, complaints);
+		return;
 	case OPTION_COUNT:
 	case OPTION_TEXTS:
 	case OPTION_PAIRS:

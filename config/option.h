@@ -44,7 +44,8 @@ struct option_spec {
 	const char *fallback; /* the default, as a user would write it; NULL: none */
 	bool required;
 	int64_t min, max; /* for DURATION, BYTES, COUNT; in milliseconds, bytes, units */
-	const char *const *words; /* for WORD: what may be written, NULL-terminated */
+	/* For WORD: what may be written, NULL-terminated. For TEXT, optional: words that have a meaning. */
+	const char *const *words;
 	const char *help; /* a sentence */
 	const char *
 		needs; /* another option of the same table without which this one says nothing, or NULL */

@@ -109,11 +109,19 @@ static const struct option_spec table_options[] = {
 		 "is decoded or masked."},
 	{"role", OPTION_TEXT, offsetof(struct config_table, role_name),
 	 .help = "Which of the profile's tables it is."},
-	{"start", OPTION_WORD, offsetof(struct config_table, start), .fallback = "trim_horizon",
-	 .words = start_words,
-	 .help = "Where reading begins the first time: with the oldest change that the stream "
-		 "still "
-		 "has, or with the next one."},
+	{"start", OPTION_TEXT, offsetof(struct config_table, start_text),
+	 .fallback = "trim_horizon", .check = syntax_start, .words = start_words,
+	 .help = "Where reading begins while the table has no checkpoints: 'trim_horizon', with "
+		 "the "
+		 "oldest change that the stream still has; 'latest', with the next one; or a time "
+		 "like 2026-11-29T10:00:00Z, with the changes of that second."},
+	{"start_after", OPTION_PAIRS, offsetof(struct config_table, start_after),
+	 .check_name = syntax_shard, .check = syntax_seqno,
+	 .help = "Shards that begin, while the table has no checkpoints, after the change with a "
+		 "sequence number: a mapping from shard ids to those. What comes before such a "
+		 "shard "
+		 "counts as read, what follows it is read from its beginning, and all other shards "
+		 "begin as 'start' says."},
 	{"on_gap", OPTION_WORD, offsetof(struct config_table, on_gap), .fallback = "skip",
 	 .words = gap_words,
 	 .help = "What happens after changes were lost before they could be read: reading stops, "

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/syntax.h"
 
+#include "base/time.h"
+
 enum {
 	TABLE_NAME_MIN = 3,
 	TABLE_NAME_MAX = 255,
@@ -62,6 +64,32 @@ static bool is_port(struct str s)
 		return true;
 	return s.p[0] == ':' && s.n <= 6 && made_of(str_skip(s, 1), 1, 5, STR_NONE) &&
 	       str_to_i64(str_skip(s, 1), &port) && port >= 1 && port <= PORT_MAX;
+}
+
+const char *syntax_start(struct str text)
+{
+	int64_t wall_ms;
+
+	if (str_eq(text, STR("trim_horizon")) || str_eq(text, STR("latest")) ||
+	    time_parse_rfc3339(text, &wall_ms))
+		return NULL;
+	return "trim_horizon, latest or a time like 2026-11-29T10:00:00Z";
+}
+
+const char *syntax_shard(struct str text)
+{
+	return made_of(text, 1, 65, STR("_.-")) ? NULL
+						: "the id of a shard, like "
+						  "shardId-00000001550840986131-382ec8f8";
+}
+
+const char *syntax_seqno(struct str text)
+{
+	size_t n = 0;
+
+	while (n < text.n && text.p[n] >= '0' && text.p[n] <= '9')
+		n++;
+	return n == text.n && n >= 21 && n <= 40 ? NULL : "a sequence number: 21 to 40 digits";
 }
 
 const char *syntax_endpoint(struct str text)

@@ -26,4 +26,13 @@ const char *syntax_region(struct str text);
 /* The URL of an API: scheme, host, and optionally a port. */
 const char *syntax_endpoint(struct str text);
 
+/* Where a table's stream is read from the first time. */
+const char *syntax_start(struct str text);
+
+/* A shard's id. */
+const char *syntax_shard(struct str text);
+
+/* A sequence number. */
+const char *syntax_seqno(struct str text);
+
 #endif

@@ -100,6 +100,7 @@ struct row_write checkpoint_write_of(const struct shard *shard, struct buf *key)
 		.old_owner = str_of(shard->owner),
 		.counter = shard->counter,
 		.parent = str_of(shard->parent_id),
+		.from = shard->cursors[0].frontier,
 		.start_wall_ms = shard->start_wall_ms,
 	};
 }
@@ -336,6 +337,9 @@ static void write_done(struct call *call)
 	call->engine->updated_once |= shard->lease != LEASE_TAKING;
 	if (shard->lease == LEASE_TAKING) {
 		shard->fresh_root = !shard->has_row && parent_aged_out(shard);
+		/* A new row says where the cursors begin, which is the same for all. */
+		for (size_t i = 0; !shard->has_row && i < shard->n_cursors; i++)
+			shard->cursors[i].durable = shard->cursors[i].frontier;
 		shard->counter = shard->has_row ? shard->counter + 1 : 1;
 		shard->has_row = true;
 		shard->known_ms = io_now_ms(call->engine->io);

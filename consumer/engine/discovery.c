@@ -5,6 +5,7 @@
 #include "consumer/aws/tableapi.h"
 #include "consumer/engine/shard.h"
 #include "consumer/engine/shardlist.h"
+#include "consumer/engine/start.h"
 #include "consumer/engine/streamlist.h"
 
 enum { KEY_PREFIX_MAX = 1024 };
@@ -42,6 +43,7 @@ static struct stream *stream_add(struct table *table, const struct table_arn *pa
 	stream->table = table;
 	stream->found_ms = io_now_ms(table->engine->io);
 	stream->first_start = true;
+	stream->start_wall_ms = ROW_START_ALL;
 	shardlist_init(stream);
 	map_init(&stream->shards);
 	list_init(&stream->lookups);
@@ -171,6 +173,8 @@ static bool table_described(struct table *table, const struct table_description 
 	if (!table_arn_parse(description->stream_arn, &parts) || parts.label.n == 0)
 		return error_set(err, ERROR_DATA, "table %.*s: \"%.*s\" is not the ARN of a stream",
 				 STR_ARG(table->options->name), STR_ARG(description->stream_arn));
+	if (!table->known && !start_check(table, err))
+		return false;
 	table->single_reader = description->replication == TABLE_EVENTUAL;
 	if (!table->known && table->single_reader && table->sinks.n > 1)
 		io_log(table->engine->io, IO_WARN, "table.one_reader table=%.*s advice=\"%s\"",

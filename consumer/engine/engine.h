@@ -28,9 +28,18 @@ enum { ENGINE_SINKS_MAX = 16 };
 
 struct engine;
 
+/* A shard that begins after a change. */
+struct engine_start {
+	struct str shard_id, seqno;
+};
+
+/* A table; where it begins counts while it has no checkpoints. */
 struct engine_table {
 	struct str name;
-	bool latest; /* without a checkpoint, start at the tip instead of the oldest record */
+	bool latest; /* start at the tip instead of the oldest record */
+	int64_t start_wall_ms; /* start with the changes of that second; 0: as `latest` says */
+	const struct engine_start *start_after; /* these shards begin so, whatever the others do */
+	size_t n_start_after;
 	bool gap_fail; /* a gap stops its shard instead of being reported and passed */
 	/* One per sink, in their order; NULL: this sink does not get this table. */
 	const struct encoder *encoders[ENGINE_SINKS_MAX];

@@ -7,8 +7,9 @@
 #include "consumer/engine/reader.h"
 #include "consumer/engine/retire.h"
 #include "consumer/engine/shard.h"
+#include "consumer/engine/start.h"
 
-enum { GONE_MISSES = 3, LINEAGE_DEPTH_MAX = 64 };
+enum { GONE_MISSES = 3 };
 
 /* The cursor of the sink in another shard of the same table. */
 static const struct cursor *sibling(const struct shard *shard, const struct cursor *cu)
@@ -93,6 +94,7 @@ void lineage_consider(struct shard *shard)
 			lineage_advanced(shard);
 		} else if (any_clear(shard)) {
 			shard_set_state(shard, SHARD_READY);
+			start_late(shard);
 			lease_want(shard);
 		} else {
 			shard_set_state(shard, SHARD_BLOCKED);
@@ -170,24 +172,6 @@ static bool row_was_read(const struct stream *stream, const struct row *row)
 	       (stream->table->options->latest && row->start_wall_ms == ROW_START_ALL);
 }
 
-/* The same of rows that are known by their shards. */
-static void note_consumed(struct stream *stream)
-{
-	const struct shard *shard;
-	size_t at = 0;
-
-	while ((shard = map_next(&stream->shards, &at)) != NULL) {
-		if (shard->has_row &&
-		    (shard->start_wall_ms >= 0 ||
-		     (stream->table->options->latest && shard->start_wall_ms == ROW_START_ALL)))
-			stream->first_start = false;
-		for (size_t i = 0; shard->has_row && i < shard->n_cursors; i++) {
-			if (shard->cursors[i].durable.kind != POSITION_START)
-				stream->first_start = false;
-		}
-	}
-}
-
 /* Rows of the stream that were read before its shards were known. */
 static void adopt_rows(struct stream *stream)
 {
@@ -218,56 +202,6 @@ static void adopt_rows(struct stream *stream)
 		arena_release(&arena);
 		map_remove(&engine->rows, str_of(kept->key));
 		kept_row_free(kept);
-	}
-}
-
-/* Whether a listed shard without a row was finished before: a child of it has been started. */
-static bool child_started(struct shard *shard, unsigned depth)
-{
-	if (depth > LINEAGE_DEPTH_MAX)
-		return false;
-	list_each(it, &shard->children, spare) {
-		struct shard *child = CONTAINER_OF(it, struct shard, child_link);
-
-		if (child->has_row ? shard_checkpoint(child).kind != POSITION_START ||
-					     child->start_wall_ms != ROW_START_ALL
-				   : child_started(child, depth + 1))
-			return true;
-	}
-	return false;
-}
-
-/* Whether a shard that it descends from has a row: then all of it was written after the first start. */
-static bool descends_from_row(const struct shard *shard)
-{
-	unsigned depth = 0;
-
-	while ((shard = shard->parent) != NULL && depth++ < LINEAGE_DEPTH_MAX) {
-		if (shard->has_row)
-			return true;
-	}
-	return false;
-}
-
-/* The first whole listing since the start: finds out where each shard stands. */
-static void first_listing(struct stream *stream)
-{
-	bool latest =
-		stream->table->options->latest && stream->first_start && !stream_replaces(stream);
-	struct shard *shard;
-	size_t at = 0;
-
-	while ((shard = map_next(&stream->shards, &at)) != NULL) {
-		if (shard->has_row) {
-			shard->latest = shard->start_wall_ms == ROW_START_LATEST;
-		} else if (child_started(shard, 0) ||
-			   (latest && !shard->open && !descends_from_row(shard))) {
-			shard->adopted_done = true;
-		} else if (latest && (shard->parent == NULL || shard->parent->adopted_done)) {
-			/* Not a child whose parent is read too: parents come first in a listing. */
-			shard->latest = true;
-			shard->start_wall_ms = ROW_START_LATEST;
-		}
 	}
 }
 
@@ -319,10 +253,8 @@ void lineage_listed(struct stream *stream)
 	bool first = stream->listings == 1;
 
 	adopt_rows(stream);
-	if (first) {
-		note_consumed(stream);
-		first_listing(stream);
-	}
+	if (first)
+		start_place(stream);
 	while ((shard = map_next(&stream->shards, &at)) != NULL) {
 		judge_absence(stream, shard);
 		if (shard->seen_in == stream->listings)

@@ -437,6 +437,16 @@ static void iterator_refused(struct reader *reader, struct call *call)
 	bool certain = reader->at.kind != POSITION_START || shard->start_wall_ms < 0;
 
 	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED && shard->fresh_root &&
+	    iterator_type_for(reader) == ITERATOR_AT && shard->start_wall_ms >= 0) {
+		/* Nobody wanted what is older than the start; between that and the horizon is a gap. */
+		reader->use_horizon = true;
+		if (wall_ms - shard->start_wall_ms > RETENTION_MS)
+			reader_gap(reader, GAP_TRIMMED, false);
+		reader_set_state(reader, READER_BACKOFF);
+		reader_wait(reader, 0);
+		return;
+	}
+	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED && shard->fresh_root &&
 	    iterator_type_for(reader) == ITERATOR_AT) {
 		/* Trimmed before anybody wanted it: no gap, and the row says so. */
 		shard->start_wall_ms = ROW_START_HORIZON;

@@ -135,7 +135,7 @@ void row_create(struct buf *buf, const struct row_write *write)
 	item_put_s(buf, ROW_KEY, write->key);
 	item_put_s(buf, STR("leaseOwner"), write->owner);
 	item_put_n(buf, STR("leaseCounter"), 1);
-	item_put_s(buf, STR("checkpoint"), STR("TRIM_HORIZON"));
+	item_put_s(buf, STR("checkpoint"), position_text(&write->from));
 	item_put_n(buf, STR("checkpointSubSequenceNumber"), 0);
 	item_put_n(buf, STR("ownerSwitchesSinceCheckpoint"), 0);
 	put_start(buf, STR("startAt"), write->start_wall_ms);

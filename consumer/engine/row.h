@@ -75,6 +75,7 @@ struct row_write {
 	struct str heir; /* release: the owner that it is handed over to; empty: nobody */
 	int64_t counter; /* what it must say now */
 	struct str parent; /* create: the parent shard's id, or empty */
+	struct position from; /* create: where all sinks begin */
 	int64_t start_wall_ms; /* create and checkpoint: as in struct row */
 	const struct position *sinks; /* checkpoint, release: one per sink */
 };

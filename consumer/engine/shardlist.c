@@ -4,6 +4,7 @@
 #include "consumer/engine/discovery.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/shard.h"
+#include "consumer/engine/start.h"
 #include "consumer/engine/sweep.h"
 
 enum {
@@ -150,7 +151,7 @@ static void listing_done(struct stream *stream)
 	stream->next_shard = NULL;
 	stream->attempts = 0;
 	lister_done(&engine->lister, &stream->wish);
-	if (!stream->listed && stream->table->options->latest) {
+	if (!stream->listed && start_chosen(stream->table)) {
 		stream->rows_wanted_ms = io_now_ms(engine->io);
 		sweep_soon(engine);
 	} else {

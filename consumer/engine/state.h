@@ -115,6 +115,7 @@ struct stream {
 	bool listed; /* one whole listing is done */
 	bool disabled, gone;
 	bool first_start; /* nothing of this stream was ever checkpointed */
+	int64_t start_wall_ms; /* the time at which its shards begin; ROW_START_ALL: none */
 	uint64_t listings; /* whole ones, so far */
 	int64_t rows_wanted_ms; /* since when the first listing waits for a look at the rows; 0: not */
 	int64_t found_ms; /* when we first knew of it */
@@ -143,6 +144,7 @@ struct shard {
 	bool vanished; /* its listing agrees: what was not read is lost */
 	bool tip_seen; /* an empty page was read at its tip */
 	bool latest; /* begins at the tip: see ROW_START_LATEST */
+	bool started_after; /* begins after a change that the configuration names */
 	bool fresh_root; /* its row is new and no parent is known: its beginning may be trimmed already */
 	bool horizon_known; /* first_seqno is the first record that was there when reading began */
 	unsigned char parent_misses, misses;

@@ -1,11 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `ddbtap check`: whether a configuration can be used, and what it would do. */
 #include "base/err.h"
+#include "base/time.h"
 #include "consumer/engine/sink.h"
 #include "consumer/verbs/arguments.h"
 #include "consumer/verbs/load.h"
 
 enum { SUMMARY_MAX = 8 << 20 };
+
+/* Appends where the reading of a table begins. */
+static void put_start(const struct config_table *table, struct buf *out)
+{
+	switch (table->start) {
+	case CONFIG_TRIM_HORIZON:
+		buf_str(out, STR(", from the oldest change"));
+		break;
+	case CONFIG_LATEST:
+		buf_str(out, STR(", from now on"));
+		break;
+	case CONFIG_TIME:
+		buf_str(out, STR(", from "));
+		time_add_rfc3339(out, table->start_wall_ms / SECOND_MS * SECOND_MS);
+		break;
+	}
+	if (table->start_after.n > 0)
+		buf_fmt(out, ", %zu shard%s after a change", table->start_after.n,
+			table->start_after.n == 1 ? "" : "s");
+}
 
 /* Appends what is read. */
 static void put_tables(const struct config *config, struct buf *out)
@@ -19,8 +40,7 @@ static void put_tables(const struct config *config, struct buf *out)
 			buf_str(out, STR("plain"));
 		else
 			buf_fmt(out, "%s %s", table->profile->name, table->role->name);
-		buf_str(out, table->start == CONFIG_LATEST ? STR(", from now on")
-							   : STR(", from the oldest change"));
+		put_start(table, out);
 		buf_str(out,
 			table->on_gap == CONFIG_GAP_FAIL ? STR(", stops at a gap\n") : STR("\n"));
 	}

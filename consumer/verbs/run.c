@@ -144,6 +144,20 @@ static bool bind_sink(struct running *run, size_t table, size_t i, struct error 
 	return out->letter_encoders[i] != NULL;
 }
 
+/* The shards of a table that begin after a change; they live as long as the configuration. */
+static const struct engine_start *bind_starts(struct running *run, const struct config_table *table)
+{
+	struct engine_start *starts =
+		arena_alloc_n(&run->config->arena, table->start_after.n, sizeof(*starts));
+
+	for (size_t i = 0; i < table->start_after.n; i++)
+		starts[i] = (struct engine_start){
+			.shard_id = str_of(table->start_after.list[i].name),
+			.seqno = str_of(table->start_after.list[i].value),
+		};
+	return starts;
+}
+
 /* Binds tables, formats and sinks together. */
 static bool bind_tables(struct running *run, struct error *err)
 {
@@ -157,6 +171,10 @@ static bool bind_tables(struct running *run, struct error *err)
 
 		run->tables[t].name = str_of(table->name);
 		run->tables[t].latest = table->start == CONFIG_LATEST;
+		run->tables[t].start_wall_ms =
+			table->start == CONFIG_TIME ? table->start_wall_ms : 0;
+		run->tables[t].start_after = bind_starts(run, table);
+		run->tables[t].n_start_after = table->start_after.n;
 		run->tables[t].gap_fail = table->on_gap == CONFIG_GAP_FAIL;
 		for (size_t i = 0; i < config->n_sinks; i++) {
 			if (config_sink_takes(&config->sinks[i], table->name) &&

@@ -297,6 +297,32 @@ void cluster_forget_rows(struct cluster *cluster, const char *table)
 	}
 }
 
+void cluster_start_after(struct cluster *cluster, struct ledger_table *table, const char *key)
+{
+	const struct ledger *ledger = &cluster->ledger;
+	const struct ledger_write *last = NULL;
+	struct ledger_start *start = &table->starts[table->n_starts];
+	size_t index = cluster_find_table(cluster, str_of(table->name));
+	char keys[128];
+
+	must(table->n_starts < LEDGER_STARTS);
+	snprintf(keys, sizeof(keys), "{\"pk\":{\"S\":\"%s\"}}", key);
+	for (size_t i = 0; i < ledger->n_writes; i++) {
+		if (ledger->writes[i].shard->table == table &&
+		    str_eq(ledger->writes[i].w->keys, str_of(keys)))
+			last = &ledger->writes[i];
+	}
+	if (last == NULL) {
+		world_fail(&cluster->world, "scenario", "no change of %s", key);
+		return;
+	}
+	*start = (struct ledger_start){last->shard, last->in_shard + 1};
+	cluster->starts[index][table->n_starts++] = (struct engine_start){
+		.shard_id = str_of(last->shard->id),
+		.seqno = last->w->seqno,
+	};
+}
+
 /* Frees an engine that stopped, from the loop. */
 static void reap(struct world_event *event)
 {
@@ -351,6 +377,9 @@ void cluster_start(struct worker *worker)
 	}
 	for (size_t i = 0; i < cluster->n_tables; i++) {
 		cluster->engine_tables[i].latest = cluster->tables[i]->latest;
+		cluster->engine_tables[i].start_wall_ms = cluster->tables[i]->start_wall_ms;
+		cluster->engine_tables[i].start_after = cluster->starts[i];
+		cluster->engine_tables[i].n_start_after = cluster->tables[i]->n_starts;
 		cluster->engine_tables[i].gap_fail = cluster->tables[i]->gap_fail;
 		for (size_t k = 0; k < cluster->n_targets; k++)
 			cluster->engine_tables[i].encoders[k] =

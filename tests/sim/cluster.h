@@ -58,6 +58,7 @@ struct cluster {
 	struct engine_options options; /* of every engine; ids and sinks are filled in at the start */
 	struct ledger_table *tables[CLUSTER_TABLES];
 	struct engine_table engine_tables[CLUSTER_TABLES];
+	struct engine_start starts[CLUSTER_TABLES][LEDGER_STARTS];
 	size_t n_tables;
 	struct target targets[LEDGER_SINKS];
 	size_t n_targets;
@@ -112,6 +113,9 @@ void cluster_drop_table(struct cluster *cluster, const char *table);
 
 /* Deletes the lease rows of a table's shards, as an operator may who knows no better. */
 void cluster_forget_rows(struct cluster *cluster, const char *table);
+
+/* The table's reading begins, in its present shard, after the last change of the item `key`. */
+void cluster_start_after(struct cluster *cluster, struct ledger_table *table, const char *key);
 
 /* Starts a worker that does not run. */
 void cluster_start(struct worker *worker);

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/time.h"
+
 enum { LEDGER_DEPTH = 200, KEY_TEXT_MAX = 4096, START_MS = 2000 };
 
 /* A copy of `s` that the ledger owns. */
@@ -161,6 +163,17 @@ void ledger_note_trims(struct ledger *ledger)
 	}
 }
 
+/* Whether `shard` descends from `from`. */
+static bool descends(const struct ledger_shard *shard, const struct ledger_shard *from)
+{
+	for (unsigned depth = 0; shard != NULL && depth < LEDGER_DEPTH; depth++) {
+		if (shard == from)
+			return true;
+		shard = shard->parent;
+	}
+	return false;
+}
+
 /* When the first worker started with the shard or an ancestor of it; INT64_MAX when none did yet. */
 static int64_t chain_start_wall_ms(const struct ledger_shard *shard)
 {
@@ -174,6 +187,23 @@ static int64_t chain_start_wall_ms(const struct ledger_shard *shard)
 	return start_ms;
 }
 
+/* Whether the table's reading began behind the write: after a change of its shard, or of a descendant's. */
+static bool before_start(const struct ledger_write *write)
+{
+	const struct ledger_table *table = write->shard->table;
+	int64_t from_ms = table->start_wall_ms / SECOND_MS * SECOND_MS;
+
+	for (size_t i = 0; i < table->n_starts; i++) {
+		const struct ledger_shard *shard = table->starts[i].shard;
+
+		if (shard == write->shard && write->in_shard < table->starts[i].n)
+			return true;
+		if (shard != write->shard && descends(shard, write->shard))
+			return true;
+	}
+	return write->w->wall_ms < from_ms;
+}
+
 bool ledger_unowed(const struct ledger *ledger, const struct ledger_write *write)
 {
 	int64_t start_ms = chain_start_wall_ms(write->shard);
@@ -183,7 +213,7 @@ bool ledger_unowed(const struct ledger *ledger, const struct ledger_write *write
 	/* A stream that was replaced before anybody came; the labels at the ends of ARNs are times. */
 	if (first != NULL && str_cmp(write->shard->arn, first->arn) < 0)
 		return true;
-	if (write->shard->skipped)
+	if (write->shard->skipped || before_start(write))
 		return true;
 	if (write->shard->table->latest && write->w->wall_ms <= start_ms)
 		return true;
@@ -244,17 +274,6 @@ static int64_t gap_above(const struct ledger_shard *shard, size_t sink)
 		shard = shard->parent;
 	}
 	return wall_ms;
-}
-
-/* Whether `shard` descends from `from`. */
-static bool descends(const struct ledger_shard *shard, const struct ledger_shard *from)
-{
-	for (unsigned depth = 0; shard != NULL && depth < LEDGER_DEPTH; depth++) {
-		if (shard == from)
-			return true;
-		shard = shard->parent;
-	}
-	return false;
 }
 
 /* Whether a trimmed write is covered by a gap record for its shard, an ancestor or a descendant. */

@@ -17,7 +17,7 @@
 
 #include "tests/sim/world.h"
 
-enum { LEDGER_SINKS = 12, LEDGER_LIVES = 96 };
+enum { LEDGER_SINKS = 12, LEDGER_LIVES = 96, LEDGER_STARTS = 4 };
 
 enum ledger_how { LEDGER_DELIVERED = 1, LEDGER_LETTER = 2 };
 
@@ -63,9 +63,18 @@ struct ledger_key {
 	struct ledger_place last[LEDGER_SINKS][LEDGER_LIVES];
 };
 
+/* A shard that a table's reading begins in, after its first so many writes. */
+struct ledger_start {
+	const struct ledger_shard *shard;
+	size_t n;
+};
+
 struct ledger_table {
 	char name[64];
 	bool latest;
+	int64_t start_wall_ms; /* nothing older than that second is owed; 0: all is */
+	struct ledger_start starts[LEDGER_STARTS];
+	size_t n_starts;
 	bool gap_fail;
 	bool sinks[LEDGER_SINKS]; /* which get this table */
 	uint64_t n_writes;

@@ -178,6 +178,24 @@ static void do_table(struct line *line)
 	}
 }
 
+/* begin TABLE time AGO; begin TABLE after KEY: before the first start */
+static void do_begin(struct line *line)
+{
+	struct cluster *cluster = line->cluster;
+	size_t i = cluster_find_table(cluster, word(line, 1));
+	char key[64];
+
+	if (table_name(line, 1) == NULL)
+		return;
+	if (str_eq(word(line, 2), STR("time")))
+		cluster->tables[i]->start_wall_ms =
+			world_wall_ms(&cluster->world) - number(line, 3, 0);
+	else if (str_eq(word(line, 2), STR("after")))
+		cluster_start_after(cluster, cluster->tables[i], name(line, 3, key, sizeof(key)));
+	else
+		complain(line, "neither time nor after: %.*s", STR_ARG(word(line, 2)));
+}
+
 /* sink NAME [MODE [MS]]: a new one, or a change of one */
 static void do_sink(struct line *line)
 {
@@ -525,16 +543,22 @@ static const struct command {
 	void (*run)(struct line *line);
 	size_t words; /* at least, the command's own included */
 } commands[] = {
-	{"option", do_option, 3},   {"table", do_table, 3},   {"sink", do_sink, 2},
-	{"letters", do_letters, 3}, {"give", do_give, 3},     {"forget-rows", do_forget, 2},
-	{"write", do_write, 3},	    {"spread", do_spread, 4}, {"steady", do_steady, 5},
-	{"delete", do_delete, 3},   {"run", do_run, 2},	      {"roll", do_roll, 2},
-	{"split", do_roll, 2},	    {"trim", do_trim, 3},     {"expire-iterators", do_expire, 1},
-	{"stream", do_stream, 3},   {"drop", do_drop, 2},     {"start", do_start, 2},
-	{"crash", do_crash, 2},	    {"drain", do_drain, 2},   {"pause", do_pause, 2},
-	{"resume", do_resume, 2},   {"clock", do_clock, 3},   {"fault", do_fault, 3},
-	{"mix", do_mix, 3},	    {"quiet", do_quiet, 1},   {"credentials", do_credentials, 2},
-	{"settle", do_settle, 2},   {"expect", do_expect, 4}, {"within", do_within, 5},
+	{"begin", do_begin, 4},	       {"option", do_option, 3},
+	{"table", do_table, 3},	       {"sink", do_sink, 2},
+	{"letters", do_letters, 3},    {"give", do_give, 3},
+	{"forget-rows", do_forget, 2}, {"write", do_write, 3},
+	{"spread", do_spread, 4},      {"steady", do_steady, 5},
+	{"delete", do_delete, 3},      {"run", do_run, 2},
+	{"roll", do_roll, 2},	       {"split", do_roll, 2},
+	{"trim", do_trim, 3},	       {"expire-iterators", do_expire, 1},
+	{"stream", do_stream, 3},      {"drop", do_drop, 2},
+	{"start", do_start, 2},	       {"crash", do_crash, 2},
+	{"drain", do_drain, 2},	       {"pause", do_pause, 2},
+	{"resume", do_resume, 2},      {"clock", do_clock, 3},
+	{"fault", do_fault, 3},	       {"mix", do_mix, 3},
+	{"quiet", do_quiet, 1},	       {"credentials", do_credentials, 2},
+	{"settle", do_settle, 2},      {"expect", do_expect, 4},
+	{"within", do_within, 5},
 };
 
 /* Runs one line. */

@@ -90,7 +90,9 @@ static const char full[] =
 	"log: {level: debug}\n"
 	"tables:\n"
 	"- {name: recordChange, profile: vinyldns, role: record_set_change, start: latest}\n"
-	"- {name: plain, on_gap: fail}\n"
+	"- {name: plain, on_gap: fail, start: '2026-11-29T10:00:00.5+01:00',\n"
+	"  start_after: {shardId-00000001550840986131-382ec8f8: 300000000000000499659,\n"
+	"    shardId-1: '0123456789012345678901234567890123456789'}}\n"
 	"sinks:\n"
 	"  audit: {type: file, path: '/${HOME}', sync: false, tables: [recordChange],\n"
 	"    numbers: json, raw: always, undecodable: raw, mask: false, summary: true,\n"
@@ -131,6 +133,12 @@ static void every_option_arrives(void)
 	CHECK(c->tables[0].role == profile_role(c->tables[0].profile, STR("record_set_change")));
 	CHECK_INT(c->tables[0].start, CONFIG_LATEST);
 	CHECK_INT(c->tables[1].on_gap, CONFIG_GAP_FAIL);
+	CHECK_INT(c->tables[1].start, CONFIG_TIME);
+	CHECK_INT(c->tables[1].start_wall_ms, 1795942800500);
+	CHECK_INT(c->tables[1].start_after.n, 2);
+	CHECK_STR(str_of(c->tables[1].start_after.list[0].name),
+		  "shardId-00000001550840986131-382ec8f8");
+	CHECK_STR(str_of(c->tables[1].start_after.list[0].value), "300000000000000499659");
 	own = c->sinks[0].options;
 	CHECK_STR(str_of(own->path), "/${HOME}");
 	CHECK(!own->sync);
