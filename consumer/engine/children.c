@@ -169,6 +169,7 @@ static void answered(struct call *call)
 	struct error why = {0};
 	struct arena arena;
 	int64_t delay_ms;
+	bool ok;
 
 	lookup->call = NULL;
 	pace_judge(&engine->pace, call);
@@ -183,16 +184,16 @@ static void answered(struct call *call)
 		return;
 	}
 	arena_init(&arena);
-	if (call->outcome == CALL_ERROR && call->error.kind == API_VALIDATION &&
-	    !engine->child_filter)
+	ok = call->outcome == CALL_OK &&
+	     streams_describe_read(&arena, buf_view(&call->http.answer), &page, &why);
+	if (ok ? !only_children(lookup->shard, &page)
+	       : call->outcome == CALL_ERROR && call->error.kind == API_VALIDATION &&
+			    !engine->child_filter)
 		no_filter(lookup);
-	else if (call->outcome != CALL_OK ||
-		 !streams_describe_read(&arena, buf_view(&call->http.answer), &page, &why))
-		list_instead(lookup->shard->stream);
-	else if (!only_children(lookup->shard, &page))
-		no_filter(lookup);
-	else
+	else if (ok)
 		take_answer(lookup, &page);
+	else
+		list_instead(lookup->shard->stream);
 	arena_release(&arena);
 }
 
