@@ -56,6 +56,11 @@ static const struct {
 	{STR_INIT("NotAuthorized"), API_AUTH},
 	{STR_INIT("OptInRequired"), API_AUTH},
 	{STR_INIT("SubscriptionRequiredException"), API_AUTH},
+	{STR_INIT("KMSAccessDeniedException"), API_KEY},
+	{STR_INIT("KMSDisabledException"), API_KEY},
+	{STR_INIT("KMSInvalidStateException"), API_KEY},
+	{STR_INIT("KMSNotFoundException"), API_KEY},
+	{STR_INIT("KMSOptInRequired"), API_KEY},
 	{STR_INIT("InvalidSignatureException"), API_SIGNATURE},
 	{STR_INIT("SignatureDoesNotMatch"), API_SIGNATURE},
 	{STR_INIT("AuthFailure"), API_SIGNATURE},
@@ -174,6 +179,16 @@ static enum api_error_kind kind_of(int status, struct str code)
 	return kind_of_status(status);
 }
 
+/* Whether a message that denies access speaks of the key of the Key Management Service. */
+static bool names_key(struct str message)
+{
+	for (; message.n > 0; message = str_skip(message, 1)) {
+		if (str_starts(message, STR("kms:")) || str_starts(message, STR("KMS key")))
+			return true;
+	}
+	return false;
+}
+
 void api_error_read(int status, struct str body, struct api_error *out)
 {
 	*out = (struct api_error){.status = status};
@@ -185,6 +200,8 @@ void api_error_read(int status, struct str body, struct api_error *out)
 	else if (str_starts(body, STR("<")))
 		read_xml(str_head(body, API_TEXT_MAX), out);
 	out->kind = kind_of(status, str_of(out->code));
+	if (out->kind == API_AUTH && names_key(str_of(out->message)))
+		out->kind = API_KEY;
 }
 
 /* What a caller that only passes the error on has to do. */
@@ -205,6 +222,7 @@ static enum error_code code_of(enum api_error_kind kind)
 	case API_CONDITION_FAILED:
 		return ERROR_FENCED;
 	case API_AUTH:
+	case API_KEY:
 	case API_SIGNATURE:
 		return ERROR_AUTH;
 	case API_VALIDATION:
@@ -214,7 +232,7 @@ static enum error_code code_of(enum api_error_kind kind)
 }
 
 /* What a person can do about an error, beginning with " ("; empty when the service's words are enough. */
-static const char *advice_of(struct str code)
+static const char *advice_of(const struct api_error *error)
 {
 	static const struct {
 		const char *code, *advice;
@@ -233,8 +251,13 @@ static const char *advice_of(struct str code)
 		{"AccessDenied", " (add this to the user's or role's policy)"},
 	};
 
+	if (error->kind == API_KEY)
+		return " (make the KMS key of the table usable again: enable it, cancel its "
+		       "deletion, or "
+		       "allow kms:Decrypt; until then its changes age, and are lost after 24 "
+		       "hours)";
 	for (size_t i = 0; i < ARRAY_N(table); i++) {
-		if (str_eq(code, str_of(table[i].code)))
+		if (str_eq(str_of(error->code), str_of(table[i].code)))
 			return table[i].advice;
 	}
 	return "";
@@ -247,5 +270,5 @@ bool api_error_set(const struct api_error *error, struct str operation, struct e
 				 STR_ARG(operation), error->status);
 	return error_set(err, code_of(error->kind), "%.*s: %s%s%s%s", STR_ARG(operation),
 			 error->code, error->message[0] == '\0' ? "" : ": ", error->message,
-			 advice_of(str_of(error->code)));
+			 advice_of(error));
 }

@@ -18,6 +18,7 @@ enum api_error_kind {
 	API_CONDITION_FAILED, /* a conditional write's condition does not hold */
 	API_IN_USE, /* the table exists already, or is being changed */
 	API_AUTH, /* credentials or permissions */
+	API_KEY, /* the key that the table is encrypted with cannot be used */
 	API_SIGNATURE, /* bad signature or time: four minutes off the Date header mean skew */
 	API_VALIDATION, /* the request is wrong: asking again is no use */
 	API_OTHER, /* a code that is not known here */

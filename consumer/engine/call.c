@@ -50,6 +50,8 @@ static enum call_outcome judge_answer(struct call *call)
 			return CALL_REFUSED;
 		engine->fresh_credentials = true;
 		return CALL_TRANSIENT;
+	case API_KEY:
+		return CALL_REFUSED;
 	case API_EXPIRED_ITERATOR:
 	case API_TRIMMED:
 	case API_NOT_FOUND:

@@ -169,7 +169,7 @@ static void answered(struct call *call)
 	struct error why = {0};
 	struct arena arena;
 	int64_t delay_ms;
-	bool ok, unknown;
+	bool ok;
 
 	lookup->call = NULL;
 	pace_judge(&engine->pace, call);
@@ -186,12 +186,12 @@ static void answered(struct call *call)
 	arena_init(&arena);
 	ok = call->outcome == CALL_OK &&
 	     streams_describe_read(&arena, buf_view(&call->http.answer), &page, &why);
-	unknown = call->outcome == CALL_ERROR && call->error.kind == API_VALIDATION &&
-		  !engine->child_filter;
-	if (ok && only_children(lookup->shard, &page))
-		take_answer(lookup, &page);
-	else if (ok || unknown)
+	if (ok ? !only_children(lookup->shard, &page)
+	       : call->outcome == CALL_ERROR && call->error.kind == API_VALIDATION &&
+			    !engine->child_filter)
 		no_filter(lookup);
+	else if (ok)
+		take_answer(lookup, &page);
 	else
 		list_instead(lookup->shard->stream);
 	arena_release(&arena);

@@ -7,6 +7,7 @@
 #include "consumer/engine/shardlist.h"
 #include "consumer/engine/start.h"
 #include "consumer/engine/streamlist.h"
+#include "consumer/engine/view.h"
 
 enum { KEY_PREFIX_MAX = 1024 };
 
@@ -15,7 +16,8 @@ bool discovery_stops_start(struct call *call, const struct table *table, unsigne
 {
 	struct error why = {0};
 
-	if (known || (call->outcome != CALL_REFUSED && attempts < STARTUP_ATTEMPTS))
+	if (known || (call->outcome != CALL_REFUSED && attempts < STARTUP_ATTEMPTS) ||
+	    call->error.kind == API_KEY)
 		return false;
 	call_error(call, &why);
 	error_prefix(&why, "table %.*s", STR_ARG(table->options->name));
@@ -74,12 +76,16 @@ static struct stream *stream_get(struct table *table, const struct table_arn *pa
 	return stream_add(table, parts);
 }
 
-/* Rows of older streams of this table: those are finished first, while the service still has them. */
-static void add_older_streams(struct table *table, struct table_arn parts)
+/*
+ * Rows of older streams of this table: those are finished first, while the service still has them. Whether
+ * there are rows.
+ */
+static bool add_older_streams(struct table *table, struct table_arn parts)
 {
 	struct engine *engine = table->engine;
 	struct buf prefix;
 	struct kept_row *row;
+	bool any = false;
 	size_t at = 0;
 
 	buf_init(&prefix, KEY_PREFIX_MAX);
@@ -93,8 +99,21 @@ static void add_older_streams(struct table *table, struct table_arn parts)
 		rest = str_skip(rest, prefix.n);
 		parts.label = str_cut(&rest, '/');
 		stream_get(table, &parts);
+		any = true;
 	}
 	buf_release(&prefix);
+	return any;
+}
+
+/* Sets `err` to what is to be done about a table without a stream; returns false. */
+static bool no_stream(const struct table *table, struct error *err)
+{
+	return error_set(err, ERROR_CONFIG,
+			 "table %.*s has no stream; enable one: aws dynamodb update-table "
+			 "--table-name "
+			 "%.*s --stream-specification "
+			 "StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES",
+			 STR_ARG(table->options->name), STR_ARG(table->options->name));
 }
 
 /* Makes the streams that the table's description and the rows name, and lists them. */
@@ -102,11 +121,19 @@ static void add_streams(struct table *table)
 {
 	struct table_arn parts;
 	struct stream *present;
+	struct error why;
+	bool read_before;
 
 	if (!table->known || !table->engine->scanned || table->stream_arn == NULL ||
 	    !table_arn_parse(str_of(table->stream_arn), &parts))
 		return;
-	add_older_streams(table, parts);
+	read_before = add_older_streams(table, parts);
+	/* What a disabled stream still has is of use only to who has read it before. */
+	if (table->disabled && !read_before && list_empty(&table->streams)) {
+		no_stream(table, &why);
+		engine_stop(table->engine, &why);
+		return;
+	}
 	present = stream_get(table, &parts);
 	/* Were there others in between? Asked once for each stream that is new to us. */
 	if (stream_replaces(present) && !present->listed)
@@ -157,24 +184,52 @@ static void name_keys(struct table *table, struct str hash, struct str range)
 	table->key_names.range = str_make(table->key_text + hash.n, range.n);
 }
 
+/* Notes that the table's stream is disabled, or is not any more, and says so. */
+static void note_disabled(struct table *table, bool disabled)
+{
+	if (disabled && !table->disabled)
+		io_log(table->engine->io, IO_ERROR, "table.disabled table=%.*s advice=\"%s\"",
+		       STR_ARG(table->options->name),
+		       "its stream was disabled: changes are not recorded any more; what it still "
+		       "has "
+		       "is read, for a day; enable it again to go on");
+	table->disabled = disabled;
+}
+
+/* The key that the table is encrypted with cannot be used, or can be again. */
+static void note_key(struct table *table, enum table_status status)
+{
+	struct error why;
+
+	if (status != TABLE_INACCESSIBLE) {
+		alarm_clear(table, ALARM_TABLE);
+		return;
+	}
+	error_set(
+		&why, ERROR_AUTH,
+		"table %.*s cannot be read, for its KMS key cannot be used: enable the key, cancel "
+		"its deletion, or give back the table's grant; until then its changes age, and are "
+		"lost after 24 hours",
+		STR_ARG(table->options->name));
+	alarm_raise(table, ALARM_TABLE, &why);
+}
+
 /* Takes in what DescribeTable says; false with `err` when this table cannot be read as it is. */
 static bool table_described(struct table *table, const struct table_description *description,
 			    struct error *err)
 {
 	struct table_arn parts;
 
-	if (description->stream_arn.n == 0 || (!description->stream_enabled && !table->known))
-		return error_set(err, ERROR_CONFIG,
-				 "table %.*s has no stream; enable one: aws dynamodb update-table "
-				 "--table-name "
-				 "%.*s --stream-specification "
-				 "StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES",
-				 STR_ARG(table->options->name), STR_ARG(table->options->name));
+	if (description->stream_arn.n == 0)
+		return no_stream(table, err);
 	if (!table_arn_parse(description->stream_arn, &parts) || parts.label.n == 0)
 		return error_set(err, ERROR_DATA, "table %.*s: \"%.*s\" is not the ARN of a stream",
 				 STR_ARG(table->options->name), STR_ARG(description->stream_arn));
-	if (!table->known && !start_check(table, err))
+	if ((!table->known && !start_check(table, err)) ||
+	    !view_check(table, description->view_type, err))
 		return false;
+	note_disabled(table, !description->stream_enabled);
+	note_key(table, description->status);
 	table->single_reader = description->replication == TABLE_EVENTUAL;
 	if (!table->known && table->single_reader && table->sinks.n > 1)
 		io_log(table->engine->io, IO_WARN, "table.one_reader table=%.*s advice=\"%s\"",
@@ -215,10 +270,10 @@ static void describe_done(struct call *call)
 		if (!table->known)
 			engine_stop(engine, &why);
 		else
-			io_log(engine->io, IO_ERROR, "table.unusable table=%.*s error=\"%s\"",
-			       STR_ARG(table->options->name), why.text);
+			alarm_raise(table, ALARM_TABLE, &why);
 	} else if (!discovery_stops_start(call, table, ++table->attempts, table->known)) {
 		delay_ms = call_delay_ms(call, table->attempts);
+		alarm_judge(table, ALARM_TABLE, call);
 		call_log_trouble(call, "table.describe_failed", table->options->name, delay_ms);
 	}
 	arena_release(&arena);

@@ -109,6 +109,7 @@ void engine_free(struct engine **engine);
 struct engine_stats {
 	uint64_t records_delivered, gaps;
 	uint64_t dead_letters; /* acknowledged */
+	uint64_t alarms; /* of tables: something only a person can cure */
 	uint64_t detaches, rejoins; /* of cursors, from and to the lead */
 	int64_t budget_used_bytes, budget_peak_bytes;
 	int64_t window_peak_bytes; /* the fullest window of any cursor so far, over-commit included */
@@ -125,7 +126,8 @@ struct engine_table_stats {
 	uint64_t records; /* read since the start */
 	int64_t lag_ms; /* by wall clock: how old the oldest change may be that a sink lacks */
 	int64_t headroom_ms; /* until the oldest such change passes the stream's retention */
-	const char *state; /* "starting", "current", "behind", "blocked" or "failed" */
+	/* "starting", "current", "behind", "blocked", "failed", or "disabled": it is, and was read. */
+	const char *state;
 };
 
 /* Computes the figures of the table with this index in options.tables. */

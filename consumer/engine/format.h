@@ -40,7 +40,15 @@ static const struct framing framing_json = {
 	.batch_type = "application/json",
 };
 
+/* The images that a stream may have of an item. */
+enum images { IMAGES_NEW = 1, IMAGES_OLD = 2 };
+
 struct encoder {
+	/*
+	 * Which images the form is made of: without any of `images_needed` its records are worth nothing,
+	 * without all of `images_wanted` they say less. 0: whatever there is.
+	 */
+	unsigned char images_needed, images_wanted;
 	/*
 	 * Appends `event` as one record, complete with its terminator. Never fails: what cannot be
 	 * decoded goes out as such. The same event always gives the same bytes.

@@ -52,7 +52,9 @@ void page_trouble(struct reader *reader, struct call *call)
 	}
 	delay_ms = call_delay_ms(call, ++reader->attempts);
 	call_error(call, &why);
-	if (call->outcome == CALL_REFUSED && !call->engine->read_once) {
+	alarm_judge(reader->shard->stream->table, ALARM_READ, call);
+	if (call->outcome == CALL_REFUSED && !call->engine->read_once &&
+	    call->error.kind != API_KEY) {
 		/* Nothing was ever read: better not to start than to look alive. */
 		engine_stop(call->engine, &why);
 		return;
@@ -223,6 +225,7 @@ static void take_page(struct reader *reader, struct batch *batch, struct str raw
 
 	reader_engine(reader)->read_once = true;
 	shard->read_bytes += batch->n > 0 ? batch->bytes : 0;
+	alarm_clear(shard->stream->table, ALARM_READ);
 	reader->attempts = 0;
 	reader->limit =
 		reader->limit * 2 < STREAMS_RECORDS_MAX ? reader->limit * 2 : STREAMS_RECORDS_MAX;

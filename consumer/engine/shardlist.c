@@ -190,6 +190,7 @@ static void page_done(struct call *call)
 		listing_done(stream);
 	} else if (call->outcome == CALL_OK &&
 		   streams_describe_read(&arena, buf_view(&call->http.answer), &page, &why)) {
+		alarm_clear(stream->table, ALARM_LIST);
 		shardlist_take(stream, &page);
 		mem_free(stream->next_shard);
 		stream->next_shard = page.next_shard_id.n == 0
@@ -203,6 +204,7 @@ static void page_done(struct call *call)
 	} else if (!discovery_stops_start(call, stream->table, ++stream->attempts,
 					  stream->listed)) {
 		delay_ms = call_delay_ms(call, stream->attempts);
+		alarm_judge(stream->table, ALARM_LIST, call);
 		call_log_trouble(call, "stream.list_failed", str_of(stream->arn), delay_ms);
 		io_timer_set(engine->io, &stream->timer, io_now_ms(engine->io) + delay_ms);
 	}

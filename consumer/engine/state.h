@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/time.h"
+#include "consumer/engine/alarm.h"
 #include "consumer/engine/call.h"
 #include "consumer/engine/lister.h"
 #include "consumer/engine/machine.h"
@@ -86,6 +87,10 @@ struct table {
 	bool known; /* described at least once */
 	bool single_reader; /* the service allows one reader per shard (a global table, MREC) */
 	bool failed; /* some shard was stopped by the gap policy */
+	bool disabled; /* its stream is: changes are not recorded */
+	bool view_known;
+	int images; /* that its stream's view type has: IMAGES_NEW, IMAGES_OLD */
+	struct alarm alarms[ALARM_SOURCES];
 	uint64_t records, records_reported;
 };
 

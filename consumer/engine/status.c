@@ -48,7 +48,7 @@ bool status_caught_up(const struct engine *engine)
 	for (size_t t = 0; t < engine->options.n_tables; t++) {
 		const struct table *table = &engine->tables[t];
 
-		if (!table->known || table->streams_pending)
+		if (!table->known || table->streams_pending || alarm_raised(table))
 			return false;
 		list_each(it, &table->streams, spare) {
 			struct stream *stream = CONTAINER_OF(it, struct stream, link);
@@ -98,6 +98,24 @@ static void add_shard(const struct shard *shard, int64_t *oldest_wall_ms, bool *
 	}
 }
 
+/* Whether all shards of all the table's streams were read to their ends. */
+static bool table_drained(const struct table *table)
+{
+	list_each(it, &table->streams, spare) {
+		const struct stream *stream = CONTAINER_OF(it, struct stream, link);
+		const struct shard *shard;
+		size_t at = 0;
+
+		if (!stream->listed)
+			return false;
+		while ((shard = map_next(&stream->shards, &at)) != NULL) {
+			if (shard->state != SHARD_DONE)
+				return false;
+		}
+	}
+	return !list_empty(&table->streams);
+}
+
 /* The word for a table's state. */
 static const char *table_state(const struct table *table, bool owned, bool blocked, int64_t lag_ms)
 {
@@ -105,8 +123,10 @@ static const char *table_state(const struct table *table, bool owned, bool block
 
 	if (table->failed)
 		return "failed";
+	if (alarm_raised(table))
+		return "blocked";
 	if (!owned)
-		return "starting";
+		return table->disabled && table_drained(table) ? "disabled" : "starting";
 	if (blocked)
 		return "blocked";
 	if (behind_ms < BEHIND_MIN_MS)
@@ -143,6 +163,7 @@ void status_log(struct engine *engine)
 		struct engine_table_stats stats;
 		uint64_t fresh;
 
+		alarm_repeat(table);
 		engine_table_stats(engine, i, &stats);
 		fresh = stats.records - table->records_reported;
 		table->records_reported = stats.records;

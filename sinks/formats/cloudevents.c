@@ -315,6 +315,8 @@ struct encoder *cloudevents_new(const struct cloudevents_options *options,
 		.key = encode_key,
 		.attributes = binary ? encode_attributes : NULL,
 		.framing = binary ? &binary_framing : &structured_framing,
+		.images_needed = ce->native->images_needed,
+		.images_wanted = ce->native->images_wanted,
 	};
 	read_type(ce, str_of(options->event_type));
 	ce->work = mem_alloc(sizeof(*ce->work));

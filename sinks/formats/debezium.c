@@ -460,6 +460,8 @@ struct encoder *debezium_new(const struct debezium_options *options, const struc
 		.heartbeat = encode_heartbeat,
 		.framing = &framing_json,
 		.tombstones = true,
+		.images_needed = IMAGES_NEW,
+		.images_wanted = IMAGES_NEW | IMAGES_OLD,
 	};
 	dbz->name.prefix = str_of(options->prefix);
 	dbz->name.table = env->table;

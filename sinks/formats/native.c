@@ -216,6 +216,10 @@ struct encoder *native_new(const struct native_options *options, const struct pr
 	native->encoder.encode = encode;
 	native->encoder.key = encode_key;
 	native->encoder.framing = &framing_json;
+	if (role != NULL)
+		native->encoder.images_needed = IMAGES_NEW | IMAGES_OLD;
+	if (role != NULL || options->summary)
+		native->encoder.images_wanted = IMAGES_NEW | IMAGES_OLD;
 	native->role = role;
 	native->summary = options->summary;
 	native->work = mem_alloc(sizeof(*native->work));

@@ -39,6 +39,17 @@ bool service_split(struct service *service, struct str name, int64_t now_ms)
 	return true;
 }
 
+bool service_key(struct service *service, struct str name, bool usable, int64_t now_ms)
+{
+	struct table *table;
+
+	service_advance(service, now_ms);
+	table = map_get(&service->tables, name);
+	if (table != NULL)
+		table->key_lost = !usable;
+	return table != NULL;
+}
+
 /* Trims one stream, and forgets its closed shards that have nothing left. */
 static void trim_stream(struct service *service, struct stream *stream, int64_t before_ms)
 {

@@ -22,6 +22,7 @@ static const struct {
 				      "message"},
 	[FAILURE_TRIMMED] = {"com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException",
 			     "message"},
+	[FAILURE_KEY] = {"com.amazon.coral.service#AccessDeniedException", "Message"},
 };
 
 bool failure_set(struct failure *failure, enum failure_kind kind, const char *fmt, ...)

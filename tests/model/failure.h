@@ -18,6 +18,7 @@ enum failure_kind {
 	FAILURE_CONDITION,
 	FAILURE_EXPIRED_ITERATOR,
 	FAILURE_TRIMMED,
+	FAILURE_KEY, /* the table's key in the Key Management Service cannot be used */
 };
 
 struct failure {

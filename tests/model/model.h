@@ -95,6 +95,7 @@ struct table {
 	uint64_t half_units[CAPACITY_KINDS]; /* consumed so far */
 	struct stream *stream; /* the latest, or NULL */
 	bool stream_enabled;
+	bool key_lost; /* what it is encrypted with cannot be used */
 	int64_t last_label_ms;
 };
 

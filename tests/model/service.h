@@ -65,6 +65,9 @@ bool service_roll(struct service *service, struct str table, int64_t now_ms);
 /* One open shard splits, 1 -> 2. */
 bool service_split(struct service *service, struct str table, int64_t now_ms);
 
+/* The key that the table is encrypted with can be used from now on, or not. */
+bool service_key(struct service *service, struct str table, bool usable, int64_t now_ms);
+
 /* Trims all records older than `before_ms`, and forgets closed shards that became empty by it. */
 bool service_trim(struct service *service, struct str table, int64_t before_ms);
 

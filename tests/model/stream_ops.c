@@ -329,6 +329,17 @@ static bool position_read(struct service *service, struct request *request,
 	return true;
 }
 
+/* Whether the records of a stream can be decrypted. */
+static bool key_usable(struct service *service, struct request *request,
+		       const struct stream *stream)
+{
+	const struct table *table = map_get(&service->tables, str_of(stream->table));
+
+	return table == NULL || !table->key_lost ||
+	       failure_set(request->failure, FAILURE_KEY,
+			   "The AWS KMS key arn:aws:kms:us-east-1:123456789012:key/1 is disabled");
+}
+
 bool op_get_shard_iterator(struct service *service, struct request *request, struct buf *answer)
 {
 	struct position position = {.stream = stream_of(service, request)};
@@ -344,7 +355,8 @@ bool op_get_shard_iterator(struct service *service, struct request *request, str
 		return failure_set(request->failure, FAILURE_NOT_FOUND,
 				   "Requested resource not found: Shard does not exist");
 	}
-	if (!position_read(service, request, &position))
+	if (!key_usable(service, request, position.stream) ||
+	    !position_read(service, request, &position))
 		return false;
 	buf_str(answer, STR("{\"ShardIterator\":"));
 	iterator_put(service, &position, answer);
@@ -403,7 +415,8 @@ bool op_get_records(struct service *service, struct request *request, struct buf
 	if (!request_need(request, PARAM_ITERATOR) ||
 	    !request_string(request, PARAM_ITERATOR, &text) ||
 	    !request_integer(request, PARAM_LIMIT, 1, PAGE_RECORDS_MAX, &limit) ||
-	    !iterator_read(service, request, text, &position))
+	    !iterator_read(service, request, text, &position) ||
+	    !key_usable(service, request, position.stream))
 		return false;
 	if (position.record < position.shard->trimmed_n) {
 		service_hit(service, HIT_TRIMMED_ITERATOR);

@@ -134,9 +134,11 @@ struct table *table_named_ready(struct service *service, struct request *request
 	return NULL;
 }
 
-/* "CREATING", "UPDATING" or "ACTIVE". */
+/* "CREATING", "UPDATING", "ACTIVE" and so on. */
 static const char *table_status(const struct service *service, const struct table *table)
 {
+	if (table->key_lost)
+		return "INACCESSIBLE_ENCRYPTION_CREDENTIALS";
 	if (service->now_ms >= table->ready_ms)
 		return "ACTIVE";
 	return table->updating ? "UPDATING" : "CREATING";

@@ -257,13 +257,17 @@ void cluster_delete(struct cluster *cluster, const char *table, const char *key)
 	admin(cluster, STR("DynamoDB_20120810.DeleteItem"), &body);
 }
 
-void cluster_stream(struct cluster *cluster, const char *table, bool on)
+void cluster_stream(struct cluster *cluster, const char *table, bool on, struct str view)
 {
 	struct buf body;
 
 	buf_init(&body, REQUEST_MAX);
-	buf_fmt(&body, "{\"TableName\":\"%s\",\"StreamSpecification\":{\"StreamEnabled\":%s}}",
-		table, on ? "true,\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"" : "false");
+	buf_fmt(&body, "{\"TableName\":\"%s\",\"StreamSpecification\":{\"StreamEnabled\":%s", table,
+		on ? "true" : "false");
+	if (on)
+		buf_fmt(&body, ",\"StreamViewType\":\"%.*s\"",
+			STR_ARG(view.n > 0 ? view : STR("NEW_AND_OLD_IMAGES")));
+	buf_str(&body, STR("}}"));
 	admin(cluster, STR("DynamoDB_20120810.UpdateTable"), &body);
 	cluster->ledger.stale = true;
 	cluster_slow(cluster, STREAM_NOTICED_MS);
@@ -383,9 +387,11 @@ void cluster_start(struct worker *worker)
 		cluster->engine_tables[i].gap_fail = cluster->tables[i]->gap_fail;
 		for (size_t k = 0; k < cluster->n_targets; k++)
 			cluster->engine_tables[i].encoders[k] =
-				cluster->tables[i]->sinks[k] ? record_encoder() : NULL;
+				cluster->tables[i]->sinks[k]
+					? record_encoder(cluster->tables[i]->of_images)
+					: NULL;
 		for (size_t k = 0; k < cluster->n_targets; k++)
-			cluster->engine_tables[i].letter_encoders[k] = record_encoder();
+			cluster->engine_tables[i].letter_encoders[k] = record_encoder(false);
 	}
 	options.region = STR("us-east-1");
 	options.checkpoint_table = STR(CLUSTER_CHECKPOINTS);

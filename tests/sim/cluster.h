@@ -105,8 +105,8 @@ void cluster_put(struct cluster *cluster, const char *table, const char *key, si
 /* Deletes the item `key`. */
 void cluster_delete(struct cluster *cluster, const char *table, const char *key);
 
-/* Switches a table's stream off or on; on again makes a new stream. */
-void cluster_stream(struct cluster *cluster, const char *table, bool on);
+/* Switches a table's stream off or on; on again makes a new stream, with both images or as `view` says. */
+void cluster_stream(struct cluster *cluster, const char *table, bool on, struct str view);
 
 /* Deletes or creates the table itself. */
 void cluster_drop_table(struct cluster *cluster, const char *table);

@@ -76,6 +76,7 @@ struct ledger_table {
 	struct ledger_start starts[LEDGER_STARTS];
 	size_t n_starts;
 	bool gap_fail;
+	bool of_images; /* the form of its sinks cannot do without the new image, and wants both */
 	bool sinks[LEDGER_SINKS]; /* which get this table */
 	uint64_t n_writes;
 	const struct ledger_shard *first; /* the first whose row was written; NULL: none yet */

@@ -329,7 +329,7 @@ static void do_recreate(struct run *run)
 	if (!run->stream_off)
 		ledger_refresh(&run->cluster.ledger);
 	run->stream_off = !run->stream_off;
-	cluster_stream(&run->cluster, run->cluster.tables[0]->name, !run->stream_off);
+	cluster_stream(&run->cluster, run->cluster.tables[0]->name, !run->stream_off, STR_NONE);
 	world_note(&run->cluster.world, "sim", "stream %s", run->stream_off ? "off" : "on");
 	cluster_disturbed(&run->cluster);
 }

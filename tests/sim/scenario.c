@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/quantity.h"
+#include "tests/sim/scenario_option.h"
 
 enum { WORDS_MAX = 10, WITHIN_STEP_MS = 100 };
 
@@ -100,68 +101,11 @@ static struct worker *worker_named(struct line *line)
 /* option NAME VALUE */
 static void do_option(struct line *line)
 {
-	struct cluster *cluster = line->cluster;
-	struct engine_options *engine = &cluster->options;
-	struct service_options *service = service_options(cluster->world.service);
-	const struct {
-		const char *name;
-		int64_t *value;
-	} longs[] = {
-		{"lease_ms", &engine->lease_ms},
-		{"heartbeat_ms", &engine->heartbeat_ms},
-		{"max_leases", &engine->max_leases},
-		{"checkpoint_ms", &engine->checkpoint_ms},
-		{"budget_bytes", &engine->budget_bytes},
-		{"window_bytes", &engine->window_bytes},
-		{"detach_after_ms", &engine->detach_after_ms},
-		{"poll_floor_ms", &engine->poll_floor_ms},
-		{"max_latency_ms", &engine->max_latency_ms},
-		{"discovery_ms", &engine->discovery_ms},
-		{"request_timeout_ms", &engine->request_timeout_ms},
-		{"drain_timeout_ms", &engine->drain_timeout_ms},
-		{"retention_ms", &service->retention_ms},
-		{"shard_life_ms", &service->shard_life_ms},
-		{"iterator_life_ms", &service->iterator_life_ms},
-		{"latency_min_ms", &cluster->world.latency_min_ms},
-		{"latency_max_ms", &cluster->world.latency_max_ms},
-		{"late_max_ms", &cluster->world.late_max_ms},
-	};
-	const struct {
-		const char *name;
-		unsigned *value;
-	} percents[] = {
-		{"lie_open_parent", &service->lie_open_parent},
-		{"lie_missing_child", &service->lie_missing_child},
-		{"empty_page", &service->empty_page},
-		{"short_page", &service->short_page},
-		{"no_child_filter", &service->no_child_filter},
-		{"partial_batch", &service->partial_batch},
-	};
-	int64_t value = number(line, 2, 1);
-
-	for (size_t i = 0; i < ARRAY_N(longs); i++) {
-		if (str_eq(word(line, 1), str_of(longs[i].name))) {
-			*longs[i].value = value;
-			return;
-		}
-	}
-	for (size_t i = 0; i < ARRAY_N(percents); i++) {
-		if (str_eq(word(line, 1), str_of(percents[i].name))) {
-			*percents[i].value = (unsigned)value;
-			return;
-		}
-	}
-	if (str_eq(word(line, 1), STR("bloat_bytes")))
-		cluster->world.bloat_bytes = (size_t)value;
-	else if (str_eq(word(line, 1), STR("until_caught_up")))
-		engine->until_caught_up = value != 0;
-	else if (str_eq(word(line, 1), STR("isolation")))
-		cluster->isolation = value != 0;
-	else
+	if (!scenario_option(line->cluster, word(line, 1), number(line, 2, 1)))
 		complain(line, "no such option: %.*s", STR_ARG(word(line, 1)));
 }
 
-/* table NAME SHARDS [latest] [fail] */
+/* table NAME SHARDS [latest] [fail] [images] */
 static void do_table(struct line *line)
 {
 	char text[64];
@@ -173,8 +117,10 @@ static void do_table(struct line *line)
 			table->latest = true;
 		else if (str_eq(word(line, i), STR("fail")))
 			table->gap_fail = true;
+		else if (str_eq(word(line, i), STR("images")))
+			table->of_images = true;
 		else
-			complain(line, "neither latest nor fail: %.*s", STR_ARG(word(line, i)));
+			complain(line, "no such word: %.*s", STR_ARG(word(line, i)));
 	}
 }
 
@@ -338,31 +284,27 @@ static void do_expire(struct line *line)
 	service_expire_iterators(line->cluster->world.service);
 }
 
-/* stream TABLE on|off */
-static void do_stream(struct line *line)
+/* stream TABLE on|off [VIEW]; key TABLE on|off; drop TABLE; forget-rows TABLE */
+static void do_admin(struct line *line)
 {
+	struct cluster *cluster = line->cluster;
+	struct world *world = &cluster->world;
 	const char *table = table_name(line, 1);
+	bool on = str_eq(word(line, 2), STR("on"));
 
-	if (table != NULL)
-		cluster_stream(line->cluster, table, str_eq(word(line, 2), STR("on")));
-}
-
-/* drop TABLE */
-static void do_drop(struct line *line)
-{
-	const char *table = table_name(line, 1);
-
-	if (table != NULL)
-		cluster_drop_table(line->cluster, table);
-}
-
-/* forget-rows TABLE */
-static void do_forget(struct line *line)
-{
-	const char *table = table_name(line, 1);
-
-	if (table != NULL)
-		cluster_forget_rows(line->cluster, table);
+	if (table == NULL)
+		return;
+	if (str_eq(word(line, 0), STR("stream"))) {
+		cluster_stream(cluster, table, on, word(line, 3));
+	} else if (str_eq(word(line, 0), STR("key"))) {
+		service_key(world->service, str_of(table), on, world_wall_ms(world));
+		cluster_disturbed(cluster);
+		cluster_slow(cluster, MINUTE_MS);
+	} else if (str_eq(word(line, 0), STR("drop"))) {
+		cluster_drop_table(cluster, table);
+	} else {
+		cluster_forget_rows(cluster, table);
+	}
 }
 
 /* start WORKER [unvouched] */
@@ -543,21 +485,37 @@ static const struct command {
 	void (*run)(struct line *line);
 	size_t words; /* at least, the command's own included */
 } commands[] = {
-	{"begin", do_begin, 4},	       {"option", do_option, 3},
-	{"table", do_table, 3},	       {"sink", do_sink, 2},
-	{"letters", do_letters, 3},    {"give", do_give, 3},
-	{"forget-rows", do_forget, 2}, {"write", do_write, 3},
-	{"spread", do_spread, 4},      {"steady", do_steady, 5},
-	{"delete", do_delete, 3},      {"run", do_run, 2},
-	{"roll", do_roll, 2},	       {"split", do_roll, 2},
-	{"trim", do_trim, 3},	       {"expire-iterators", do_expire, 1},
-	{"stream", do_stream, 3},      {"drop", do_drop, 2},
-	{"start", do_start, 2},	       {"crash", do_crash, 2},
-	{"drain", do_drain, 2},	       {"pause", do_pause, 2},
-	{"resume", do_resume, 2},      {"clock", do_clock, 3},
-	{"fault", do_fault, 3},	       {"mix", do_mix, 3},
-	{"quiet", do_quiet, 1},	       {"credentials", do_credentials, 2},
-	{"settle", do_settle, 2},      {"expect", do_expect, 4},
+	{"key", do_admin, 3},
+	{"begin", do_begin, 4},
+	{"option", do_option, 3},
+	{"table", do_table, 3},
+	{"sink", do_sink, 2},
+	{"letters", do_letters, 3},
+	{"give", do_give, 3},
+	{"forget-rows", do_admin, 2},
+	{"write", do_write, 3},
+	{"spread", do_spread, 4},
+	{"steady", do_steady, 5},
+	{"delete", do_delete, 3},
+	{"run", do_run, 2},
+	{"roll", do_roll, 2},
+	{"split", do_roll, 2},
+	{"trim", do_trim, 3},
+	{"expire-iterators", do_expire, 1},
+	{"stream", do_admin, 3},
+	{"drop", do_admin, 2},
+	{"start", do_start, 2},
+	{"crash", do_crash, 2},
+	{"drain", do_drain, 2},
+	{"pause", do_pause, 2},
+	{"resume", do_resume, 2},
+	{"clock", do_clock, 3},
+	{"fault", do_fault, 3},
+	{"mix", do_mix, 3},
+	{"quiet", do_quiet, 1},
+	{"credentials", do_credentials, 2},
+	{"settle", do_settle, 2},
+	{"expect", do_expect, 4},
 	{"within", do_within, 5},
 };
 

@@ -148,8 +148,13 @@ static void encode(const struct encoder *encoder, const struct source *source,
 }
 
 static const struct encoder the_encoder = {.encode = encode};
+static const struct encoder of_images = {
+	.encode = encode,
+	.images_needed = IMAGES_NEW,
+	.images_wanted = IMAGES_NEW | IMAGES_OLD,
+};
 
-const struct encoder *record_encoder(void)
+const struct encoder *record_encoder(bool images)
 {
-	return &the_encoder;
+	return images ? &of_images : &the_encoder;
 }

@@ -10,7 +10,7 @@
 #include "tests/sim/ledger.h"
 
 /* The encoder whose output the sinks read. */
-const struct encoder *record_encoder(void);
+const struct encoder *record_encoder(bool images);
 
 /* Reads one record, as slices of its line; false when it is none. */
 bool record_parse(struct str line, struct ledger_record *out);

@@ -44,6 +44,20 @@ static const struct {
 	 ""},
 	{400, "{\"__type\":\"com.amazon.coral.service#AccessDeniedException\"}", API_AUTH,
 	 "AccessDeniedException", ""},
+	{400,
+	 "{\"__type\":\"com.amazon.coral.service#AccessDeniedException\",\"Message\":\"User: "
+	 "arn:aws:iam::1:user/kms is not authorized to perform: dynamodb:GetRecords on resource: "
+	 "arn:aws:dynamodb:us-east-1:1:table/kms-keys/stream/x\"}",
+	 API_AUTH, "AccessDeniedException",
+	 "User: arn:aws:iam::1:user/kms is not authorized to perform: dynamodb:GetRecords on "
+	 "resource: arn:aws:dynamodb:us-east-1:1:table/kms-keys/stream/x"},
+	{400,
+	 "{\"__type\":\"com.amazon.coral.service#AccessDeniedException\",\"Message\":\"The AWS "
+	 "KMS key arn:aws:kms:us-east-1:1:key/1 is disabled\"}",
+	 API_KEY, "AccessDeniedException",
+	 "The AWS KMS key arn:aws:kms:us-east-1:1:key/1 is disabled"},
+	{400, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#KMSAccessDeniedException\"}", API_KEY,
+	 "KMSAccessDeniedException", ""},
 	{400, "{\"__type\":\"com.amazon.coral.service#ExpiredTokenException\"}", API_AUTH,
 	 "ExpiredTokenException", ""},
 	{400, "{\"__type\":\"com.amazon.coral.service#UnrecognizedClientException\"}", API_AUTH,
@@ -172,6 +186,14 @@ static void apierror_becomes_an_error(void)
 	CHECK_INT(err.code, ERROR_AUTH);
 	CHECK_STR(str_of(err.text),
 		  "Scan: AccessDeniedException (add this to the user's or role's policy)");
+	api_error_read(400, STR("{\"__type\":\"a#KMSDisabledException\"}"), &error);
+	api_error_set(&error, STR("GetRecords"), &err);
+	CHECK_INT(err.code, ERROR_AUTH);
+	CHECK_STR(
+		str_of(err.text),
+		"GetRecords: KMSDisabledException (make the KMS key of the table usable again: "
+		"enable it, cancel its deletion, or allow kms:Decrypt; until then its changes age, "
+		"and are lost after 24 hours)");
 	api_error_read(502, STR("<html>"), &error);
 	api_error_set(&error, STR("Scan"), &err);
 	CHECK_STR(str_of(err.text), "Scan: HTTP status 502");

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/scenario_option.h"
+
+bool scenario_option(struct cluster *cluster, struct str name, int64_t value)
+{
+	struct engine_options *engine = &cluster->options;
+	struct service_options *service = service_options(cluster->world.service);
+	const struct {
+		const char *name;
+		int64_t *value;
+	} longs[] = {
+		{"lease_ms", &engine->lease_ms},
+		{"heartbeat_ms", &engine->heartbeat_ms},
+		{"max_leases", &engine->max_leases},
+		{"checkpoint_ms", &engine->checkpoint_ms},
+		{"budget_bytes", &engine->budget_bytes},
+		{"window_bytes", &engine->window_bytes},
+		{"detach_after_ms", &engine->detach_after_ms},
+		{"poll_floor_ms", &engine->poll_floor_ms},
+		{"max_latency_ms", &engine->max_latency_ms},
+		{"discovery_ms", &engine->discovery_ms},
+		{"request_timeout_ms", &engine->request_timeout_ms},
+		{"drain_timeout_ms", &engine->drain_timeout_ms},
+		{"retention_ms", &service->retention_ms},
+		{"shard_life_ms", &service->shard_life_ms},
+		{"iterator_life_ms", &service->iterator_life_ms},
+		{"latency_min_ms", &cluster->world.latency_min_ms},
+		{"latency_max_ms", &cluster->world.latency_max_ms},
+		{"late_max_ms", &cluster->world.late_max_ms},
+	};
+	const struct {
+		const char *name;
+		unsigned *value;
+	} percents[] = {
+		{"lie_open_parent", &service->lie_open_parent},
+		{"lie_missing_child", &service->lie_missing_child},
+		{"empty_page", &service->empty_page},
+		{"short_page", &service->short_page},
+		{"no_child_filter", &service->no_child_filter},
+		{"partial_batch", &service->partial_batch},
+	};
+
+	for (size_t i = 0; i < ARRAY_N(longs); i++) {
+		if (str_eq(name, str_of(longs[i].name))) {
+			*longs[i].value = value;
+			return true;
+		}
+	}
+	for (size_t i = 0; i < ARRAY_N(percents); i++) {
+		if (str_eq(name, str_of(percents[i].name))) {
+			*percents[i].value = (unsigned)value;
+			return true;
+		}
+	}
+	if (str_eq(name, STR("bloat_bytes")))
+		cluster->world.bloat_bytes = (size_t)value;
+	else if (str_eq(name, STR("until_caught_up")))
+		engine->until_caught_up = value != 0;
+	else if (str_eq(name, STR("isolation")))
+		cluster->isolation = value != 0;
+	else
+		return false;
+	return true;
+}
