@@ -10,6 +10,7 @@
 #   make sim SEEDS=n      random simulator runs (FIRST=seed to start at another one)
 #   make fuzz T=seconds   each fuzzer for so long
 #   make mutants          proves that the tests notice each planted bug
+#   make models           the protocol's models, in every order of events (T=seconds for each)
 #   make bench            what it costs, as ratios in one run
 #   make lint             format, tidy, layers, headers, comments, sizes, banned calls, shellcheck
 #   make format           lets clang-format decide
@@ -186,6 +187,9 @@ fuzz: dev-deps
 	$(Q)tests/fuzz/run.sh $(T)
 mutants: dev-deps
 	$(Q)tests/mutants/run.sh
+models:
+	$(Q)tools/deps.sh models
+	$(Q)tests/spin/run.sh all
 bench: dev-deps
 	$(Q)tests/bench/run.sh
 demo:
@@ -216,8 +220,8 @@ help:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check soak test-peers sim fuzz mutants bench demo \
-	lint format docs clean-room install uninstall clean help FORCE
+.PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check soak test-peers sim fuzz mutants models \
+	bench demo lint format docs clean-room install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -68,6 +68,7 @@ if [ "$what" = all ]; then
 	suite simulator simulation
 	suite eight-sinks simulation --eight
 	suite ddbfake $py tests/e2e/ddbfake.py ./ddbfake
+	suite models tests/spin/run.sh quick
 	suite verify $py tests/e2e/verify.py selftest
 	suite config tests/e2e/config.sh
 	for e2e in reads_all bad_input supervised mishaps kills files letters webhooks emulators; do
