@@ -11,6 +11,7 @@ what=${1:-all}
 logs=build/test-logs
 py=/usr/bin/python3
 . tests/suite.sh
+export DDBTAP_CALLS=$PWD/$logs/calls # what ddbtap called of ddbfake, for the suite `policy`
 export DDBTAP_TEST=1 # the demo is a test here: it prints result lines too
 
 # build LABEL MAKE-ARGUMENTS...: builds quietly; a failure is a failed test.
@@ -76,6 +77,7 @@ if [ "$what" = all ]; then
 	done
 	suite handover $py tests/e2e/handover.py
 	suite storm $py tests/e2e/storm.py
+	suite policy $py tests/e2e/policy.py
 	suite demo tests/e2e/demo.sh
 	suite gate tests/bench/gate.sh
 	suite torture tests/torture/run.sh

@@ -54,6 +54,15 @@ const char *kafka_topic_template_check(struct str text)
 	return template.n > 0 ? NULL : "a topic";
 }
 
+void kafka_heartbeat_topic(const struct kafka_options *options, struct str application,
+			   struct buf *out)
+{
+	if (options->heartbeat_topic != NULL)
+		buf_str(out, str_of(options->heartbeat_topic));
+	else
+		buf_fmt(out, "__debezium-heartbeat.%.*s", STR_ARG(application));
+}
+
 struct str kafka_form_topic(struct kafka_form *form, const struct delivery *delivery, size_t i)
 {
 	buf_clear(&form->topic_text);
