@@ -12,7 +12,7 @@
 #   make mutants          proves that the tests notice each planted bug
 #   make models           the protocol's models, in every order of events (T=seconds for each)
 #   make bench            what it costs, as ratios in one run
-#   make lint             format, tidy, layers, headers, comments, sizes, banned calls, shellcheck
+#   make lint             format, tidy, layers, headers, comments, sizes, banned calls, shellcheck, deploy/
 #   make format           lets clang-format decide
 #   make docs             the option reference from the option tables
 #   make clean-room       `make demo` and `make test` on a bare Debian 12
@@ -208,10 +208,13 @@ clean-room:
 install: ddbtap
 	install -D -m 755 ddbtap $(DESTDIR)$(PREFIX)/bin/ddbtap
 	install -d $(DESTDIR)$(PREFIX)/share/doc/ddbtap/examples
-	install -m 644 config/examples/*.yaml $(DESTDIR)$(PREFIX)/share/doc/ddbtap/examples/
+	install -m 644 config/examples/*.yaml deploy/ddbtap.yaml $(DESTDIR)$(PREFIX)/share/doc/ddbtap/examples/
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/|$(PREFIX)/|' 'deploy/ddbtap@.service' >$(DESTDIR)$(PREFIX)/lib/systemd/system/ddbtap@.service
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/ddbtap@.service
 	install -D -m 644 config/reference.md $(DESTDIR)$(PREFIX)/share/doc/ddbtap/reference.md
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/ddbtap
+	rm -f $(DESTDIR)$(PREFIX)/bin/ddbtap $(DESTDIR)$(PREFIX)/lib/systemd/system/ddbtap@.service
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/ddbtap
 clean:
 	rm -rf build ddbtap ddbfake

@@ -78,6 +78,7 @@ if [ "$what" = all ]; then
 	suite handover $py tests/e2e/handover.py
 	suite storm $py tests/e2e/storm.py
 	suite policy $py tests/e2e/policy.py
+	suite image deploy/check-image.sh
 	suite demo tests/e2e/demo.sh
 	suite gate tests/bench/gate.sh
 	suite torture tests/torture/run.sh
