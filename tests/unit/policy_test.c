@@ -52,13 +52,17 @@ static void actions_share_a_statement_only_when_all_is_the_same(void)
 	policy_allow(&policy, "a:Two", STR("x"));
 	policy_allow(&policy, "a:Two", STR("y"));
 	policy_allow(&policy, "a:Three", STR("x"));
+	policy_allow(&policy, "a:Four", STR("y"));
 	check_written("{\"Version\": \"2012-10-17\", \"Statement\": [\n"
 		      "  {\"Effect\": \"Allow\",\n"
 		      "   \"Action\": [\"a:One\", \"a:Three\"],\n"
 		      "   \"Resource\": \"x\"},\n"
 		      "  {\"Effect\": \"Allow\",\n"
 		      "   \"Action\": \"a:Two\",\n"
-		      "   \"Resource\": [\"x\", \"y\"]}\n"
+		      "   \"Resource\": [\"x\", \"y\"]},\n"
+		      "  {\"Effect\": \"Allow\",\n"
+		      "   \"Action\": \"a:Four\",\n"
+		      "   \"Resource\": \"y\"}\n"
 		      "]}\n");
 }
 
