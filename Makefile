@@ -10,8 +10,9 @@
 #   make sim SEEDS=n      random simulator runs (FIRST=seed to start at another one)
 #   make fuzz T=seconds   each fuzzer for so long
 #   make mutants          proves that the tests notice each planted bug
+#   make models           the protocol's models, in every order of events (T=seconds for each)
 #   make bench            what it costs, as ratios in one run
-#   make lint             format, tidy, layers, headers, comments, sizes, banned calls, shellcheck
+#   make lint             format, tidy, layers, headers, comments, sizes, banned calls, shellcheck, deploy/
 #   make format           lets clang-format decide
 #   make docs             the option reference from the option tables
 #   make clean-room       `make demo` and `make test` on a bare Debian 12
@@ -186,6 +187,9 @@ fuzz: dev-deps
 	$(Q)tests/fuzz/run.sh $(T)
 mutants: dev-deps
 	$(Q)tests/mutants/run.sh
+models:
+	$(Q)tools/deps.sh models
+	$(Q)tests/spin/run.sh all
 bench: dev-deps
 	$(Q)tests/bench/run.sh
 demo:
@@ -204,10 +208,13 @@ clean-room:
 install: ddbtap
 	install -D -m 755 ddbtap $(DESTDIR)$(PREFIX)/bin/ddbtap
 	install -d $(DESTDIR)$(PREFIX)/share/doc/ddbtap/examples
-	install -m 644 config/examples/*.yaml $(DESTDIR)$(PREFIX)/share/doc/ddbtap/examples/
+	install -m 644 config/examples/*.yaml deploy/ddbtap.yaml $(DESTDIR)$(PREFIX)/share/doc/ddbtap/examples/
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/|$(PREFIX)/|' 'deploy/ddbtap@.service' >$(DESTDIR)$(PREFIX)/lib/systemd/system/ddbtap@.service
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/ddbtap@.service
 	install -D -m 644 config/reference.md $(DESTDIR)$(PREFIX)/share/doc/ddbtap/reference.md
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/ddbtap
+	rm -f $(DESTDIR)$(PREFIX)/bin/ddbtap $(DESTDIR)$(PREFIX)/lib/systemd/system/ddbtap@.service
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/ddbtap
 clean:
 	rm -rf build ddbtap ddbfake
@@ -216,8 +223,8 @@ help:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check soak test-peers sim fuzz mutants bench demo \
-	lint format docs clean-room install uninstall clean help FORCE
+.PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check soak test-peers sim fuzz mutants models \
+	bench demo lint format docs clean-room install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 

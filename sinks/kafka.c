@@ -6,6 +6,7 @@
 #include "sinks/kafka/kafka_conf.h"
 #include "sinks/kafka/kafka_error.h"
 #include "sinks/kafka/kafka_sink.h"
+#include "sinks/kafka/msk_policy.h"
 
 enum {
 	EVENTS_PER_TURN = 200,
@@ -359,6 +360,7 @@ const struct sink_type sink_kafka = {
 	.n_options = KAFKA_OPTIONS_N,
 	.options_bytes = sizeof(struct kafka_options),
 	.check = kafka_options_check,
+	.permissions = msk_policy,
 	.open = kafka_open,
 	.submit = kafka_submit,
 	.close = kafka_close,

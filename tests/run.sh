@@ -11,6 +11,7 @@ what=${1:-all}
 logs=build/test-logs
 py=/usr/bin/python3
 . tests/suite.sh
+export DDBTAP_CALLS=$PWD/$logs/calls # what ddbtap called of ddbfake, for the suite `policy`
 export DDBTAP_TEST=1 # the demo is a test here: it prints result lines too
 
 # build LABEL MAKE-ARGUMENTS...: builds quietly; a failure is a failed test.
@@ -68,13 +69,16 @@ if [ "$what" = all ]; then
 	suite simulator simulation
 	suite eight-sinks simulation --eight
 	suite ddbfake $py tests/e2e/ddbfake.py ./ddbfake
+	suite models tests/spin/run.sh quick
 	suite verify $py tests/e2e/verify.py selftest
 	suite config tests/e2e/config.sh
-	for e2e in reads_all bad_input mishaps kills files letters webhooks emulators; do
+	for e2e in reads_all bad_input supervised mishaps kills files letters webhooks emulators; do
 		suite "$e2e" $py tests/e2e/$e2e.py
 	done
 	suite handover $py tests/e2e/handover.py
 	suite storm $py tests/e2e/storm.py
+	suite policy $py tests/e2e/policy.py
+	suite image deploy/check-image.sh
 	suite demo tests/e2e/demo.sh
 	suite gate tests/bench/gate.sh
 	suite torture tests/torture/run.sh

@@ -1,22 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs the Debian packages that are missing, and only those: deps.sh build|demo|dev|peers|clean-room
+# Installs the Debian packages that are missing, and only those: deps.sh build|demo|models|dev|peers|clean-room
 # Needs root or sudo, asks nothing, says nothing unless it fails.
 set -eu
 build='gcc make pkg-config libc6-dev libcurl4-openssl-dev libssl-dev libprotobuf-c-dev
 protobuf-c-compiler libprotobuf-dev libyaml-dev libdeflate-dev libzstd-dev librdkafka-dev openssl
 ca-certificates'
 demo="$build python3 python3-boto3 python3-protobuf"
-dev="$demo clang clang-tidy clang-format libclang-rt-14-dev llvm valgrind shellcheck git procps
-python3-venv python3-jsonschema strace util-linux zstd"
+models='gcc libc6-dev spin'
+dev="$demo $models clang clang-tidy clang-format libclang-rt-14-dev llvm valgrind shellcheck git procps
+python3-venv python3-jsonschema python3-yaml strace systemd util-linux zstd"
 peers="$demo python3-venv openjdk-17-jdk-headless maven kcat postgresql"
 case ${1:-} in
 build) want=$build ;;
 demo) want=$demo ;;
+models) want=$models ;;
 dev) want=$dev ;;
 peers) want=$peers ;;
 clean-room) want='debootstrap git make' ;;
-*) echo "usage: $0 build|demo|dev|peers|clean-room" >&2; exit 64 ;;
+*) echo "usage: $0 build|demo|models|dev|peers|clean-room" >&2; exit 64 ;;
 esac
 
 missing=

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The rules that a machine can check: format, tidy, layers, headers, comments, sizes, banned calls, shellcheck.
+# The rules that a machine can check: format, tidy, layers, headers, comments, sizes, banned calls, shellcheck,
+# and what is in deploy/.
 #   tools/lint.sh            everything
 #   tools/lint.sh RULE...    only these
 # shellcheck disable=SC2317 # the rules are called by name
@@ -164,12 +165,38 @@ shell() {
 	shellcheck -x "${scripts[@]}" || complain "shellcheck has complaints"
 }
 
+# Other people's programs, in pinned versions, in build/lint-tools; quick when they are there.
+lint_tools() {
+	local home=build/lint-tools
+	cmp -s tools/lint-requirements.txt "$home/made-from" && return
+	rm -rf "$home"
+	/usr/bin/python3 -m venv "$home" &&
+		"$home/bin/pip" install --quiet --disable-pip-version-check -r tools/lint-requirements.txt >&2 &&
+		cp tools/lint-requirements.txt "$home/made-from"
+}
+
+# What is in deploy/, by those who know: hadolint, cfn-lint, systemd-analyze.
+deploy() {
+	local unit='build/lint/ddbtap@.service' said
+	lint_tools || { complain "the tools of tools/lint-requirements.txt could not be installed"; return; }
+	build/lint-tools/bin/hadolint deploy/Dockerfile || complain "hadolint has complaints"
+	build/lint-tools/bin/cfn-lint deploy/cloudformation.yaml || complain "cfn-lint has complaints"
+	# A unit's program must be there to be verified; which one does not matter.
+	mkdir -p build/lint
+	sed 's|^ExecStart=/usr/local/bin/ddbtap|ExecStart=/bin/true|' 'deploy/ddbtap@.service' >"$unit"
+	grep -q '^ExecStart=/bin/true' "$unit" || complain "ddbtap@.service: the program is not where make install has it"
+	said=$(systemd-analyze verify --man=no "$unit" 2>&1)
+	[ -z "$said" ] || complain "ddbtap@.service: $said"
+	said=$(systemd-analyze security --offline=yes --threshold=15 --no-pager "$unit" 2>&1) ||
+		complain "ddbtap@.service: $(echo "$said" | tail -n 1), which is above 1.5"
+}
+
 mkdir -p build
 for rule in "${@:-}"; do
 	case $rule in
-	'') for r in format layers headers comments sizes banned shell tidy; do $r; done ;;
-	format | tidy | layers | headers | comments | sizes | banned | shell) $rule ;;
-	*) echo "usage: $0 [format|tidy|layers|headers|comments|sizes|banned|shell]..." >&2; exit 64 ;;
+	'') for r in format layers headers comments sizes banned shell deploy tidy; do $r; done ;;
+	format | tidy | layers | headers | comments | sizes | banned | shell | deploy) $rule ;;
+	*) echo "usage: $0 [format|tidy|layers|headers|comments|sizes|banned|shell|deploy]..." >&2; exit 64 ;;
 	esac
 done
 [ "$bad" -eq 0 ] && echo "lint: clean"

@@ -5,6 +5,7 @@ enum { PORT_HTTP = 80, PORT_HTTPS = 443, PORT_DYNAMODB_LOCAL = 8000, REGION_MAX 
 
 /* A partition of AWS: regions with a common prefix, and how their hosts are named. */
 struct partition {
+	struct str name; /* in ARNs */
 	struct str region_prefix;
 	struct str suffix; /* of host names */
 	struct str dual_stack_suffix; /* of dual-stack ones */
@@ -14,18 +15,22 @@ struct partition {
 
 /* The first row whose prefix fits counts; the last one fits all. */
 static const struct partition partitions[] = {
-	{STR_INIT("cn-"), STR_INIT("amazonaws.com.cn"), STR_INIT("api.amazonwebservices.com.cn"),
-	 false, true},
-	{STR_INIT("us-gov-"), STR_INIT("amazonaws.com"), STR_INIT("api.aws"), true, true},
-	{STR_INIT("us-iso-"), STR_INIT("c2s.ic.gov"), STR_INIT("api.aws.ic.gov"), false, false},
-	{STR_INIT("us-isob-"), STR_INIT("sc2s.sgov.gov"), STR_INIT("api.aws.scloud"), false, false},
-	{STR_INIT("eu-isoe-"), STR_INIT("cloud.adc-e.uk"), STR_INIT("api.cloud-aws.adc-e.uk"),
-	 false, false},
-	{STR_INIT("us-isof-"), STR_INIT("csp.hci.ic.gov"), STR_INIT("api.aws.hci.ic.gov"), false,
-	 false},
-	{STR_INIT("eusc-"), STR_INIT("amazonaws.eu"), STR_INIT("api.amazonwebservices.eu"), false,
-	 false},
-	{STR_INIT(""), STR_INIT("amazonaws.com"), STR_INIT("api.aws"), false, true},
+	{STR_INIT("aws-cn"), STR_INIT("cn-"), STR_INIT("amazonaws.com.cn"),
+	 STR_INIT("api.amazonwebservices.com.cn"), false, true},
+	{STR_INIT("aws-us-gov"), STR_INIT("us-gov-"), STR_INIT("amazonaws.com"),
+	 STR_INIT("api.aws"), true, true},
+	{STR_INIT("aws-iso"), STR_INIT("us-iso-"), STR_INIT("c2s.ic.gov"),
+	 STR_INIT("api.aws.ic.gov"), false, false},
+	{STR_INIT("aws-iso-b"), STR_INIT("us-isob-"), STR_INIT("sc2s.sgov.gov"),
+	 STR_INIT("api.aws.scloud"), false, false},
+	{STR_INIT("aws-iso-e"), STR_INIT("eu-isoe-"), STR_INIT("cloud.adc-e.uk"),
+	 STR_INIT("api.cloud-aws.adc-e.uk"), false, false},
+	{STR_INIT("aws-iso-f"), STR_INIT("us-isof-"), STR_INIT("csp.hci.ic.gov"),
+	 STR_INIT("api.aws.hci.ic.gov"), false, false},
+	{STR_INIT("aws-eusc"), STR_INIT("eusc-"), STR_INIT("amazonaws.eu"),
+	 STR_INIT("api.amazonwebservices.eu"), false, false},
+	{STR_INIT("aws"), STR_INIT(""), STR_INIT("amazonaws.com"), STR_INIT("api.aws"), false,
+	 true},
 };
 
 /* The partition that a region belongs to. */
@@ -55,6 +60,11 @@ bool region_valid(struct str region)
 			return false;
 	}
 	return true;
+}
+
+struct str region_partition(struct str region)
+{
+	return partition_of(region)->name;
 }
 
 struct str region_for_signing(struct str region)

@@ -39,6 +39,9 @@ bool region_valid(struct str region);
 /* The region to sign with: itself, but "us-east-1" for the pseudo region "local". */
 struct str region_for_signing(struct str region);
 
+/* The partition that a region belongs to, as ARNs begin: "aws", "aws-cn". */
+struct str region_partition(struct str region);
+
 /*
  * The public endpoint of a service in a region. An unknown region counts to the partition that its
  * prefix names, else to "aws". "local" is http://localhost:8000. False with ERROR_CONFIG when

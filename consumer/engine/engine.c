@@ -133,6 +133,12 @@ static void stop_now(struct io_timer *timer)
 	engine->options.stopped(engine->options.arg, &engine->stop_why);
 }
 
+void engine_phase(struct engine *engine, enum engine_phase phase)
+{
+	if (engine->options.phase != NULL)
+		engine->options.phase(engine->options.arg, phase);
+}
+
 void engine_stop(struct engine *engine, const struct error *why)
 {
 	if (engine->stopped)
@@ -239,6 +245,7 @@ void engine_drain(struct engine *engine)
 	engine->drain_due_ms = io_now_ms(engine->io) + engine->options.drain_timeout_ms;
 	engine->drain_timer.fire = drain_step;
 	io_log(engine->io, IO_INFO, "engine.draining");
+	engine_phase(engine, ENGINE_DRAINING);
 	io_timer_set(engine->io, &engine->drain_timer, io_now_ms(engine->io));
 }
 

@@ -60,6 +60,11 @@ struct engine_sink {
 	int64_t max_attempts, max_age_ms;
 };
 
+enum engine_phase {
+	ENGINE_RUNNING, /* the start is over: shards are taken and read from now on */
+	ENGINE_DRAINING, /* the end has begun */
+};
+
 struct engine_options {
 	struct str region;
 	struct str checkpoint_table;
@@ -87,6 +92,8 @@ struct engine_options {
 	 * loop; the engine may be freed afterwards, but not inside.
 	 */
 	void (*stopped)(void *arg, const struct error *why);
+	/* Optional: a phase has begun, each at most once. Inside, only figures may be asked for. */
+	void (*phase)(void *arg, enum engine_phase phase);
 	void *arg;
 };
 

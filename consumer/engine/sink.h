@@ -22,6 +22,7 @@
 
 struct credentials;
 struct option_spec;
+struct policy;
 struct sink;
 struct web;
 
@@ -76,6 +77,14 @@ struct sink_env {
 	void *arg; /* of the function above */
 };
 
+/* Of what ARNs are made, where a sink has to say what it needs of AWS; some may be placeholders. */
+struct sink_scope {
+	struct str partition, region, account;
+	struct str application;
+	const char *const *tables; /* whose records the sink gets, dead letters included */
+	size_t n_tables;
+};
+
 struct sink_type {
 	const char *name; /* the word of `type:` */
 	const char *help; /* one line */
@@ -89,6 +98,9 @@ struct sink_type {
 	 */
 	bool (*check)(const void *options, const struct format_type *format,
 		      struct option_fault *fault);
+	/* Optional: adds to the policy what the sink calls of AWS with these options, and nothing more. */
+	void (*permissions)(const struct sink_scope *scope, const void *options,
+			    struct policy *policy);
 	/* Opens a sink; NULL with `err` set when it cannot be used as configured. `options` outlive it. */
 	struct sink *(*open)(const struct sink_env *env, const void *options, struct error *err);
 	/* Takes a delivery. */

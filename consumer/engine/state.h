@@ -403,6 +403,9 @@ struct engine {
 /* What the end of a drain says. */
 struct error engine_drained(const struct engine *engine);
 
+/* Tells options.phase. */
+void engine_phase(struct engine *engine, enum engine_phase phase);
+
 /* Ends the engine because of `why`: everything stops, and options.stopped is called. */
 void engine_stop(struct engine *engine, const struct error *why);
 

@@ -272,6 +272,7 @@ void worker_scanned(struct engine *engine)
 	engine->worker = WORKER_RUNNING;
 	io_log(engine->io, IO_INFO, "worker.running worker=%s incarnation=%s", engine->worker_id,
 	       engine->incarnation);
+	engine_phase(engine, ENGINE_RUNNING);
 	for (size_t i = 0; i < engine->options.n_tables; i++)
 		discovery_rows_known(&engine->tables[i]);
 }

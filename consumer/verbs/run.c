@@ -3,8 +3,10 @@
 #include <signal.h>
 
 #include "base/arena.h"
+#include "config/syntax.h"
 #include "consumer/engine/engine.h"
 #include "consumer/host/loop.h"
+#include "consumer/host/notify.h"
 #include "consumer/host/process.h"
 #include "consumer/verbs/arguments.h"
 #include "consumer/verbs/forms.h"
@@ -25,10 +27,12 @@ struct running {
 	struct engine_sink sinks[ENGINE_SINKS_MAX];
 	struct engine_table *tables;
 	struct engine *engine;
+	struct notifier *notifier;
 	int signals; /* how many asked us to stop */
 	int64_t asked_ms; /* when the first did */
 	int signo; /* the one that would not wait */
 	bool until_caught_up;
+	const char *worker_id; /* of the command line; NULL: the configuration's */
 	struct error why;
 };
 
@@ -194,6 +198,49 @@ static void stopped(void *arg, const struct error *why)
 	loop_stop(run->loop);
 }
 
+/* The supervisor wants to know when the start is over, and when the end begins. */
+static void phase(void *arg, enum engine_phase phase)
+{
+	struct running *run = arg;
+
+	switch (phase) {
+	case ENGINE_RUNNING:
+		notify_ready(run->notifier);
+		break;
+	case ENGINE_DRAINING:
+		notify_stopping(run->notifier);
+		break;
+	}
+}
+
+/* The line that a supervisor shows: `systemctl status`. */
+static void put_status(void *arg, struct buf *out)
+{
+	struct running *run = arg;
+	const char *trouble = "";
+	int64_t lag_ms = 0;
+	struct engine_stats stats;
+
+	for (size_t i = 0; i < run->config->n_tables; i++) {
+		struct engine_table_stats table;
+
+		engine_table_stats(run->engine, i, &table);
+		if (table.lag_ms > lag_ms)
+			lag_ms = table.lag_ms;
+		if (str_eq(str_of(table.state), STR("blocked")) && trouble[0] == '\0')
+			trouble = ", blocked";
+		if (str_eq(str_of(table.state), STR("failed")))
+			trouble = ", failed";
+	}
+	engine_stats(run->engine, &stats);
+	buf_fmt(out,
+		"%u shards, %llu records delivered, lag %lld.%lld s, %llu gaps, "
+		"%llu dead letters%s",
+		stats.shards_owned, (unsigned long long)stats.records_delivered,
+		(long long)lag_ms / 1000, (long long)lag_ms % 1000 / 100,
+		(unsigned long long)stats.gaps, (unsigned long long)stats.dead_letters, trouble);
+}
+
 /* What sinks opened may have been moved or renewed: log files, certificates, secrets. */
 static void reopen_sinks(struct running *run)
 {
@@ -230,15 +277,15 @@ static void on_signal(void *arg, int signo)
 static void start_engine(struct running *run)
 {
 	const struct config *config = run->config;
+	const char *given = run->worker_id != NULL ? run->worker_id : config->worker.id;
 	struct engine_options options;
 
 	process_identify(&run->identity);
 	engine_options_init(&options);
 	options.region = str_of(run->region);
 	options.checkpoint_table = str_of(config->checkpoint.table);
-	options.worker_id =
-		str_of(config->worker.id != NULL ? config->worker.id : run->identity.worker_id);
-	options.worker_id_vouched = config->worker.id != NULL;
+	options.worker_id = str_of(given != NULL ? given : run->identity.worker_id);
+	options.worker_id_vouched = given != NULL;
 	options.boot = str_of(run->identity.boot);
 	options.process = str_of(run->identity.process);
 	options.process_is_dead = process_is_dead;
@@ -260,8 +307,10 @@ static void start_engine(struct running *run)
 	options.sinks = run->sinks;
 	options.n_sinks = config->n_sinks;
 	options.stopped = stopped;
+	options.phase = phase;
 	options.arg = run;
 	run->engine = engine_new(loop_io(run->loop), &options);
+	run->notifier = notify_new(loop_io(run->loop), put_status, run);
 	loop_on_signal(run->loop, on_signal, run);
 	engine_start(run->engine);
 }
@@ -273,6 +322,7 @@ static void release(struct running *run)
 		if (run->sinks[i].sink != NULL)
 			run->sinks[i].sink->type->close(run->sinks[i].sink);
 	}
+	notify_free(run->notifier);
 	engine_free(&run->engine);
 	forms_release(&run->forms);
 	mem_free(run->tables);
@@ -291,13 +341,18 @@ static int run(int argc, char **argv, const struct program *program)
 	struct running running = {0};
 	const struct argument arguments[] = {
 		{"until-caught-up", .flag = &running.until_caught_up},
+		{"worker-id", .value = &running.worker_id},
 	};
+	const char *wrong;
 	int status;
 
 	if (!arguments_read(&verb_run, &argc, argv, arguments, ARRAY_N(arguments)))
 		return error_exit_status(ERROR_USAGE);
 	if (argc != 2)
 		return verb_usage_error(&verb_run, "run takes one configuration file");
+	wrong = running.worker_id == NULL ? NULL : syntax_worker(str_of(running.worker_id));
+	if (wrong != NULL)
+		return verb_usage_error(&verb_run, "option '--worker-id' must be %s", wrong);
 	running.config = load_config(program, argv[1]);
 	if (running.config == NULL)
 		return error_exit_status(ERROR_CONFIG);
@@ -317,7 +372,7 @@ const struct verb verb_run = {
 	.name = "run",
 	.help = "reads the tables' streams and feeds the sinks",
 	.usage =
-		"usage: ddbtap run CONFIG [--until-caught-up]\n"
+		"usage: ddbtap run CONFIG [--until-caught-up] [--worker-id NAME]\n"
 		"\n"
 		"Reads the streams of the tables that the configuration file CONFIG names, decodes "
 		"each change\n"
@@ -329,6 +384,12 @@ const struct verb verb_run = {
 		"\n"
 		"  --until-caught-up   end by itself once every sink has everything up to the "
 		"tips\n"
+		"  --worker-id NAME    in place of worker.id: for several workers with one "
+		"configuration\n"
+		"\n"
+		"Under systemd, with Type=notify, it says when its start is over, when it begins "
+		"to end, how it is,\n"
+		"and feeds the watchdog as long as its loop turns.\n"
 		"\n"
 		"Exit status: 0 ended as asked, 65 a gap stopped a table, 69 a table does not "
 		"exist, 74 a file\n"

@@ -26,6 +26,19 @@ void kafka_form_release(struct kafka_form *form)
 	buf_release(&form->text);
 }
 
+/*
+ * Whether a part of a template can be one of a topic's. Full stops alone are no topic, but may stand between
+ * values.
+ */
+static bool fits_topic(const struct template *template, size_t i)
+{
+	struct str text = template->parts[i].text;
+
+	if (template->parts[i].what != TEMPLATE_TEXT || kafka_topic_valid(text))
+		return true;
+	return template->n > 1 && (str_eq(text, STR(".")) || str_eq(text, STR("..")));
+}
+
 const char *kafka_topic_template_check(struct str text)
 {
 	struct template template;
@@ -34,12 +47,20 @@ const char *kafka_topic_template_check(struct str text)
 	if (complaint != NULL || !template_parse(text, &template, NULL))
 		return complaint;
 	for (size_t i = 0; i < template.n; i++) {
-		if (template.parts[i].what == TEMPLATE_TEXT &&
-		    !kafka_topic_valid(template.parts[i].text))
+		if (!fits_topic(&template, i))
 			return "a topic: letters, digits, dots, underscores and hyphens, and names "
 			       "in braces";
 	}
 	return template.n > 0 ? NULL : "a topic";
+}
+
+void kafka_heartbeat_topic(const struct kafka_options *options, struct str application,
+			   struct buf *out)
+{
+	if (options->heartbeat_topic != NULL)
+		buf_str(out, str_of(options->heartbeat_topic));
+	else
+		buf_fmt(out, "__debezium-heartbeat.%.*s", STR_ARG(application));
 }
 
 struct str kafka_form_topic(struct kafka_form *form, const struct delivery *delivery, size_t i)

@@ -27,6 +27,10 @@ void kafka_form_release(struct kafka_form *form);
 /* struct option_spec: as template_check, for a template that makes topics. */
 const char *kafka_topic_template_check(struct str text);
 
+/* Appends the name of the topic that heartbeats go to. */
+void kafka_heartbeat_topic(const struct kafka_options *options, struct str application,
+			   struct buf *out);
+
 /* The name of the topic of record `i`; valid until the next call. */
 struct str kafka_form_topic(struct kafka_form *form, const struct delivery *delivery, size_t i);
 

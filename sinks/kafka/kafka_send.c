@@ -229,10 +229,7 @@ void kafka_send_heartbeat(struct kafka *kafka)
 	buf_init(&key, HEARTBEAT_MAX);
 	buf_init(&value, HEARTBEAT_MAX);
 	buf_init(&name, KAFKA_TOPIC_NAME_MAX + 64);
-	if (kafka->options->heartbeat_topic != NULL)
-		buf_str(&name, str_of(kafka->options->heartbeat_topic));
-	else
-		buf_fmt(&name, "__debezium-heartbeat.%.*s", STR_ARG(kafka->env->application));
+	kafka_heartbeat_topic(kafka->options, kafka->env->application, &name);
 	topic = kafka_topics_get(&kafka->topics, buf_view(&name), io_now_ms(kafka->env->io), &why);
 	if (topic != NULL && topic->state == KAFKA_TOPIC_READY) {
 		encoder->heartbeat(encoder, kafka->env->application, io_wall_ms(kafka->env->io),

@@ -32,7 +32,7 @@ from botocore.config import Config
 
 import verify
 from fakelib import REGION, free_port, make_table, run_tests, wait_for
-from taplib import TOP, Tap, clean_environment, configuration, line_count
+from taplib import PROGRAM, TOP, Tap, clean_environment, configuration, line_count
 from writers import COUNTERS, Writers, accounts_differ
 
 VENV = os.path.join(TOP, "build", "venv-emulators")
@@ -186,21 +186,34 @@ def make_user(server, name, policy):
     return key["AccessKeyId"], key["SecretAccessKey"]
 
 
+def policy_of(config):
+    """What `ddbtap iam` says that a configuration needs. moto looks at actions, not at resources."""
+    policy = json.loads(subprocess.run([PROGRAM, "iam", "-"], check=True, input=json.dumps(config),
+                                       capture_output=True, text=True).stdout)
+    for statement in policy["Statement"]:
+        statement["Resource"] = "*"
+    return policy
+
+
 def moto_checks_signatures(_seed):
-    """With the right secret everything arrives; with a wrong one, an unknown key and without permission
+    """With the policy that `ddbtap iam` prints and the right secret everything arrives; with a wrong one, an unknown key and without permission
     it says so in one sentence and ends with 77."""
     folder = os.path.join(SCRATCH, "moto")
     os.makedirs(folder)
     path = os.path.join(folder, "sink.ndjson")
     with moto() as server:
-        good, idle = make_user(server, "good", POLICY), make_user(server, "idle", None)
+        config = configuration(server.url, ["things"], {"sink": path}, worker={"id": "w1"})
+        admin, idle = make_user(server, "admin", POLICY), make_user(server, "idle", None)
+        good = make_user(server, "good", policy_of(config))
+        blind = policy_of(config)
+        blind["Statement"][0]["Action"].remove("dynamodb:GetRecords")
+        blind = make_user(server, "blind", blind)
         check_signatures(server, True)
-        client = server.client(keys=good)
+        client = server.client(keys=admin)
         make_table(client, "things")
         for n in range(40):
             client.put_item(TableName="things",
                             Item={"pk": {"S": f"ключ +/%{n % 4}"}, "n": {"N": str(n)}})
-        config = configuration(server.url, ["things"], {"sink": path}, worker={"id": "w1"})
         for _ in range(2):  # the second has nothing to do
             with Tap(folder, config, "--until-caught-up", env=environment(good)) as tap:
                 assert tap.wait() == 0, tap.said()
@@ -208,7 +221,7 @@ def moto_checks_signatures(_seed):
             assert got == [str(n) for n in range(40)], got
         for keys, word in (((good[0], good[1][::-1]), "signature"),
                            (("AKIAUNKNOWNUNKNOWNXX", good[1]), "security token"),
-                           (idle, "not authorized")):
+                           (idle, "not authorized"), (blind, "dynamodb:GetRecords")):
             with Tap(folder, config, env=environment(keys)) as tap:
                 began = time.monotonic()
                 assert tap.wait() == 77, tap.said()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts ddbfake, talks to it, and reads what it logged; for the end-to-end tests."""
 import json
+import os
 import re
 import signal
 import socket
@@ -44,17 +45,32 @@ class Fake:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
+        try:
+            self.note_calls()
+        finally:
             self.process.kill()
-        self.process.communicate()
+            self.process.communicate()
+
+    def calls(self):
+        """Who called what, as dictionaries with client, operation, table and requests."""
+        return self.admin("calls")["calls"]
+
+    def note_calls(self):
+        """Appends who called what to the file that DDBTAP_CALLS names: policy.py compares."""
+        path = os.environ.get("DDBTAP_CALLS")
+        if path and self.process.poll() is None:
+            with open(path, "a", encoding="utf-8") as file:
+                file.writelines(json.dumps(call) + "\n" for call in self.calls())
 
     def stop(self):
         """Ends it with SIGTERM; returns the status and what it said on standard error."""
+        self.note_calls()
         self.process.send_signal(signal.SIGTERM)
         said = self.process.communicate(timeout=20)[1]
         return self.process.returncode, said
 
     def kill(self):
+        self.note_calls()
         self.process.kill()
         self.process.communicate()
 

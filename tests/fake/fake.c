@@ -26,6 +26,7 @@ bool fake_init(struct fake *fake, const struct fake_options *options, struct err
 	fake_faults_init(&fake->faults, options->service.seed);
 	rng_init(&fake->ids, options->service.seed ^ 0x1D5);
 	map_init(&fake->tallies);
+	fake_calls_init(&fake->calls);
 	for (unsigned i = 0; i < options->n_denied; i++)
 		must(fake_deny(fake, str_of(options->denied[i])));
 	return true;
@@ -39,6 +40,7 @@ void fake_release(struct fake *fake)
 	while ((tally = map_next(&fake->tallies, &at)) != NULL)
 		mem_free(tally);
 	map_release(&fake->tallies);
+	fake_calls_release(&fake->calls);
 	for (unsigned i = 0; i < fake->n_denied; i++)
 		mem_free(fake->denied[i]);
 	fake_auth_release(&fake->auth);
@@ -165,6 +167,8 @@ void fake_answer(struct fake *fake, const struct fake_request *request, struct s
 		reply->status = 405;
 	} else {
 		tally = tally_of(fake, fake_operation(request));
+		fake_calls_count(&fake->calls, fake_request_header(request, "User-Agent"),
+				 fake_operation(request), body);
 		call(fake, request, body, plan, reply);
 		fake->requests++;
 		tally->requests++;

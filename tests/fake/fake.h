@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "tests/fake/fake_auth.h"
+#include "tests/fake/fake_calls.h"
 #include "tests/fake/fake_clock.h"
 #include "tests/fake/fake_fault.h"
 #include "tests/fake/fake_log.h"
@@ -30,6 +31,7 @@ struct fake {
 	struct fake_log log;
 	struct rng ids; /* request ids, noise */
 	struct map tallies;
+	struct fake_calls calls;
 	char *denied[FAKE_DENIED_MAX]; /* operations that nobody may call, owned */
 	unsigned n_denied;
 	uint64_t requests, writes;

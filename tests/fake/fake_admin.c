@@ -357,6 +357,13 @@ static bool admin_stats(struct admin *admin)
 	return false;
 }
 
+/* Answers who called what. */
+static bool admin_calls(struct admin *admin)
+{
+	fake_calls_put(&admin->fake->calls, &admin->reply->body);
+	return false;
+}
+
 /* The commands. Each returns true for a plain "ok", false when it wrote the answer itself. */
 static const struct {
 	const char *name;
@@ -364,6 +371,7 @@ static const struct {
 } commands[] = {
 	{"ping", admin_ping},
 	{"stats", admin_stats},
+	{"calls", admin_calls},
 	{"writes", admin_writes},
 	{"roll", admin_roll},
 	{"split", admin_split},

@@ -88,6 +88,10 @@ static void endpoint_local_is_dynamodb_local(void)
 	check_url(&endpoint, "http://localhost:8000/");
 	CHECK_STR(region_for_signing(STR("local")), "us-east-1");
 	CHECK_STR(region_for_signing(STR("eu-west-1")), "eu-west-1");
+	CHECK_STR(region_partition(STR("eu-west-1")), "aws");
+	CHECK_STR(region_partition(STR("cn-north-1")), "aws-cn");
+	CHECK_STR(region_partition(STR("us-gov-east-1")), "aws-us-gov");
+	CHECK_STR(region_partition(STR("us-isob-east-1")), "aws-iso-b");
 }
 
 static void endpoint_refuses_bad_regions(void)

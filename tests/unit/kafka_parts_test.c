@@ -313,6 +313,8 @@ static void topics_have_names(void)
 	CHECK(!kafka_topic_valid(STR("..")) && !kafka_topic_valid(STR(".")) &&
 	      !kafka_topic_valid(STR("")));
 	CHECK(kafka_topic_template_check(STR("x.{table}-{op}")) == NULL);
+	CHECK(kafka_topic_template_check(STR("{table}.{op}")) == NULL);
+	CHECK(kafka_topic_template_check(STR(".")) != NULL);
 	CHECK(kafka_topic_template_check(STR("x/{table}")) != NULL);
 	CHECK(kafka_topic_template_check(STR("{nonsense}")) != NULL);
 	CHECK(kafka_topic_template_check(STR("")) != NULL);
