@@ -18,6 +18,9 @@
 	X(CONDITION, "ConditionExpression")                         \
 	X(UPDATE, "UpdateExpression")                               \
 	X(FILTER, "FilterExpression")                               \
+	X(EXPECTED, "Expected")                                     \
+	X(CONDITIONAL, "ConditionalOperator")                       \
+	X(ATTRIBUTE_UPDATES, "AttributeUpdates")                    \
 	X(NAMES, "ExpressionAttributeNames")                        \
 	X(VALUES, "ExpressionAttributeValues")                      \
 	X(RETURN_VALUES, "ReturnValues")                            \

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/model/legacy.h"
 #include "tests/model/model.h"
 
 enum { HASH_KEY_MAX = 2048, RANGE_KEY_MAX = 1024 };
@@ -158,6 +159,8 @@ static void row_load(struct request *request, struct row *row)
 	row->before = (struct value){.kind = VALUE_M};
 	if (row->item != NULL &&
 	    (request_has(request, PARAM_CONDITION) || request_has(request, PARAM_UPDATE) ||
+	     request_has(request, PARAM_EXPECTED) ||
+	     request_has(request, PARAM_ATTRIBUTE_UPDATES) ||
 	     request_has(request, PARAM_PROJECTION)))
 		row->before = item_parse_stored(request->arena, text_str(row->item->text));
 }
@@ -170,20 +173,28 @@ static bool row_open(struct service *service, struct request *request, struct ro
 	row->table = table_find_ready(service, request);
 	if (row->table == NULL || !request_need(request, PARAM_KEY) ||
 	    !item_parse(request->arena, request->raw[PARAM_KEY], &key, request->failure) ||
-	    !request_scope(request) ||
+	    !legacy_check_mixed(request) || !request_scope(request) ||
 	    !row_key_of_key(service, row->table, &key, request, &row->key))
 		return false;
 	row_load(request, row);
 	return true;
 }
 
-/* Evaluates ConditionExpression; the other expressions have been parsed before. */
+/* Reads the condition in either of its forms; NULL in `*out` when there is none. */
+static bool row_condition(struct request *request, struct expr **out)
+{
+	return request_has(request, PARAM_CONDITION)
+		       ? request_condition(request, PARAM_CONDITION, out)
+		       : legacy_expected(request, out);
+}
+
+/* Evaluates the condition; the other expressions have been parsed before. */
 static bool row_check(struct service *service, struct request *request, const struct row *row)
 {
 	struct expr *condition;
 	unsigned on_failure = 0;
 
-	if (!request_condition(request, PARAM_CONDITION, &condition) ||
+	if (!row_condition(request, &condition) ||
 	    !request_word(request, PARAM_RETURN_ON_FAILURE, return_on_failure_words, &on_failure) ||
 	    !request_scope_end(request))
 		return false;
@@ -265,7 +276,7 @@ bool op_put_item(struct service *service, struct request *request, struct buf *a
 
 	if (row.table == NULL || !request_need(request, PARAM_ITEM) ||
 	    !item_parse(request->arena, request->raw[PARAM_ITEM], &item, request->failure) ||
-	    !request_scope(request) ||
+	    !legacy_check_mixed(request) || !request_scope(request) ||
 	    !row_key_of_item(service, row.table, &item, request, &row.key) ||
 	    !row_returns(request, &row, false))
 		return false;
@@ -404,7 +415,8 @@ bool op_update_item(struct service *service, struct request *request, struct buf
 		return false;
 	if (row.item != NULL && row.before.n == 0)
 		row.before = item_parse_stored(request->arena, text_str(row.item->text));
-	if (expression.p != NULL && !expr_parse_update(&request->scope, expression, &updates))
+	if (expression.p == NULL ? !legacy_updates(request, &updates)
+				 : !expr_parse_update(&request->scope, expression, &updates))
 		return false;
 	if (!update_apply(service, request, &row, &updates, &after))
 		return false;

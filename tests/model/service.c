@@ -15,9 +15,9 @@ enum { BODY_BYTES_MAX = 16 * 1024 * 1024 };
 /* What an item's operations have in common. */
 #define PARAMS_ROW \
 	(PARAM_BIT(TABLE_NAME) | PARAM_BIT(NAMES) | PARAM_BIT(VALUES) | PARAM_BIT(RETURN_CAPACITY))
-#define PARAMS_WRITE                                                    \
-	(PARAMS_ROW | PARAM_BIT(CONDITION) | PARAM_BIT(RETURN_VALUES) | \
-	 PARAM_BIT(RETURN_ON_FAILURE) | PARAM_BIT(RETURN_METRICS))
+#define PARAMS_WRITE                                                                        \
+	(PARAMS_ROW | PARAM_BIT(CONDITION) | PARAM_BIT(EXPECTED) | PARAM_BIT(CONDITIONAL) | \
+	 PARAM_BIT(RETURN_VALUES) | PARAM_BIT(RETURN_ON_FAILURE) | PARAM_BIT(RETURN_METRICS))
 
 /* The operations, and the parameters that each has. */
 static const struct {
@@ -29,7 +29,8 @@ static const struct {
 	{DYNAMODB "GetItem", op_get_item,
 	 (PARAMS_ROW & ~PARAM_BIT(VALUES)) | PARAM_BIT(KEY) | PARAM_BIT(CONSISTENT_READ) |
 		 PARAM_BIT(PROJECTION)},
-	{DYNAMODB "UpdateItem", op_update_item, PARAMS_WRITE | PARAM_BIT(KEY) | PARAM_BIT(UPDATE)},
+	{DYNAMODB "UpdateItem", op_update_item,
+	 PARAMS_WRITE | PARAM_BIT(KEY) | PARAM_BIT(UPDATE) | PARAM_BIT(ATTRIBUTE_UPDATES)},
 	{DYNAMODB "DeleteItem", op_delete_item, PARAMS_WRITE | PARAM_BIT(KEY)},
 	{DYNAMODB "BatchGetItem", op_batch_get_item,
 	 PARAM_BIT(REQUEST_ITEMS) | PARAM_BIT(RETURN_CAPACITY)},
