@@ -28,6 +28,9 @@
 	X(RETURN_CAPACITY, "ReturnConsumedCapacity")                \
 	X(RETURN_METRICS, "ReturnItemCollectionMetrics")            \
 	X(LIMIT, "Limit")                                           \
+	X(INDEX_NAME, "IndexName")                                  \
+	X(KEY_CONDITION, "KeyConditionExpression")                  \
+	X(FORWARD, "ScanIndexForward")                              \
 	X(START_KEY, "ExclusiveStartKey")                           \
 	X(SEGMENT, "Segment")                                       \
 	X(TOTAL_SEGMENTS, "TotalSegments")                          \
@@ -38,6 +41,7 @@
 	X(BILLING_MODE, "BillingMode")                              \
 	X(THROUGHPUT, "ProvisionedThroughput")                      \
 	X(GLOBAL_INDEXES, "GlobalSecondaryIndexes")                 \
+	X(INDEX_UPDATES, "GlobalSecondaryIndexUpdates")             \
 	X(LOCAL_INDEXES, "LocalSecondaryIndexes")                   \
 	X(STREAM_SPEC, "StreamSpecification")                       \
 	X(PROTECTION, "DeletionProtectionEnabled")                  \

@@ -38,6 +38,15 @@ static uint64_t hash_bytes(struct str bytes)
 	return h ^ h >> 31;
 }
 
+uint64_t row_hash(struct service *service, const struct value *value)
+{
+	struct buf *buf = &service->scratch;
+
+	buf_clear(buf);
+	value_put(buf, value);
+	return hash_bytes(buf_view(buf));
+}
+
 /* Refuses key values that are empty or too long. */
 static bool check_key_value(const struct table *table, unsigned part, const struct value *value,
 			    struct request *request)
@@ -76,9 +85,7 @@ static bool make_key(struct service *service, const struct table *table,
 			return false;
 		map_member_set(request->arena, &key, str_of(table->key.name[i]), *values[i]);
 	}
-	buf_clear(buf);
-	value_put(buf, values[0]);
-	out->hash = hash_bytes(buf_view(buf));
+	out->hash = row_hash(service, values[0]);
 	buf_clear(buf);
 	item_put(buf, &key);
 	out->text = arena_str(request->arena, buf_view(buf));

@@ -39,7 +39,7 @@ static const struct step table_steps[] = {
 	{"DescribeTable", "{'TableName':", 400, "SerializationException"},
 	{"DescribeTable", "{'TableName':'tab','Nonsense':1}", 400,
 	 "com.amazon.coral.validate#ValidationException"},
-	{"Query", "{'TableName':'tab'}", 400,
+	{"CreateGlobalTable", "{'TableName':'tab'}", 400,
 	 "{'__type':'com.amazon.coral.service#UnknownOperationException'}"},
 	{"UpdateTable", "{'TableName':'tab'}", 400, "At least one of"},
 	{"UpdateTable",
