@@ -4,7 +4,7 @@
  *
  * A request goes from service.c (dispatch) to table_ops.c, row_ops.c, batch_ops.c, scan_ops.c,
  * query_ops.c or stream_ops.c, and these use store.c (items), stream.c (shards and records),
- * capacity.c, schema.c, index.c, page.c, record.c and iterator.c.
+ * capacity.c, schema.c, index.c, tags.c, read_page.c, record.c and iterator.c.
  * admin.c is what no request can do. Time moves in service_advance() alone.
  *
  * Shards and writes live until the service is freed, for the log refers to them; a stream forgets
@@ -82,6 +82,10 @@ struct schema {
 /* Capacity is counted in half units, for a read that need not be consistent costs half of one. */
 enum capacity_kind { CAPACITY_READ, CAPACITY_WRITE, CAPACITY_KINDS };
 
+struct tag {
+	char *key, *value;
+};
+
 struct stream;
 
 struct table {
@@ -94,6 +98,8 @@ struct table {
 	int64_t read_units, write_units;
 	struct key_schema key;
 	struct schema schema;
+	struct tag *tags;
+	size_t tags_n;
 	struct store store;
 	uint64_t half_units[CAPACITY_KINDS]; /* consumed so far */
 	struct stream *stream; /* the latest, or NULL */
@@ -207,7 +213,7 @@ typedef bool operation_fn(struct service *service, struct request *request, stru
 
 operation_fn op_create_table, op_describe_table, op_update_table, op_delete_table, op_list_tables;
 operation_fn op_put_item, op_get_item, op_update_item, op_delete_item, op_scan, op_query;
-operation_fn op_batch_get_item;
+operation_fn op_batch_get_item, op_list_tags_of_resource;
 operation_fn op_list_streams, op_describe_stream, op_get_shard_iterator, op_get_records;
 
 /* Counts one hit. */
@@ -320,6 +326,12 @@ bool throughput_read(struct request *request, struct str text, int64_t *read_uni
 
 /* Appends the member "ProvisionedThroughput". */
 void throughput_put(int64_t read_units, int64_t write_units, struct buf *answer);
+
+/* Reads Tags. */
+bool tags_read(struct request *request, struct table *table);
+
+/* Frees the table's tags. */
+void tags_free(struct table *table);
 
 /* Appends a time as the control plane writes it: seconds with milliseconds. */
 void time_put(int64_t wall_ms, struct buf *answer);

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/model/page.h"
+#include "tests/model/read_page.h"
 
 /* An item that has the partition key, with what it is sorted by. */
 struct entry {

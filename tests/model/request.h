@@ -47,6 +47,7 @@
 	X(PROTECTION, "DeletionProtectionEnabled")                  \
 	X(TABLE_CLASS, "TableClass")                                \
 	X(TAGS, "Tags")                                             \
+	X(RESOURCE_ARN, "ResourceArn")                              \
 	X(STREAM_ARN, "StreamArn")                                  \
 	X(START_STREAM, "ExclusiveStartStreamArn")                  \
 	X(START_SHARD, "ExclusiveStartShardId")                     \

@@ -241,6 +241,7 @@ static bool billing_read(struct service *service, struct request *request, struc
 void table_free(struct table *table)
 {
 	schema_release(&table->schema);
+	tags_free(table);
 	key_schema_release(&table->key);
 	if (table->store.head != NULL)
 		store_release(&table->store);
@@ -291,7 +292,7 @@ bool op_create_table(struct service *service, struct request *request, struct bu
 	}
 	if (!schema_read(request, &table->schema, &table->key) || !spec_read(request, &spec) ||
 	    !request_bool(request, PARAM_PROTECTION, &table->protected) ||
-	    !billing_read(service, request, table) ||
+	    !tags_read(request, table) || !billing_read(service, request, table) ||
 	    !schema_check_throughput(request, &table->schema, table->pay_per_request))
 		goto fail;
 	table_name(service, table, name);

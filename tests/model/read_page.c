@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/model/page.h"
+#include "tests/model/read_page.h"
 
 enum { PAGE_BYTES_MAX = 1024 * 1024 };
 

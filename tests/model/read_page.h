@@ -3,8 +3,8 @@
  * One page of a Scan or a Query: how much it may look at, which of that it answers with, and what it
  * counted. The caller walks; the page says when it is full.
  */
-#ifndef MODEL_PAGE_H
-#define MODEL_PAGE_H
+#ifndef MODEL_READ_PAGE_H
+#define MODEL_READ_PAGE_H
 
 #include "tests/model/model.h"
 
