@@ -6,6 +6,7 @@
 #   make test             every test that a release needs; ends with "N passed, N failed"
 #   make check            the fast part of it: unit tests and scenarios
 #   make test-peers       against software that others wrote: Kafka, Connect, verifying libraries
+#   make stories          what others lose, double, reorder or alter, told by the same stories
 #   make sim SEEDS=n      random simulator runs (FIRST=seed to start at another one)
 #   make fuzz T=seconds   each fuzzer for so long
 #   make mutants          proves that the tests notice each planted bug
@@ -177,6 +178,11 @@ test-peers:
 	$(Q)tools/deps.sh peers
 	$(Q)$(MAKE) --no-print-directory all build/release/property/debezium_tool
 	$(Q)tests/peers/run.sh
+stories:
+	$(Q)tools/deps.sh peers
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/peers/install.sh
+	$(Q)tests/peers/stories.py
 sim: $(B)/simulator
 	$(Q)$(B)/simulator random --first $(FIRST) --seeds $(SEEDS)
 fuzz: dev-deps
@@ -213,7 +219,7 @@ help:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check test-peers sim fuzz mutants bench demo \
+.PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check test-peers stories sim fuzz mutants bench demo \
 	lint format docs clean-room install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
