@@ -2,70 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Amazon's Kinesis client, in its first and third line, on ddbfake: it must take the fake for DynamoDB, read
 everything through rolls and splits, and keep its leases."""
-import contextlib
-import random
 import sys
 
-from peerlib import run_tests, scratch, wait_for
-from accountlib import account
-from fakelib import Fake, list_shards, make_table
-from kcllib import END, LINES, KclApp, check_leases, dump_leases, read_records, seed_leases
-from taplib import FAKE
+from peerlib import run_tests, wait_for
+from kcllib import END, LINES, SECONDS, check_leases, dump_leases, read_records, world
 
-SECONDS = 120  # a bound, not what it takes
 NUMBERS = ["0", "-7", "1E125", "1E-130", "-9.9999999999999999999999999999999999999E125", "9007199254740993",
            "12345678901234567890.123456789012345678", "1.10"]
 TEXTS = ["", "\"\\/", "\x00\x1f\x7f", "\u2028", "zażółć \U0001f600", "x" * 5000]
 
 
-class World:
-    """A fake service with a table, something that writes to it, and what a consumer made of it."""
-
-    def __init__(self, fake, folder):
-        self.fake, self.folder, self.db = fake, folder, fake.client()
-        self.streams = fake.client("dynamodbstreams")
-        self.arn = make_table(self.db, "things")
-        self.rng = random.Random(5)
-        seed_leases(self.db, "app", [shard["ShardId"] for shard in self.shards()])
-
-    def shards(self):
-        return list_shards(self.streams, self.arn)
-
-    def write(self, count, reshard=80):
-        """Puts and deletes among 40 items; every now and then all shards roll, or one splits."""
-        for i in range(count):
-            key = {"pk": {"S": f"item {self.rng.randrange(40)}"}}
-            if self.rng.random() < 0.1:
-                self.db.delete_item(TableName="things", Key=key)
-            else:
-                self.db.put_item(TableName="things", Item={**key, "n": {"N": str(self.rng.getrandbits(60))}})
-            if i % reshard == reshard - 1:
-                self.fake.admin(self.rng.choice(("roll", "split")), table="things")
-
-    def app(self, line, worker="w1", **options):
-        return KclApp(line, self.folder, self.fake, self.arn, "app", worker, **options)
-
-    def wait_until_read(self, app):
-        """Waits until the application has as many records as were written."""
-        wait_for(lambda: len(app.records()) >= len(self.fake.writes()), SECONDS)
-
-    def check(self, records):
-        """Each record as it was written, children after parents. On a machine that stands still for seconds, leases
-        expire and a batch comes again: that is what the client promises. Returns how many did."""
-        found = account(records, self.fake.writes(), self.shards())
-        assert found.good(), found.text()
-        return found.again
-
-
-@contextlib.contextmanager
-def world(name, line):
-    folder = scratch(f"{name}-{line}")
-    with Fake(FAKE, "--shards", 3, "--create-ms", 0) as fake:
-        yield World(fake, folder)
-
-
 def drains_rolls_and_splits(line):
-    with world("kcl-drains", line) as w:
+    with world(f"kcl-drains-{line}") as w:
         w.write(600)
         with w.app(line) as app:
             w.write(600)
@@ -87,7 +35,7 @@ def ended(w):
 
 
 def goes_on_where_it_stopped(line):
-    with world("kcl-stops", line) as w:
+    with world(f"kcl-stops-{line}") as w:
         w.write(200)
         with w.app(line) as app:
             w.wait_until_read(app)
@@ -104,7 +52,7 @@ def goes_on_where_it_stopped(line):
 
 def gives_values_back(line):
     """All ten types as they were written, keys too: the application alters nothing."""
-    with world("kcl-values", line) as w:
+    with world(f"kcl-values-{line}") as w:
         deep = {"L": [{"M": {"a/b": {"L": []}}}, {"NULL": True}, {"SS": ["b", "a"]}]}
         for i, number in enumerate(NUMBERS):
             w.db.put_item(TableName="things", Item={

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Amazon's Kinesis client with the adapter for DynamoDB Streams, in its first and its third line: applications
 that write each record into a file, and the table in which they keep their leases."""
+import contextlib
 import json
 import os
+import random
 import re
 
-from peerlib import CACHE, JAVA, Server, classpath
-from fakelib import ACCESS, REGION, SECRET, wait_active
+from peerlib import CACHE, JAVA, Server, classpath, scratch, wait_for
+from accountlib import account
+from fakelib import ACCESS, REGION, SECRET, Fake, list_shards, make_table, wait_active
+from taplib import FAKE
 
 LINES = (1, 3)
+SECONDS = 120  # a bound, not what it takes
 
 
 class KclApp(Server):
@@ -68,6 +73,55 @@ def seed_leases(client, application, shards):
             "checkpointSubSequenceNumber": {"N": "0"}, "leaseCounter": {"N": "0"},
             "ownerSwitchesSinceCheckpoint": {"N": "0"}, "startingHashKey": {"S": "0"},
             "endingHashKey": {"S": "1"}})
+
+
+# ---- a world with a consumer in it ----
+
+class World:
+    """A fake service with a table, something that writes to it, and what a consumer made of it."""
+
+    def __init__(self, fake, folder):
+        self.fake, self.folder, self.db = fake, folder, fake.client()
+        self.streams = fake.client("dynamodbstreams")
+        self.arn = make_table(self.db, "things")
+        self.rng = random.Random(5)
+        seed_leases(self.db, "app", [shard["ShardId"] for shard in self.shards()])
+
+    def shards(self):
+        return list_shards(self.streams, self.arn)
+
+    def write(self, count, reshard=80):
+        """Puts and deletes among 40 items; every now and then all shards roll, or one splits."""
+        for i in range(count):
+            key = {"pk": {"S": f"item {self.rng.randrange(40)}"}}
+            if self.rng.random() < 0.1:
+                self.db.delete_item(TableName="things", Key=key)
+            else:
+                self.db.put_item(TableName="things", Item={**key, "n": {"N": str(self.rng.getrandbits(60))}})
+            if i % reshard == reshard - 1:
+                self.fake.admin(self.rng.choice(("roll", "split")), table="things")
+
+    def app(self, line, worker="w1", **options):
+        return KclApp(line, self.folder, self.fake, self.arn, "app", worker, **options)
+
+    def wait_until_read(self, app):
+        """Waits until the application has as many records as were written."""
+        wait_for(lambda: len(app.records()) >= len(self.fake.writes()), SECONDS)
+
+    def check(self, records):
+        """Each record as it was written, children after parents. On a machine that stands still for seconds, leases
+        expire and a batch comes again: that is what the client promises. Returns how many did."""
+        found = account(records, self.fake.writes(), self.shards())
+        assert found.good(), found.text()
+        return found.again
+
+
+@contextlib.contextmanager
+def world(name):
+    """A world of that name, whose service ends with it."""
+    folder = scratch(name)
+    with Fake(FAKE, "--shards", 3, "--create-ms", 0) as fake:
+        yield World(fake, folder)
 
 
 # ---- the table of leases ----

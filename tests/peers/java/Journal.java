@@ -8,6 +8,9 @@ import java.time.LocalTime;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -16,9 +19,13 @@ import java.util.concurrent.atomic.AtomicLong;
  * in which each record becomes a line of JSON, and their end, which is graceful.
  */
 final class Journal {
-    /** Stops the consumer and waits for it; says whether it went well. */
-    interface Stopper {
-        boolean stop() throws Exception;
+    /** A consumer that can be stopped. */
+    interface Consumer extends Runnable {
+        /** Asks it to finish what it is at; the answer comes when it has. */
+        Future<Boolean> finish();
+
+        /** Asks it to end at once, in good order all the same. */
+        void shutdown();
     }
 
     /** Appends the DynamoDB JSON of the value that the caller has. */
@@ -141,10 +148,10 @@ final class Journal {
     }
 
     /** Runs the consumer until SIGTERM, or until it has stop_after records, and ends the process. */
-    void run(Runnable consumer, Stopper stopper) throws Exception {
+    void run(Consumer consumer) throws Exception {
         Thread thread = new Thread(consumer, "consumer");
         long enough = number("stop_after", Long.MAX_VALUE);
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> end(stopper)));
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> end(consumer, thread)));
         thread.start();
         while (thread.isAlive() && !stopping.get()) {
             Thread.sleep(20);
@@ -159,15 +166,20 @@ final class Journal {
         Thread.sleep(Long.MAX_VALUE); // the hook ends the process
     }
 
-    private void end(Stopper stopper) {
-        int status = 1;
+    private void end(Consumer consumer, Thread thread) {
+        boolean graceful = false;
         stopping.set(true);
         try {
-            status = stopper.stop() ? 0 : 1;
-            say("stopped records=" + records.get() + " graceful=" + (status == 0));
+            try {
+                graceful = consumer.finish().get(number("patience_ms", 15000), TimeUnit.MILLISECONDS);
+            } catch (TimeoutException why) {
+                consumer.shutdown(); // which gives a leader's lock back, if nothing else
+                thread.join(20000);
+            }
+            say("stopped records=" + records.get() + " graceful=" + graceful);
         } catch (Throwable why) {
             say("could not stop: " + why);
         }
-        Runtime.getRuntime().halt(status);
+        Runtime.getRuntime().halt(graceful ? 0 : 1);
     }
 }

@@ -26,7 +26,7 @@ import com.amazonaws.services.kinesis.clientlibrary.types.ShutdownInput;
 import com.amazonaws.services.kinesis.metrics.impl.NullMetricsFactory;
 import java.nio.ByteBuffer;
 import java.util.concurrent.Executors;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.Future;
 
 /** An application of the first line of Amazon's Kinesis client with the adapter for DynamoDB Streams. */
 final class Kcl1App {
@@ -157,6 +157,21 @@ final class Kcl1App {
                 Executors.newCachedThreadPool());
 
         Journal.say("started");
-        journal.run(worker, () -> worker.startGracefulShutdown().get(20, TimeUnit.SECONDS));
+        journal.run(new Journal.Consumer() {
+            @Override
+            public void run() {
+                worker.run();
+            }
+
+            @Override
+            public Future<Boolean> finish() {
+                return worker.startGracefulShutdown();
+            }
+
+            @Override
+            public void shutdown() {
+                worker.shutdown();
+            }
+        });
     }
 }

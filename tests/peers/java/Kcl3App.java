@@ -7,7 +7,7 @@ import com.amazonaws.services.dynamodbv2.streamsadapter.model.DynamoDBStreamsPro
 import com.amazonaws.services.dynamodbv2.streamsadapter.polling.DynamoDBStreamsPollingConfig;
 import com.amazonaws.services.dynamodbv2.streamsadapter.processor.DynamoDBStreamsShardRecordProcessor;
 import java.net.URI;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.Future;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
@@ -40,19 +40,23 @@ final class Kcl3App {
     private Kcl3App() {
     }
 
+    private static void bytes(SdkBytes bytes, StringBuilder to) {
+        Journal.base64(bytes.asByteArray(), to);
+    }
+
     static void put(AttributeValue value, StringBuilder to) {
         to.append("{\"").append(value.type() == AttributeValue.Type.NUL ? "NULL" : value.type()).append("\":");
         switch (value.type()) {
             case S -> Journal.quote(value.s(), to);
             case N -> Journal.quote(value.n(), to);
-            case B -> Journal.base64(value.b().asByteArray(), to);
+            case B -> bytes(value.b(), to);
             case BOOL -> to.append(value.bool());
             case NUL -> to.append("true");
             case M -> Journal.map(value.m(), Kcl3App::put, to);
             case L -> Journal.list(value.l(), Kcl3App::put, to);
             case SS -> Journal.list(value.ss(), Journal::quote, to);
             case NS -> Journal.list(value.ns(), Journal::quote, to);
-            case BS -> Journal.list(value.bs(), (SdkBytes b, StringBuilder t) -> Journal.base64(b.asByteArray(), t), to);
+            case BS -> Journal.list(value.bs(), Kcl3App::bytes, to);
             default -> throw new IllegalStateException("a value of unknown type: " + value);
         }
         to.append('}');
@@ -139,7 +143,22 @@ final class Kcl3App {
         Scheduler scheduler = scheduler(journal, configs, adapter);
 
         Journal.say("started");
-        journal.run(scheduler, () -> scheduler.startGracefulShutdown().get(20, TimeUnit.SECONDS));
+        journal.run(new Journal.Consumer() {
+            @Override
+            public void run() {
+                scheduler.run();
+            }
+
+            @Override
+            public Future<Boolean> finish() {
+                return scheduler.startGracefulShutdown();
+            }
+
+            @Override
+            public void shutdown() {
+                scheduler.shutdown();
+            }
+        });
     }
 
     /** With settings for which a test need not wait long. */
