@@ -38,6 +38,48 @@ struct value index_entry(struct arena *arena, const struct table *table, const s
 	return entry;
 }
 
+/* What the index has of an item, in `*entry`; false when it does not have the item, for it lacks a key. */
+static bool entry_of(struct arena *arena, const struct table *table, const struct index *index,
+		     const struct value *item, struct value *entry)
+{
+	for (unsigned i = 0; i < index->key.n; i++) {
+		const struct value *value =
+			item == NULL ? NULL : map_member(item, str_of(index->key.name[i]));
+
+		if (value == NULL || value->kind != index->key.kind[i])
+			return false;
+	}
+	*entry = index_entry(arena, table, index, item);
+	return true;
+}
+
+/* Whether two entries have the same key, so that one can become the other. */
+static bool same_key(const struct index *index, const struct value *a, const struct value *b)
+{
+	for (unsigned i = 0; i < index->key.n; i++) {
+		struct str name = str_of(index->key.name[i]);
+
+		if (!value_equal(map_member(a, name), map_member(b, name)))
+			return false;
+	}
+	return true;
+}
+
+uint64_t index_write_cost(struct arena *arena, const struct table *table, const struct index *index,
+			  const struct value *before, const struct value *after)
+{
+	struct value old, new;
+	bool was = entry_of(arena, table, index, before, &old);
+	bool is = entry_of(arena, table, index, after, &new);
+	size_t old_n = was ? item_size(&old) : 0, new_n = is ? item_size(&new) : 0;
+
+	if (was && is && value_equal(&old, &new))
+		return 0;
+	if (was && is && same_key(index, &old, &new))
+		return capacity_of_write(old_n > new_n ? old_n : new_n);
+	return (was ? capacity_of_write(old_n) : 0) + (is ? capacity_of_write(new_n) : 0);
+}
+
 /* Whether what UpdateTable adds or deletes is there already, or not at all. */
 static bool change_check(struct request *request, const struct table *table,
 			 const struct index_change *change)

@@ -303,6 +303,10 @@ bool index_has(const struct table *table, const struct index *index, struct str 
 struct value index_entry(struct arena *arena, const struct table *table, const struct index *index,
 			 const struct value *item);
 
+/* What it costs to bring an index from one item (NULL: none) to another, in half units. */
+uint64_t index_write_cost(struct arena *arena, const struct table *table, const struct index *index,
+			  const struct value *before, const struct value *after);
+
 /* What GlobalSecondaryIndexUpdates asks for: one index more or one fewer. */
 struct index_change {
 	bool given;
@@ -376,12 +380,19 @@ uint64_t capacity_of_read(size_t bytes, bool consistent);
 /* What it costs to write so many bytes, in half units. */
 uint64_t capacity_of_write(size_t bytes);
 
-/* Counts what the request has consumed; appends the member "ConsumedCapacity" if it asks for it. */
-bool capacity_put(struct request *request, struct table *table, enum capacity_kind kind,
-		  uint64_t half_units, struct buf *answer);
+/* What one request has consumed of a table, in half units. */
+struct consumed {
+	struct table *table;
+	enum capacity_kind kind;
+	uint64_t half_units; /* of the table itself */
+	uint64_t index_half_units[SCHEMA_INDEXES_MAX]; /* of each of its indexes */
+};
 
-/* The same for reads of several tables, of which each is an element of a list. */
-bool capacity_put_element(struct request *request, struct table *table, uint64_t half_units,
+/* Counts what was consumed; appends the member "ConsumedCapacity" if the request asks for it. */
+bool capacity_put(struct request *request, const struct consumed *consumed, struct buf *answer);
+
+/* The same for several tables, of which each is an element of a list. */
+bool capacity_put_element(struct request *request, const struct consumed *consumed,
 			  struct buf *answer);
 
 /* Gives a table a new stream. */

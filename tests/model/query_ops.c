@@ -355,7 +355,7 @@ bool op_query(struct service *service, struct request *request, struct buf *answ
 		entry_add(service, request, &query, entry, &page, answer);
 		last = entry;
 	}
-	return page_end(service, request, &page, query.table,
+	return page_end(service, request, &page, query.table, query.index,
 			page_full(&page) ? last_key(service, request, &query, last) : STR_NONE,
 			answer);
 }

@@ -76,8 +76,12 @@ bool page_full(const struct page *page)
 }
 
 bool page_end(struct service *service, struct request *request, const struct page *page,
-	      struct table *table, struct str last_key, struct buf *answer)
+	      struct table *table, const struct index *index, struct str last_key,
+	      struct buf *answer)
 {
+	struct consumed consumed = {.table = table, .kind = CAPACITY_READ};
+	uint64_t half_units = capacity_of_read(page->bytes, page->consistent);
+
 	if (!page->count_only)
 		buf_c(answer, ']');
 	json_comma(answer);
@@ -88,8 +92,11 @@ bool page_end(struct service *service, struct request *request, const struct pag
 		buf_str(answer, STR(",\"LastEvaluatedKey\":"));
 		buf_str(answer, last_key);
 	}
-	if (!capacity_put(request, table, CAPACITY_READ,
-			  capacity_of_read(page->bytes, page->consistent), answer))
+	if (index == NULL)
+		consumed.half_units = half_units;
+	else
+		consumed.index_half_units[index - table->schema.indexes] = half_units;
+	if (!capacity_put(request, &consumed, answer))
 		return false;
 	buf_c(answer, '}');
 	return true;

@@ -34,8 +34,12 @@ void page_add(struct request *request, struct page *page, struct str item, size_
 /* Whether nothing more may be looked at. */
 bool page_full(const struct page *page);
 
-/* Appends the end of the answer; `last_key` is where to go on, n == 0: there is no more. */
+/*
+ * Appends the end of the answer; `last_key` is where to go on, n == 0: there is no more. `index` is what
+ * was read, NULL: the table itself.
+ */
 bool page_end(struct service *service, struct request *request, const struct page *page,
-	      struct table *table, struct str last_key, struct buf *answer);
+	      struct table *table, const struct index *index, struct str last_key,
+	      struct buf *answer);
 
 #endif

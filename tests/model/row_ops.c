@@ -165,8 +165,8 @@ static void row_load(struct request *request, struct row *row)
 	row->item = store_find(&row->table->store, row->key.hash, row->key.text);
 	row->before = (struct value){.kind = VALUE_M};
 	if (row->item != NULL &&
-	    (request_has(request, PARAM_CONDITION) || request_has(request, PARAM_UPDATE) ||
-	     request_has(request, PARAM_EXPECTED) ||
+	    (row->table->schema.indexes_n > 0 || request_has(request, PARAM_CONDITION) ||
+	     request_has(request, PARAM_UPDATE) || request_has(request, PARAM_EXPECTED) ||
 	     request_has(request, PARAM_ATTRIBUTE_UPDATES) ||
 	     request_has(request, PARAM_PROJECTION)))
 		row->before = item_parse_stored(request->arena, text_str(row->item->text));
@@ -237,15 +237,22 @@ static void attributes_put(struct str item, struct buf *answer)
 	buf_str(answer, item);
 }
 
-/* Appends the end of the answer of a write. */
-static bool write_end(struct request *request, const struct row *row, const struct text *new_text,
-		      struct buf *answer)
+/* Appends the end of the answer of a write; `text` and `after` are the new item, NULL: there is none. */
+static bool write_end(struct request *request, const struct row *row, const struct text *text,
+		      const struct value *after, struct buf *answer)
 {
+	const struct schema *schema = &row->table->schema;
+	const struct value *before = row->item == NULL ? NULL : &row->before;
+	struct consumed consumed = {.table = row->table, .kind = CAPACITY_WRITE};
 	size_t n = row->item == NULL ? 0 : row->item->text->size_bytes;
 
-	if (new_text != NULL && new_text->size_bytes > n)
-		n = new_text->size_bytes;
-	if (!capacity_put(request, row->table, CAPACITY_WRITE, capacity_of_write(n), answer))
+	if (text != NULL && text->size_bytes > n)
+		n = text->size_bytes;
+	consumed.half_units = capacity_of_write(n);
+	for (size_t i = 0; i < schema->indexes_n; i++)
+		consumed.index_half_units[i] = index_write_cost(request->arena, row->table,
+								&schema->indexes[i], before, after);
+	if (!capacity_put(request, &consumed, answer))
 		return false;
 	buf_c(answer, '}');
 	return true;
@@ -296,7 +303,7 @@ bool op_put_item(struct service *service, struct request *request, struct buf *a
 		buf_c(answer, '{');
 		if (row.returns == RETURN_ALL_OLD && row.item != NULL)
 			attributes_put(text_str(row.item->text), answer);
-		ok = write_end(request, &row, text, answer);
+		ok = write_end(request, &row, text, &item, answer);
 	}
 	if (ok)
 		row_commit(service, row.table, &row.key, text, false);
@@ -314,7 +321,7 @@ bool op_delete_item(struct service *service, struct request *request, struct buf
 	buf_c(answer, '{');
 	if (row.returns == RETURN_ALL_OLD && row.item != NULL)
 		attributes_put(text_str(row.item->text), answer);
-	if (!write_end(request, &row, NULL, answer))
+	if (!write_end(request, &row, NULL, NULL, answer))
 		return false;
 	row_commit(service, row.table, &row.key, NULL, false);
 	return true;
@@ -326,6 +333,7 @@ bool op_get_item(struct service *service, struct request *request, struct buf *a
 	struct str projection;
 	struct paths paths;
 	bool consistent = false;
+	struct consumed consumed = {.kind = CAPACITY_READ};
 	size_t size_bytes = 0;
 
 	if (!row_open(service, request, &row) ||
@@ -348,8 +356,9 @@ bool op_get_item(struct service *service, struct request *request, struct buf *a
 			buf_str(answer, text_str(row.item->text));
 		}
 	}
-	if (!capacity_put(request, row.table, CAPACITY_READ,
-			  capacity_of_read(size_bytes, consistent), answer))
+	consumed.table = row.table;
+	consumed.half_units = capacity_of_read(size_bytes, consistent);
+	if (!capacity_put(request, &consumed, answer))
 		return false;
 	buf_c(answer, '}');
 	return true;
@@ -432,7 +441,7 @@ bool op_update_item(struct service *service, struct request *request, struct buf
 		return false;
 	buf_c(answer, '{');
 	update_returns(service, &row, &updates, &after, answer);
-	ok = write_end(request, &row, text, answer);
+	ok = write_end(request, &row, text, &after, answer);
 	if (ok)
 		row_commit(service, row.table, &row.key, text, false);
 	text_unref(text);

@@ -59,6 +59,6 @@ bool op_scan(struct service *service, struct request *request, struct buf *answe
 		last = item;
 	}
 	/* The service says that there is more as soon as a limit is reached. */
-	return page_end(service, request, &page, table,
+	return page_end(service, request, &page, table, NULL,
 			page_full(&page) ? text_str(last->keys) : STR_NONE, answer);
 }

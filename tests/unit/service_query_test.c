@@ -283,6 +283,93 @@ static void indexes_are_refused(void)
 	teardown(&f);
 }
 
+/* What changes of a lease cost, in units: of the table, and of its index of owners. */
+static const struct {
+	const char *updates, *units, *parts;
+} costs[] = {
+	{"", "1.0", "'Table':{'CapacityUnits':1.0}}"},
+	{"'leaseCounter':{'Value':{'N':'1'}}", "1.0", "'Table':{'CapacityUnits':1.0}}"},
+	/* Into the index, within it, which is out and in, and out of it. */
+	{"'leaseOwner':{'Value':{'S':'w1'}}", "2.0", "{'" OWNER_NAME "':{'CapacityUnits':1.0}}}"},
+	{"'leaseCounter':{'Value':{'N':'2'}}", "1.0", "'Table':{'CapacityUnits':1.0}}"},
+	{"'leaseOwner':{'Value':{'S':'w2'}}", "3.0", "{'" OWNER_NAME "':{'CapacityUnits':2.0}}}"},
+	{"'leaseOwner':{'Value':{'N':'2'}}", "2.0", "{'" OWNER_NAME "':{'CapacityUnits':1.0}}}"},
+	{"'leaseOwner':{'Action':'DELETE'}", "1.0", "'Table':{'CapacityUnits':1.0}}"},
+};
+
+static void indexes_are_paid_for(void)
+{
+	struct fixture f;
+	struct service_capacity capacity = {0};
+	size_t at = 0;
+
+	setup(&f, 1, 1);
+	callf(&f, "CreateTable", "{" LEASES ",'GlobalSecondaryIndexes':[" OWNER_INDEX "}]}", OWNER);
+	f.now_ms += 100;
+	for (size_t i = 0; i < ARRAY_N(costs); i++) {
+		char want[200];
+
+		callf(&f, "UpdateItem",
+		      "{'TableName':'leases','Key':{'leaseKey':{'S':'s1'}},'AttributeUpdates':{%s},"
+		      "'ReturnConsumedCapacity':'INDEXES'}",
+		      costs[i].updates);
+		snprintf(want, sizeof(want), "'CapacityUnits':%s,'Table':{'CapacityUnits':1.0}",
+			 costs[i].units);
+		expect(&f, 200, want);
+		expect(&f, 200, costs[i].parts);
+	}
+	put_lease(&f, "s2", "w1");
+	callf(&f, "Query", "{" OF_OWNER ",'ReturnConsumedCapacity':'INDEXES'}");
+	expect(&f, 200,
+	       "{'TableName':'leases','CapacityUnits':0.5,'Table':{'CapacityUnits':0.0},"
+	       "'GlobalSecondaryIndexes':{'" OWNER_NAME "':{'CapacityUnits':0.5}}}");
+	callf(&f, "DeleteItem",
+	      "{'TableName':'leases','Key':{'leaseKey':{'S':'s2'}},'ReturnConsumedCapacity':'TOTAL'"
+	      "}");
+	expect(&f, 200, "'CapacityUnits':2.0}}");
+	while (service_capacity_next(f.service, &at, &capacity) &&
+	       !str_eq(capacity.table, STR("leases")))
+		;
+	CHECK_INT(capacity.write_half_units, 2 * (11 + 2 + 2));
+	CHECK_INT(capacity.read_half_units, 1);
+	teardown(&f);
+}
+
+static void indexes_of_all_are_paid_for_by_size(void)
+{
+	struct fixture f;
+	struct buf big;
+
+	setup(&f, 1, 1);
+	buf_init(&big, 10000);
+	for (int i = 0; i < 3000; i++)
+		buf_c(&big, 'x');
+	buf_c(&big, 0);
+	call(&f, "CreateTable",
+	     "{'TableName':'all','AttributeDefinitions':[{'AttributeName':'id','AttributeType':'S'}"
+	     ","
+	     "{'AttributeName':'g','AttributeType':'S'}],'KeySchema':[{'AttributeName':'id',"
+	     "'KeyType':'HASH'}],'BillingMode':'PAY_PER_REQUEST','GlobalSecondaryIndexes':[{"
+	     "'IndexName':'ig','KeySchema':[{'AttributeName':'g','KeyType':'HASH'}],'Projection':{"
+	     "'ProjectionType':'ALL'}}]}");
+	f.now_ms += 100;
+	callf(&f, "PutItem",
+	      "{'TableName':'all','Item':{'id':{'S':'a'},'g':{'S':'b'},'v':{'S':'%s'}},"
+	      "'ReturnConsumedCapacity':'TOTAL'}",
+	      big.p);
+	expect(&f, 200, "'CapacityUnits':6.0}}");
+	/* The entry stays where it is and changes: once, by the larger of both. */
+	call(&f, "PutItem",
+	     "{'TableName':'all','Item':{'id':{'S':'a'},'g':{'S':'b'},'v':{'S':'y'}},"
+	     "'ReturnConsumedCapacity':'TOTAL'}");
+	expect(&f, 200, "'CapacityUnits':6.0}}");
+	call(&f, "DeleteItem",
+	     "{'TableName':'all','Key':{'id':{'S':'a'}},'ReturnConsumedCapacity':'TOTAL'}");
+	expect(&f, 200, "'CapacityUnits':2.0}}");
+	buf_release(&big);
+	teardown(&f);
+}
+
 /* Key conditions that cannot be, and why. */
 static const struct {
 	const char *condition, *values, *part;
@@ -407,6 +494,8 @@ int main(void)
 	CHECK_RUN(indexes_come_late_and_go);
 	CHECK_RUN(indexes_come_with_their_table);
 	CHECK_RUN(indexes_are_refused);
+	CHECK_RUN(indexes_are_paid_for);
+	CHECK_RUN(indexes_of_all_are_paid_for_by_size);
 	CHECK_RUN(queries_are_refused);
 	CHECK_RUN(queries_go_page_by_page);
 	return check_end();
