@@ -7,6 +7,7 @@
 #   make check            the fast part of it: unit tests and scenarios
 #   make soak             a storm of signals over three workers for five minutes, and failover times
 #   make test-peers       against software that others wrote: Kafka, Connect, verifying libraries
+#   make stories          what others lose, double, reorder or alter, told by the same stories
 #   make sim SEEDS=n      random simulator runs (FIRST=seed to start at another one)
 #   make fuzz T=seconds   each fuzzer for so long
 #   make mutants          proves that the tests notice each planted bug
@@ -181,6 +182,11 @@ test-peers:
 	$(Q)tools/deps.sh peers
 	$(Q)$(MAKE) --no-print-directory all build/release/property/debezium_tool
 	$(Q)tests/peers/run.sh
+stories:
+	$(Q)tools/deps.sh peers
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/peers/install.sh
+	$(Q)tests/peers/stories.py
 sim: $(B)/simulator
 	$(Q)$(B)/simulator random --first $(FIRST) --seeds $(SEEDS)
 fuzz: dev-deps
@@ -223,7 +229,7 @@ help:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check soak test-peers sim fuzz mutants models \
+.PHONY: all torture unit property simulator fuzzers replays benches deps dev-deps test check soak test-peers stories sim fuzz mutants models \
 	bench demo lint format docs clean-room install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -214,8 +214,9 @@ void heartbeat_fence(struct buf *buf, struct str table, const struct heartbeat *
 
 	open_update(buf, table, key_of(&key, beat), "SET fenced = :yes, #c = :next");
 	buf_str(buf, STR(",\"ExpressionAttributeNames\":{\"#c\":\"counter\"}"));
-	open_values(buf, "#c = :counter");
-	buf_str(buf, STR("\":yes\":{\"BOOL\":true}"));
+	open_values(buf, "#c = :counter AND incarnation = :it");
+	item_put_s(buf, STR(":it"), beat->incarnation);
+	buf_str(buf, STR(",\":yes\":{\"BOOL\":true}"));
 	item_put_n(buf, STR(":counter"), beat->counter);
 	item_put_n(buf, STR(":next"), beat->counter + 1);
 	buf_str(buf, STR("}}"));

@@ -74,7 +74,7 @@ void heartbeat_put(struct buf *buf, struct str table, const struct heartbeat *be
  */
 void heartbeat_beat(struct buf *buf, struct str table, const struct heartbeat *beat, bool answered);
 
-/* Appends an UpdateItem that fences the worker, conditional on its counter. */
+/* Appends an UpdateItem that fences the worker, conditional on its counter and incarnation. */
 void heartbeat_fence(struct buf *buf, struct str table, const struct heartbeat *beat);
 
 /* Appends an UpdateItem that asks a living worker for leases, unless somebody else does already. */

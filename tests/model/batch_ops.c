@@ -283,9 +283,10 @@ bool op_batch_get_item(struct service *service, struct request *request, struct 
 	buf_clear(consumed);
 	buf_str(answer, STR("{\"Responses\":{"));
 	for (const struct batch_part *part = batch.first; part != NULL; part = part->next) {
-		uint64_t half_units = part_put(request, part, answer);
+		struct consumed used = {.table = part->table, .kind = CAPACITY_READ};
 
-		if (!capacity_put_element(request, part->table, half_units, consumed))
+		used.half_units = part_put(request, part, answer);
+		if (!capacity_put_element(request, &used, consumed))
 			return false;
 	}
 	buf_str(answer, STR("},\"UnprocessedKeys\":{"));

@@ -17,48 +17,95 @@ uint64_t capacity_of_write(size_t bytes)
 	return bytes <= 1024 ? 2 : (bytes + 1023) / 1024 * 2;
 }
 
-/* Appends what one table's part has consumed, as an object. */
-static void consumed_put(const struct table *table, uint64_t half_units, unsigned word,
-			 struct buf *answer)
+/* Appends {"CapacityUnits":...}, without the closing brace. */
+static void units_put(uint64_t half_units, struct buf *answer)
 {
-	unsigned long long units = half_units / 2;
-	const char *half = half_units % 2 == 1 ? "5" : "0";
+	buf_fmt(answer, "\"CapacityUnits\":%llu.%s", (unsigned long long)half_units / 2,
+		half_units % 2 == 1 ? "5" : "0");
+}
 
-	buf_fmt(answer, "{\"TableName\":\"%s\",\"CapacityUnits\":%llu.%s", table->name, units,
-		half);
-	if (word == CAPACITY_INDEXES)
-		buf_fmt(answer, ",\"Table\":{\"CapacityUnits\":%llu.%s}", units, half);
+/* Appends what was consumed of the indexes of one kind. */
+static void indexes_put(const struct consumed *consumed, bool global, struct buf *answer)
+{
+	const struct schema *schema = &consumed->table->schema;
+	bool any = false;
+
+	for (size_t i = 0; i < schema->indexes_n; i++) {
+		const struct index *index = &schema->indexes[i];
+
+		if (index->global != global || consumed->index_half_units[i] == 0)
+			continue;
+		if (!any)
+			buf_fmt(answer, ",\"%sSecondaryIndexes\":{", global ? "Global" : "Local");
+		any = true;
+		json_comma(answer);
+		json_put(answer, str_of(index->name));
+		buf_str(answer, STR(":{"));
+		units_put(consumed->index_half_units[i], answer);
+		buf_c(answer, '}');
+	}
+	if (any)
+		buf_c(answer, '}');
+}
+
+/* Appends what was consumed, as an object. */
+static void consumed_put(const struct consumed *consumed, unsigned word, struct buf *answer)
+{
+	uint64_t all = consumed->half_units;
+
+	for (size_t i = 0; i < consumed->table->schema.indexes_n; i++)
+		all += consumed->index_half_units[i];
+	buf_fmt(answer, "{\"TableName\":\"%s\",", consumed->table->name);
+	units_put(all, answer);
+	if (word == CAPACITY_INDEXES) {
+		buf_str(answer, STR(",\"Table\":{"));
+		units_put(consumed->half_units, answer);
+		buf_c(answer, '}');
+		indexes_put(consumed, true, answer);
+		indexes_put(consumed, false, answer);
+	}
 	buf_c(answer, '}');
 }
 
-bool capacity_put(struct request *request, struct table *table, enum capacity_kind kind,
-		  uint64_t half_units, struct buf *answer)
+/* Counts what was consumed; says in `*word` how much the request wants to know of it. */
+static bool count(struct request *request, const struct consumed *consumed, unsigned *word)
 {
-	unsigned word = CAPACITY_NONE;
+	uint64_t *sum = &consumed->table->half_units[consumed->kind];
 
-	if (!request_word(request, PARAM_RETURN_CAPACITY, capacity_words, &word))
+	*word = CAPACITY_NONE;
+	if (!request_word(request, PARAM_RETURN_CAPACITY, capacity_words, word))
 		return false;
-	table->half_units[kind] += half_units;
+	*sum += consumed->half_units;
+	for (size_t i = 0; i < consumed->table->schema.indexes_n; i++)
+		*sum += consumed->index_half_units[i];
+	return true;
+}
+
+bool capacity_put(struct request *request, const struct consumed *consumed, struct buf *answer)
+{
+	unsigned word;
+
+	if (!count(request, consumed, &word))
+		return false;
 	if (word == CAPACITY_NONE)
 		return true;
 	json_comma(answer);
 	buf_str(answer, STR("\"ConsumedCapacity\":"));
-	consumed_put(table, half_units, word, answer);
+	consumed_put(consumed, word, answer);
 	return true;
 }
 
-bool capacity_put_element(struct request *request, struct table *table, uint64_t half_units,
+bool capacity_put_element(struct request *request, const struct consumed *consumed,
 			  struct buf *answer)
 {
-	unsigned word = CAPACITY_NONE;
+	unsigned word;
 
-	if (!request_word(request, PARAM_RETURN_CAPACITY, capacity_words, &word))
+	if (!count(request, consumed, &word))
 		return false;
-	table->half_units[CAPACITY_READ] += half_units;
 	if (word == CAPACITY_NONE)
 		return true;
 	json_comma(answer);
-	consumed_put(table, half_units, word, answer);
+	consumed_put(consumed, word, answer);
 	return true;
 }
 

@@ -16,6 +16,7 @@ static const struct {
 	[FAILURE_NOT_FOUND] = {"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException",
 			       "message"},
 	[FAILURE_IN_USE] = {"com.amazonaws.dynamodb.v20120810#ResourceInUseException", "message"},
+	[FAILURE_LIMIT] = {"com.amazonaws.dynamodb.v20120810#LimitExceededException", "message"},
 	[FAILURE_CONDITION] = {"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
 			       "message"},
 	[FAILURE_EXPIRED_ITERATOR] = {"com.amazonaws.dynamodb.v20120810#ExpiredIteratorException",

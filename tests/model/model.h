@@ -2,9 +2,9 @@
 /*
  * The inside of the service: what its files share. Nobody includes this but tests/model/.
  *
- * A request goes from service.c (dispatch) to table_ops.c, row_ops.c, batch_ops.c, scan_ops.c or
- * stream_ops.c, and these use store.c (items), stream.c (shards and records), capacity.c, schema.c,
- * record.c and iterator.c.
+ * A request goes from service.c (dispatch) to table_ops.c, row_ops.c, batch_ops.c, scan_ops.c,
+ * query_ops.c or stream_ops.c, and these use store.c (items), stream.c (shards and records),
+ * capacity.c, schema.c, index.c, tags.c, read_page.c, record.c and iterator.c.
  * admin.c is what no request can do. Time moves in service_advance() alone.
  *
  * Shards and writes live until the service is freed, for the log refers to them; a stream forgets
@@ -21,6 +21,7 @@
 #include "tests/model/service.h"
 
 enum { SHARD_ID_N = 37, SEQNO_MAX = 40, WRITES_PER_CHUNK = 1024, STORE_LEVELS = 16 };
+enum { SCHEMA_ATTRIBUTES_MAX = 64, SCHEMA_INDEXES_MAX = 25 };
 
 /* An immutable text with its billed size: an item or a key at rest, shared by counting. */
 struct text {
@@ -66,7 +67,9 @@ struct index {
 	char **included;
 	size_t included_n;
 	int64_t read_units, write_units;
+	int64_t ready_ms; /* from then on ACTIVE */
 	bool global;
+	bool backfills; /* came after its table */
 };
 
 struct schema {
@@ -78,6 +81,10 @@ struct schema {
 
 /* Capacity is counted in half units, for a read that need not be consistent costs half of one. */
 enum capacity_kind { CAPACITY_READ, CAPACITY_WRITE, CAPACITY_KINDS };
+
+struct tag {
+	char *key, *value;
+};
 
 struct stream;
 
@@ -91,6 +98,8 @@ struct table {
 	int64_t read_units, write_units;
 	struct key_schema key;
 	struct schema schema;
+	struct tag *tags;
+	size_t tags_n;
 	struct store store;
 	uint64_t half_units[CAPACITY_KINDS]; /* consumed so far */
 	struct stream *stream; /* the latest, or NULL */
@@ -204,8 +213,8 @@ struct service {
 typedef bool operation_fn(struct service *service, struct request *request, struct buf *answer);
 
 operation_fn op_create_table, op_describe_table, op_update_table, op_delete_table, op_list_tables;
-operation_fn op_put_item, op_get_item, op_update_item, op_delete_item, op_scan;
-operation_fn op_batch_get_item;
+operation_fn op_put_item, op_get_item, op_update_item, op_delete_item, op_scan, op_query;
+operation_fn op_batch_get_item, op_list_tags_of_resource;
 operation_fn op_list_streams, op_describe_stream, op_get_shard_iterator, op_get_records;
 
 /* Counts one hit. */
@@ -262,8 +271,59 @@ bool schema_read(struct request *request, struct schema *schema, struct key_sche
 /* Frees what the schema holds. */
 void schema_release(struct schema *schema);
 
+/* Reads AttributeDefinitions. */
+bool schema_attributes_read(struct request *request, struct schema *schema);
+
+/* Reads one index, whose attributes have been read, and adds it. */
+bool schema_index_read(struct request *request, struct json *json, bool global,
+		       struct schema *schema);
+
+/* Refuses global indexes whose throughput does not go with the table's billing. */
+bool schema_check_throughput(struct request *request, const struct schema *schema,
+			     bool pay_per_request);
+
+/* The definition of that attribute, or NULL. */
+const struct attribute *schema_attribute(const struct schema *schema, const char *name);
+
+/* The index of that name, or NULL. */
+const struct index *schema_index(const struct schema *schema, struct str name);
+
+/* Whether the table's key or an index uses the attribute. */
+bool schema_uses(const struct schema *schema, const struct key_schema *key, const char *name);
+
 /* Appends the members of a table's description that tell its attributes and indexes. */
-void schema_put(const struct table *table, struct buf *answer);
+void schema_put(const struct service *service, const struct table *table, struct buf *answer);
+
+/* Frees what an index holds. */
+void index_release(struct index *index);
+
+/* Whether the index has that attribute of the items. */
+bool index_has(const struct table *table, const struct index *index, struct str name);
+
+/* What the index has of an item. */
+struct value index_entry(struct arena *arena, const struct table *table, const struct index *index,
+			 const struct value *item);
+
+/* What it costs to bring an index from one item (NULL: none) to another, in half units. */
+uint64_t index_write_cost(struct arena *arena, const struct table *table, const struct index *index,
+			  const struct value *before, const struct value *after);
+
+/* What GlobalSecondaryIndexUpdates asks for: one index more or one fewer. */
+struct index_change {
+	bool given;
+	struct schema added; /* with at most one index */
+	struct str deleted; /* p == NULL: none */
+};
+
+/* Reads and checks it; to be released in any case. */
+bool index_change_read(struct request *request, const struct table *table,
+		       struct index_change *change);
+
+/* Carries it out; a new index is ACTIVE when the table is. */
+void index_change_apply(struct index_change *change, struct table *table);
+
+/* Frees what was not carried out. */
+void index_change_release(struct index_change *change);
 
 /* Reads {"ReadCapacityUnits":..,"WriteCapacityUnits":..}, both at least 1. */
 bool throughput_read(struct request *request, struct str text, int64_t *read_units,
@@ -272,17 +332,29 @@ bool throughput_read(struct request *request, struct str text, int64_t *read_uni
 /* Appends the member "ProvisionedThroughput". */
 void throughput_put(int64_t read_units, int64_t write_units, struct buf *answer);
 
+/* Reads Tags. */
+bool tags_read(struct request *request, struct table *table);
+
+/* Frees the table's tags. */
+void tags_free(struct table *table);
+
 /* Appends a time as the control plane writes it: seconds with milliseconds. */
 void time_put(int64_t wall_ms, struct buf *answer);
 
 /* Appends [{"AttributeName":...,"KeyType":...}]. */
 void key_schema_put(struct buf *answer, const struct key_schema *key);
 
+/* Whether a key uses the attribute. */
+bool key_schema_uses(const struct key_schema *key, struct str name);
+
 /* Frees a schema's names. */
 void key_schema_release(struct key_schema *key);
 
 /* A copy of a schema, with names of its own. */
 struct key_schema key_schema_copy(const struct key_schema *key);
+
+/* The hash of a partition key's value. */
+uint64_t row_hash(struct service *service, const struct value *value);
 
 /* The key of an item, canonical, and the hash of its partition key, in the request's arena. */
 struct row_key {
@@ -309,12 +381,19 @@ uint64_t capacity_of_read(size_t bytes, bool consistent);
 /* What it costs to write so many bytes, in half units. */
 uint64_t capacity_of_write(size_t bytes);
 
-/* Counts what the request has consumed; appends the member "ConsumedCapacity" if it asks for it. */
-bool capacity_put(struct request *request, struct table *table, enum capacity_kind kind,
-		  uint64_t half_units, struct buf *answer);
+/* What one request has consumed of a table, in half units. */
+struct consumed {
+	struct table *table;
+	enum capacity_kind kind;
+	uint64_t half_units; /* of the table itself */
+	uint64_t index_half_units[SCHEMA_INDEXES_MAX]; /* of each of its indexes */
+};
 
-/* The same for reads of several tables, of which each is an element of a list. */
-bool capacity_put_element(struct request *request, struct table *table, uint64_t half_units,
+/* Counts what was consumed; appends the member "ConsumedCapacity" if the request asks for it. */
+bool capacity_put(struct request *request, const struct consumed *consumed, struct buf *answer);
+
+/* The same for several tables, of which each is an element of a list. */
+bool capacity_put_element(struct request *request, const struct consumed *consumed,
 			  struct buf *answer);
 
 /* Gives a table a new stream. */

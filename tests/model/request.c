@@ -141,7 +141,8 @@ bool request_scope(struct request *request)
 {
 	bool expressions =
 		request_has(request, PARAM_CONDITION) || request_has(request, PARAM_UPDATE) ||
-		request_has(request, PARAM_FILTER) || request_has(request, PARAM_PROJECTION);
+		request_has(request, PARAM_FILTER) || request_has(request, PARAM_PROJECTION) ||
+		request_has(request, PARAM_KEY_CONDITION);
 
 	for (unsigned param = PARAM_NAMES; param <= PARAM_VALUES && !expressions; param++) {
 		if (request_has(request, (enum param)param))

@@ -18,6 +18,9 @@
 	X(CONDITION, "ConditionExpression")                         \
 	X(UPDATE, "UpdateExpression")                               \
 	X(FILTER, "FilterExpression")                               \
+	X(EXPECTED, "Expected")                                     \
+	X(CONDITIONAL, "ConditionalOperator")                       \
+	X(ATTRIBUTE_UPDATES, "AttributeUpdates")                    \
 	X(NAMES, "ExpressionAttributeNames")                        \
 	X(VALUES, "ExpressionAttributeValues")                      \
 	X(RETURN_VALUES, "ReturnValues")                            \
@@ -25,6 +28,9 @@
 	X(RETURN_CAPACITY, "ReturnConsumedCapacity")                \
 	X(RETURN_METRICS, "ReturnItemCollectionMetrics")            \
 	X(LIMIT, "Limit")                                           \
+	X(INDEX_NAME, "IndexName")                                  \
+	X(KEY_CONDITION, "KeyConditionExpression")                  \
+	X(FORWARD, "ScanIndexForward")                              \
 	X(START_KEY, "ExclusiveStartKey")                           \
 	X(SEGMENT, "Segment")                                       \
 	X(TOTAL_SEGMENTS, "TotalSegments")                          \
@@ -35,11 +41,13 @@
 	X(BILLING_MODE, "BillingMode")                              \
 	X(THROUGHPUT, "ProvisionedThroughput")                      \
 	X(GLOBAL_INDEXES, "GlobalSecondaryIndexes")                 \
+	X(INDEX_UPDATES, "GlobalSecondaryIndexUpdates")             \
 	X(LOCAL_INDEXES, "LocalSecondaryIndexes")                   \
 	X(STREAM_SPEC, "StreamSpecification")                       \
 	X(PROTECTION, "DeletionProtectionEnabled")                  \
 	X(TABLE_CLASS, "TableClass")                                \
 	X(TAGS, "Tags")                                             \
+	X(RESOURCE_ARN, "ResourceArn")                              \
 	X(STREAM_ARN, "StreamArn")                                  \
 	X(START_STREAM, "ExclusiveStartStreamArn")                  \
 	X(START_SHARD, "ExclusiveStartShardId")                     \

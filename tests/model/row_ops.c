@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/model/legacy.h"
 #include "tests/model/model.h"
 
 enum { HASH_KEY_MAX = 2048, RANGE_KEY_MAX = 1024 };
@@ -35,6 +36,15 @@ static uint64_t hash_bytes(struct str bytes)
 	h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9u;
 	h = (h ^ h >> 27) * 0x94d049bb133111ebu;
 	return h ^ h >> 31;
+}
+
+uint64_t row_hash(struct service *service, const struct value *value)
+{
+	struct buf *buf = &service->scratch;
+
+	buf_clear(buf);
+	value_put(buf, value);
+	return hash_bytes(buf_view(buf));
 }
 
 /* Refuses key values that are empty or too long. */
@@ -75,9 +85,7 @@ static bool make_key(struct service *service, const struct table *table,
 			return false;
 		map_member_set(request->arena, &key, str_of(table->key.name[i]), *values[i]);
 	}
-	buf_clear(buf);
-	value_put(buf, values[0]);
-	out->hash = hash_bytes(buf_view(buf));
+	out->hash = row_hash(service, values[0]);
 	buf_clear(buf);
 	item_put(buf, &key);
 	out->text = arena_str(request->arena, buf_view(buf));
@@ -157,7 +165,9 @@ static void row_load(struct request *request, struct row *row)
 	row->item = store_find(&row->table->store, row->key.hash, row->key.text);
 	row->before = (struct value){.kind = VALUE_M};
 	if (row->item != NULL &&
-	    (request_has(request, PARAM_CONDITION) || request_has(request, PARAM_UPDATE) ||
+	    (row->table->schema.indexes_n > 0 || request_has(request, PARAM_CONDITION) ||
+	     request_has(request, PARAM_UPDATE) || request_has(request, PARAM_EXPECTED) ||
+	     request_has(request, PARAM_ATTRIBUTE_UPDATES) ||
 	     request_has(request, PARAM_PROJECTION)))
 		row->before = item_parse_stored(request->arena, text_str(row->item->text));
 }
@@ -170,20 +180,28 @@ static bool row_open(struct service *service, struct request *request, struct ro
 	row->table = table_find_ready(service, request);
 	if (row->table == NULL || !request_need(request, PARAM_KEY) ||
 	    !item_parse(request->arena, request->raw[PARAM_KEY], &key, request->failure) ||
-	    !request_scope(request) ||
+	    !legacy_check_mixed(request) || !request_scope(request) ||
 	    !row_key_of_key(service, row->table, &key, request, &row->key))
 		return false;
 	row_load(request, row);
 	return true;
 }
 
-/* Evaluates ConditionExpression; the other expressions have been parsed before. */
+/* Reads the condition in either of its forms; NULL in `*out` when there is none. */
+static bool row_condition(struct request *request, struct expr **out)
+{
+	return request_has(request, PARAM_CONDITION)
+		       ? request_condition(request, PARAM_CONDITION, out)
+		       : legacy_expected(request, out);
+}
+
+/* Evaluates the condition; the other expressions have been parsed before. */
 static bool row_check(struct service *service, struct request *request, const struct row *row)
 {
 	struct expr *condition;
 	unsigned on_failure = 0;
 
-	if (!request_condition(request, PARAM_CONDITION, &condition) ||
+	if (!row_condition(request, &condition) ||
 	    !request_word(request, PARAM_RETURN_ON_FAILURE, return_on_failure_words, &on_failure) ||
 	    !request_scope_end(request))
 		return false;
@@ -219,15 +237,22 @@ static void attributes_put(struct str item, struct buf *answer)
 	buf_str(answer, item);
 }
 
-/* Appends the end of the answer of a write. */
-static bool write_end(struct request *request, const struct row *row, const struct text *new_text,
-		      struct buf *answer)
+/* Appends the end of the answer of a write; `text` and `after` are the new item, NULL: there is none. */
+static bool write_end(struct request *request, const struct row *row, const struct text *text,
+		      const struct value *after, struct buf *answer)
 {
+	const struct schema *schema = &row->table->schema;
+	const struct value *before = row->item == NULL ? NULL : &row->before;
+	struct consumed consumed = {.table = row->table, .kind = CAPACITY_WRITE};
 	size_t n = row->item == NULL ? 0 : row->item->text->size_bytes;
 
-	if (new_text != NULL && new_text->size_bytes > n)
-		n = new_text->size_bytes;
-	if (!capacity_put(request, row->table, CAPACITY_WRITE, capacity_of_write(n), answer))
+	if (text != NULL && text->size_bytes > n)
+		n = text->size_bytes;
+	consumed.half_units = capacity_of_write(n);
+	for (size_t i = 0; i < schema->indexes_n; i++)
+		consumed.index_half_units[i] = index_write_cost(request->arena, row->table,
+								&schema->indexes[i], before, after);
+	if (!capacity_put(request, &consumed, answer))
 		return false;
 	buf_c(answer, '}');
 	return true;
@@ -265,7 +290,7 @@ bool op_put_item(struct service *service, struct request *request, struct buf *a
 
 	if (row.table == NULL || !request_need(request, PARAM_ITEM) ||
 	    !item_parse(request->arena, request->raw[PARAM_ITEM], &item, request->failure) ||
-	    !request_scope(request) ||
+	    !legacy_check_mixed(request) || !request_scope(request) ||
 	    !row_key_of_item(service, row.table, &item, request, &row.key) ||
 	    !row_returns(request, &row, false))
 		return false;
@@ -278,7 +303,7 @@ bool op_put_item(struct service *service, struct request *request, struct buf *a
 		buf_c(answer, '{');
 		if (row.returns == RETURN_ALL_OLD && row.item != NULL)
 			attributes_put(text_str(row.item->text), answer);
-		ok = write_end(request, &row, text, answer);
+		ok = write_end(request, &row, text, &item, answer);
 	}
 	if (ok)
 		row_commit(service, row.table, &row.key, text, false);
@@ -296,7 +321,7 @@ bool op_delete_item(struct service *service, struct request *request, struct buf
 	buf_c(answer, '{');
 	if (row.returns == RETURN_ALL_OLD && row.item != NULL)
 		attributes_put(text_str(row.item->text), answer);
-	if (!write_end(request, &row, NULL, answer))
+	if (!write_end(request, &row, NULL, NULL, answer))
 		return false;
 	row_commit(service, row.table, &row.key, NULL, false);
 	return true;
@@ -308,6 +333,7 @@ bool op_get_item(struct service *service, struct request *request, struct buf *a
 	struct str projection;
 	struct paths paths;
 	bool consistent = false;
+	struct consumed consumed = {.kind = CAPACITY_READ};
 	size_t size_bytes = 0;
 
 	if (!row_open(service, request, &row) ||
@@ -330,8 +356,9 @@ bool op_get_item(struct service *service, struct request *request, struct buf *a
 			buf_str(answer, text_str(row.item->text));
 		}
 	}
-	if (!capacity_put(request, row.table, CAPACITY_READ,
-			  capacity_of_read(size_bytes, consistent), answer))
+	consumed.table = row.table;
+	consumed.half_units = capacity_of_read(size_bytes, consistent);
+	if (!capacity_put(request, &consumed, answer))
 		return false;
 	buf_c(answer, '}');
 	return true;
@@ -404,7 +431,8 @@ bool op_update_item(struct service *service, struct request *request, struct buf
 		return false;
 	if (row.item != NULL && row.before.n == 0)
 		row.before = item_parse_stored(request->arena, text_str(row.item->text));
-	if (expression.p != NULL && !expr_parse_update(&request->scope, expression, &updates))
+	if (expression.p == NULL ? !legacy_updates(request, &updates)
+				 : !expr_parse_update(&request->scope, expression, &updates))
 		return false;
 	if (!update_apply(service, request, &row, &updates, &after))
 		return false;
@@ -413,7 +441,7 @@ bool op_update_item(struct service *service, struct request *request, struct buf
 		return false;
 	buf_c(answer, '{');
 	update_returns(service, &row, &updates, &after, answer);
-	ok = write_end(request, &row, text, answer);
+	ok = write_end(request, &row, text, &after, answer);
 	if (ok)
 		row_commit(service, row.table, &row.key, text, false);
 	text_unref(text);

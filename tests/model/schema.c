@@ -3,7 +3,7 @@
 
 #include "tests/model/model.h"
 
-enum { ATTRIBUTES_MAX = 64, INDEXES_MAX = 25, INCLUDED_MAX = 100 };
+enum { INCLUDED_MAX = 100 };
 
 /* Refuses the request with the words that most failures of CreateTable begin with. */
 static bool invalid(struct request *request, const char *words, struct str name)
@@ -52,18 +52,17 @@ static bool attribute_read(struct request *request, struct json *json, struct at
 		       STR_NONE);
 }
 
-/* Reads AttributeDefinitions. */
-static bool attributes_read(struct request *request, struct schema *schema)
+bool schema_attributes_read(struct request *request, struct schema *schema)
 {
 	struct json json;
 
 	if (!request_need(request, PARAM_ATTRIBUTES))
 		return false;
-	schema->attributes = mem_alloc_n(ATTRIBUTES_MAX, sizeof(*schema->attributes));
+	schema->attributes = mem_alloc_n(SCHEMA_ATTRIBUTES_MAX, sizeof(*schema->attributes));
 	json_init(&json, request->raw[PARAM_ATTRIBUTES]);
 	json_enter(&json, JSON_ARRAY);
 	while (json_item(&json)) {
-		if (schema->attributes_n == ATTRIBUTES_MAX)
+		if (schema->attributes_n == SCHEMA_ATTRIBUTES_MAX)
 			return invalid(request, "Too many AttributeDefinitions", STR_NONE);
 		if (!attribute_read(request, &json, &schema->attributes[schema->attributes_n++]))
 			return false;
@@ -71,8 +70,7 @@ static bool attributes_read(struct request *request, struct schema *schema)
 	return json_ok(request, &json);
 }
 
-/* The definition of that attribute, or NULL. */
-static const struct attribute *attribute_find(const struct schema *schema, const char *name)
+const struct attribute *schema_attribute(const struct schema *schema, const char *name)
 {
 	for (size_t i = 0; i < schema->attributes_n; i++) {
 		if (strcmp(schema->attributes[i].name, name) == 0)
@@ -123,7 +121,7 @@ static bool key_read(struct request *request, struct json *json, const struct sc
 	if (key->n == 0)
 		return invalid(request, "KeySchema must not be empty", STR_NONE);
 	for (unsigned i = 0; i < key->n; i++) {
-		const struct attribute *attribute = attribute_find(schema, key->name[i]);
+		const struct attribute *attribute = schema_attribute(schema, key->name[i]);
 
 		if (attribute == NULL)
 			return invalid(request,
@@ -191,6 +189,20 @@ static bool index_read(struct request *request, struct json *json, struct schema
 	       invalid(request, "An index needs IndexName, KeySchema and Projection", STR_NONE);
 }
 
+bool schema_index_read(struct request *request, struct json *json, bool global,
+		       struct schema *schema)
+{
+	struct index *index;
+
+	if (schema->indexes == NULL)
+		schema->indexes = mem_alloc_n(SCHEMA_INDEXES_MAX, sizeof(*schema->indexes));
+	if (schema->indexes_n == SCHEMA_INDEXES_MAX)
+		return invalid(request, "Too many indexes", STR_NONE);
+	index = &schema->indexes[schema->indexes_n++];
+	index->global = global;
+	return index_read(request, json, schema, index);
+}
+
 /* Reads one of the two lists of indexes. */
 static bool indexes_read(struct request *request, enum param param, struct schema *schema)
 {
@@ -198,31 +210,31 @@ static bool indexes_read(struct request *request, enum param param, struct schem
 
 	if (!request_has(request, param))
 		return true;
-	if (schema->indexes == NULL)
-		schema->indexes = mem_alloc_n(INDEXES_MAX, sizeof(*schema->indexes));
 	json_init(&json, request->raw[param]);
 	json_enter(&json, JSON_ARRAY);
 	while (json_item(&json)) {
-		struct index *index = &schema->indexes[schema->indexes_n];
-
-		if (schema->indexes_n == INDEXES_MAX)
-			return invalid(request, "Too many indexes", STR_NONE);
-		index->global = param == PARAM_GLOBAL_INDEXES;
-		schema->indexes_n++;
-		if (!index_read(request, &json, schema, index))
+		if (!schema_index_read(request, &json, param == PARAM_GLOBAL_INDEXES, schema))
 			return false;
 	}
 	return json_ok(request, &json);
 }
 
-/* Whether a key uses the attribute. */
-static bool key_uses(const struct key_schema *key, const char *name)
+bool key_schema_uses(const struct key_schema *key, struct str name)
 {
 	for (unsigned i = 0; i < key->n; i++) {
-		if (strcmp(key->name[i], name) == 0)
+		if (str_eq(str_of(key->name[i]), name))
 			return true;
 	}
 	return false;
+}
+
+bool schema_uses(const struct schema *schema, const struct key_schema *key, const char *name)
+{
+	bool used = key_schema_uses(key, str_of(name));
+
+	for (size_t i = 0; i < schema->indexes_n && !used; i++)
+		used = key_schema_uses(&schema->indexes[i].key, str_of(name));
+	return used;
 }
 
 /* Refuses attributes that no key uses. */
@@ -231,11 +243,7 @@ static bool check_unused(struct request *request, const struct schema *schema,
 {
 	for (size_t i = 0; i < schema->attributes_n; i++) {
 		const char *name = schema->attributes[i].name;
-		bool used = key_uses(key, name);
-
-		for (size_t k = 0; k < schema->indexes_n && !used; k++)
-			used = key_uses(&schema->indexes[k].key, name);
-		if (!used)
+		if (!schema_uses(schema, key, name))
 			return invalid(request,
 				       "Some AttributeDefinitions are not used. "
 				       "AttributeDefinitions: ",
@@ -248,7 +256,7 @@ bool schema_read(struct request *request, struct schema *schema, struct key_sche
 {
 	struct json json;
 
-	if (!attributes_read(request, schema) || !request_need(request, PARAM_KEY_SCHEMA))
+	if (!schema_attributes_read(request, schema) || !request_need(request, PARAM_KEY_SCHEMA))
 		return false;
 	json_init(&json, request->raw[PARAM_KEY_SCHEMA]);
 	return key_read(request, &json, schema, key) &&
@@ -272,23 +280,43 @@ struct key_schema key_schema_copy(const struct key_schema *key)
 	return copy;
 }
 
+void index_release(struct index *index)
+{
+	for (size_t i = 0; i < index->included_n; i++)
+		mem_free(index->included[i]);
+	mem_free(index->included);
+	mem_free(index->name);
+	mem_free(index->projection);
+	key_schema_release(&index->key);
+}
+
 void schema_release(struct schema *schema)
 {
 	for (size_t i = 0; i < schema->attributes_n; i++)
 		mem_free(schema->attributes[i].name);
-	for (size_t i = 0; i < schema->indexes_n; i++) {
-		struct index *index = &schema->indexes[i];
-
-		for (size_t k = 0; k < index->included_n; k++)
-			mem_free(index->included[k]);
-		mem_free(index->included);
-		mem_free(index->name);
-		mem_free(index->projection);
-		key_schema_release(&index->key);
-	}
+	for (size_t i = 0; i < schema->indexes_n; i++)
+		index_release(&schema->indexes[i]);
 	mem_free(schema->attributes);
 	mem_free(schema->indexes);
 	*schema = (struct schema){0};
+}
+
+bool schema_check_throughput(struct request *request, const struct schema *schema,
+			     bool pay_per_request)
+{
+	for (size_t i = 0; i < schema->indexes_n; i++) {
+		const struct index *index = &schema->indexes[i];
+
+		if (index->global && (index->read_units == 0) != pay_per_request)
+			return failure_set(
+				request->failure, FAILURE_VALIDATION,
+				"One or more parameter values were invalid: "
+				"ProvisionedThroughput %s for index: %s%s",
+				pay_per_request ? "should not be specified" : "is not specified",
+				index->name,
+				pay_per_request ? " when BillingMode is PAY_PER_REQUEST" : "");
+	}
+	return true;
 }
 
 void key_schema_put(struct buf *answer, const struct key_schema *key)
@@ -303,8 +331,21 @@ void key_schema_put(struct buf *answer, const struct key_schema *key)
 	buf_c(answer, ']');
 }
 
+/* Appends the state of a global index. */
+static void index_state_put(const struct service *service, const struct index *index,
+			    struct buf *answer)
+{
+	bool ready = service->now_ms >= index->ready_ms;
+
+	buf_fmt(answer, ",\"IndexStatus\":\"%s\",", ready ? "ACTIVE" : "CREATING");
+	if (!ready && index->backfills)
+		buf_str(answer, STR("\"Backfilling\":true,"));
+	throughput_put(index->read_units, index->write_units, answer);
+}
+
 /* Appends one index. */
-static void index_put(const struct table *table, const struct index *index, struct buf *answer)
+static void index_put(const struct service *service, const struct table *table,
+		      const struct index *index, struct buf *answer)
 {
 	json_comma(answer);
 	buf_str(answer, STR("{\"IndexName\":"));
@@ -322,15 +363,13 @@ static void index_put(const struct table *table, const struct index *index, stru
 	if (index->included_n > 0)
 		buf_c(answer, ']');
 	buf_c(answer, '}');
-	if (index->global) {
-		buf_str(answer, STR(",\"IndexStatus\":\"ACTIVE\","));
-		throughput_put(index->read_units, index->write_units, answer);
-	}
+	if (index->global)
+		index_state_put(service, index, answer);
 	buf_fmt(answer, ",\"IndexSizeBytes\":0,\"ItemCount\":0,\"IndexArn\":\"%s/index/%s\"}",
 		table->arn, index->name);
 }
 
-void schema_put(const struct table *table, struct buf *answer)
+void schema_put(const struct service *service, const struct table *table, struct buf *answer)
 {
 	const struct schema *schema = &table->schema;
 
@@ -354,7 +393,7 @@ void schema_put(const struct table *table, struct buf *answer)
 				buf_fmt(answer, ",\"%sSecondaryIndexes\":[",
 					global == 1 ? "Global" : "Local");
 			any = true;
-			index_put(table, &schema->indexes[i], answer);
+			index_put(service, table, &schema->indexes[i], answer);
 		}
 		if (any)
 			buf_c(answer, ']');

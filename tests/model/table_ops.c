@@ -145,10 +145,11 @@ static const char *table_status(const struct service *service, const struct tabl
 }
 
 /* Appends the table's description. */
-static void table_put(const struct table *table, const char *status, struct buf *answer)
+static void table_put(const struct service *service, const struct table *table, const char *status,
+		      struct buf *answer)
 {
 	buf_c(answer, '{');
-	schema_put(table, answer);
+	schema_put(service, table, answer);
 	buf_fmt(answer,
 		",\"TableName\":\"%s\",\"TableStatus\":\"%s\",\"CreationDateTime\":", table->name,
 		status);
@@ -242,6 +243,7 @@ static bool billing_read(struct service *service, struct request *request, struc
 void table_free(struct table *table)
 {
 	schema_release(&table->schema);
+	tags_free(table);
 	key_schema_release(&table->key);
 	if (table->store.head != NULL)
 		store_release(&table->store);
@@ -292,17 +294,20 @@ bool op_create_table(struct service *service, struct request *request, struct bu
 	}
 	if (!schema_read(request, &table->schema, &table->key) || !spec_read(request, &spec) ||
 	    !request_bool(request, PARAM_PROTECTION, &table->protected) ||
-	    !billing_read(service, request, table))
+	    !tags_read(request, table) || !billing_read(service, request, table) ||
+	    !schema_check_throughput(request, &table->schema, table->pay_per_request))
 		goto fail;
 	table_name(service, table, name);
 	store_init(&table->store);
 	table->created_ms = service->now_ms;
 	table_busy(service, table, false);
+	for (size_t i = 0; i < table->schema.indexes_n; i++)
+		table->schema.indexes[i].ready_ms = table->ready_ms;
 	map_put(&service->tables, str_of(table->name), table);
 	if (spec.enabled)
 		stream_create(service, table, (enum view_type)spec.view);
 	buf_str(answer, STR("{\"TableDescription\":"));
-	table_put(table, "CREATING", answer);
+	table_put(service, table, "CREATING", answer);
 	buf_c(answer, '}');
 	return true;
 fail:
@@ -317,7 +322,7 @@ bool op_describe_table(struct service *service, struct request *request, struct 
 	if (table == NULL)
 		return false;
 	buf_str(answer, STR("{\"Table\":"));
-	table_put(table, table_status(service, table), answer);
+	table_put(service, table, table_status(service, table), answer);
 	buf_c(answer, '}');
 	return true;
 }
@@ -344,31 +349,47 @@ static bool check_idle(struct service *service, struct request *request, const s
 			   table->updating ? "updated" : "created", table->name);
 }
 
-bool op_update_table(struct service *service, struct request *request, struct buf *answer)
+/* Carries an UpdateTable out whose stream and indexes have been read. */
+static bool table_update(struct service *service, struct request *request, struct table *table,
+			 const struct stream_spec *spec, struct index_change *change)
 {
-	struct table *table = table_find(service, request);
 	bool billing =
 		request_has(request, PARAM_BILLING_MODE) || request_has(request, PARAM_THROUGHPUT);
-	struct stream_spec spec;
 
-	if (table == NULL || !check_idle(service, request, table) || !spec_read(request, &spec))
-		return false;
-	if (!billing && !spec.given && !request_has(request, PARAM_PROTECTION))
+	if (!billing && !spec->given && !change->given && !request_has(request, PARAM_PROTECTION))
 		return failure_set(request->failure, FAILURE_VALIDATION,
 				   "At least one of ProvisionedThroughput, BillingMode, "
 				   "UpdateStreamEnabled, GlobalSecondaryIndexUpdates or "
 				   "SSESpecification or ReplicaUpdates is required");
-	if (!spec_check(request, table, &spec) ||
+	if (!spec_check(request, table, spec) ||
 	    (billing && !billing_read(service, request, table)) ||
 	    !request_bool(request, PARAM_PROTECTION, &table->protected))
 		return false;
 	table_busy(service, table, true);
-	if (spec.given && spec.enabled)
-		stream_create(service, table, (enum view_type)spec.view);
-	else if (spec.given)
+	if (spec->given && spec->enabled)
+		stream_create(service, table, (enum view_type)spec->view);
+	else if (spec->given)
 		stream_disable(service, table);
+	index_change_apply(change, table);
+	return true;
+}
+
+bool op_update_table(struct service *service, struct request *request, struct buf *answer)
+{
+	struct table *table = table_find(service, request);
+	struct index_change change;
+	struct stream_spec spec;
+	bool ok;
+
+	if (table == NULL || !check_idle(service, request, table) || !spec_read(request, &spec))
+		return false;
+	ok = index_change_read(request, table, &change) &&
+	     table_update(service, request, table, &spec, &change);
+	index_change_release(&change);
+	if (!ok)
+		return false;
 	buf_str(answer, STR("{\"TableDescription\":"));
-	table_put(table, "UPDATING", answer);
+	table_put(service, table, "UPDATING", answer);
 	buf_c(answer, '}');
 	return true;
 }
@@ -384,7 +405,7 @@ bool op_delete_table(struct service *service, struct request *request, struct bu
 				   "Resource cannot be deleted as it is currently protected "
 				   "against deletion. Disable deletion protection first.");
 	buf_str(answer, STR("{\"TableDescription\":"));
-	table_put(table, "DELETING", answer);
+	table_put(service, table, "DELETING", answer);
 	buf_c(answer, '}');
 	if (table->stream_enabled)
 		stream_disable(service, table);

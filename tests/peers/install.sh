@@ -23,16 +23,22 @@ done
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
 	missing "PostgreSQL's server is missing: run tools/deps.sh peers"
 
-# part NAME FILE: true when the part must be made anew: its description is not the one it was made from.
+# part NAME FILE...: true when the part must be made anew: its descriptions are not those it was made from.
 part() {
-	cmp -s "$2" "$cache/$1/made-from" && return 1
-	echo "# installing $1"
-	rm -rf "${cache:?}/$1"
-	mkdir -p "$cache/$1"
+	local name=$1
+	shift
+	cat "$@" | cmp -s - "$cache/$name/made-from" && return 1
+	echo "# installing $name"
+	rm -rf "${cache:?}/$name"
+	mkdir -p "$cache/$name"
 }
 
-# made NAME FILE: the part is complete.
-made() { cp "$2" "$cache/$1/made-from"; }
+# made NAME FILE...: the part is complete.
+made() {
+	local name=$1
+	shift
+	cat "$@" >"$cache/$name/made-from"
+}
 
 # jars NAME POM [KAFKA-VERSION]: a folder of jars with all that they need.
 jars() {
@@ -42,6 +48,18 @@ jars() {
 		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$cache/$1" \
 		>"$cache/maven.log" 2>&1 || { cat "$cache/maven.log"; missing "Maven could not get $1"; }
 	made "$1" "$2"
+}
+
+# classes NAME JARS FILE...: a folder of compiled Java, whose libraries are in another part.
+classes() {
+	local name=$1 jars=$2
+	shift 2
+	part "$name" "$cache/$jars/made-from" "$@" || return 0
+	javac -nowarn -proc:none -d "$cache/$name" -cp "$cache/$jars/*" "$@" >"$cache/javac.log" 2>&1 || {
+		cat "$cache/javac.log"
+		missing "javac could not make $name"
+	}
+	made "$name" "$cache/$jars/made-from" "$@"
 }
 
 if part python $here/requirements.txt; then
@@ -60,3 +78,7 @@ jars broker-4.3.1 $here/java/broker.xml 4.3.1
 jars broker-3.9.1 $here/java/broker.xml 3.9.1
 jars connect-4.3.1 $here/java/connect.xml 4.3.1
 jars flink-2.3.0 $here/java/flink.xml
+for line in 1 3; do
+	jars kcl$line $here/java/kcl$line.xml
+	classes kcl$line-app kcl$line $here/java/Journal.java $here/java/Kcl${line}App.java
+done

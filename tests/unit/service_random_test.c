@@ -326,7 +326,8 @@ static const struct {
 	 "{'AttributeName':'g','AttributeType':'B'}],'KeySchema':[{'AttributeName':'pk',"
 	 "'KeyType':'HASH'}],'GlobalSecondaryIndexes':[{'IndexName':'gg','KeySchema':["
 	 "{'AttributeName':'g','KeyType':'HASH'}],'Projection':{'ProjectionType':'INCLUDE',"
-	 "'NonKeyAttributes':['z']}}],'BillingMode':'PAY_PER_REQUEST'}"},
+	 "'NonKeyAttributes':['z']}}],'BillingMode':'PAY_PER_REQUEST','Tags':[{'Key':'k','Value':'"
+	 "v'}]}"},
 	{"UpdateTable", "{'TableName':'tab','StreamSpecification':{'StreamEnabled':false}}"},
 	{"DescribeTable", "{'TableName':'tab'}"},
 	{"DeleteTable", "{'TableName':'other'}"},
@@ -351,6 +352,34 @@ static const struct {
 	{"Scan", "{'TableName':'tab','Limit':3,'FilterExpression':'begins_with(pk, :p)',"
 		 "'ExpressionAttributeValues':{':p':{'S':'p'}},'TotalSegments':2,'Segment':1,"
 		 "'ExclusiveStartKey':{'pk':{'S':'p1'},'sk':{'N':'1'}}}"},
+	{"Query", "{'TableName':'other','IndexName':'gg','KeyConditionExpression':'g = :g',"
+		  "'ExpressionAttributeValues':{':g':{'B':'AAE='}},'ScanIndexForward':false,"
+		  "'ExclusiveStartKey':{'pk':{'S':'p1'},'g':{'B':'AAE='}}}"},
+	{"Query", "{'TableName':'tab','KeyConditionExpression':'pk = :p AND sk BETWEEN :s AND :t',"
+		  "'ExpressionAttributeValues':{':p':{'S':'p1'},':s':{'N':'1'},':t':{'N':'2'}},"
+		  "'FilterExpression':'attribute_exists(a)','Limit':1}"},
+	{"BatchGetItem",
+	 "{'RequestItems':{'tab':{'Keys':[{'pk':{'S':'p1'},'sk':{'N':'1'}},{'pk':{'S':'p2'},"
+	 "'sk':{'N':'2'}}],'ProjectionExpression':'#a','ExpressionAttributeNames':{'#a':'a'}},"
+	 "'other':{'Keys':[{'pk':{'S':'p1'}}],'ConsistentRead':true}},"
+	 "'ReturnConsumedCapacity':'INDEXES'}"},
+	{"PutItem",
+	 "{'TableName':'other','Item':{'pk':{'S':'p1'},'g':{'B':'AAE='}},'Expected':{'pk':{"
+	 "'Exists':false},'g':{'ComparisonOperator':'BETWEEN','AttributeValueList':[{'N':'1'},"
+	 "{'N':'2'}]}},'ConditionalOperator':'OR','ReturnConsumedCapacity':'INDEXES'}"},
+	{"UpdateItem",
+	 "{'TableName':'tab','Key':{'pk':{'S':'p1'},'sk':{'N':'1'}},'AttributeUpdates':{'e':{"
+	 "'Action':'ADD','Value':{'N':'1'}},'f':{'Action':'DELETE','Value':{'SS':['x']}},'a':{"
+	 "'Action':'DELETE'},'l':{'Action':'ADD','Value':{'L':[{'NULL':true}]}}},"
+	 "'Expected':{'z':{'Exists':false}},'ReturnValues':'UPDATED_NEW'}"},
+	{"UpdateTable",
+	 "{'TableName':'other','AttributeDefinitions':[{'AttributeName':'h','AttributeType':'N'}],"
+	 "'GlobalSecondaryIndexUpdates':[{'Create':{'IndexName':'hh','KeySchema':[{"
+	 "'AttributeName':'h','KeyType':'HASH'}],'Projection':{'ProjectionType':'ALL'}}}]}"},
+	{"UpdateTable", "{'TableName':'other','GlobalSecondaryIndexUpdates':[{'Delete':{"
+			"'IndexName':'hh'}}]}"},
+	{"ListTagsOfResource",
+	 "{'ResourceArn':'arn:aws:dynamodb:us-east-1:123456789012:table/other'}"},
 	{"ListStreams", "{'TableName':'tab','Limit':1}"},
 	{"DescribeStream",
 	 "{'StreamArn':'arn:aws:dynamodb:us-east-1:123456789012:table/tab/stream/"

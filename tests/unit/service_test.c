@@ -18,6 +18,11 @@ static void run(struct fixture *f, const struct step *steps, size_t n)
 	}
 }
 
+#define TAGGED(name, tags)                                                                      \
+	"{'TableName':'" name "','AttributeDefinitions':[{'AttributeName':'id','AttributeType'" \
+	":'S'}],'KeySchema':[{'AttributeName':'id','KeyType':'HASH'}],'BillingMode':"           \
+	"'PAY_PER_REQUEST','Tags':[" tags "]}"
+
 static const struct step table_steps[] = {
 	{"DescribeTable", "{'TableName':'tab'}", 200, "'TableStatus':'ACTIVE'"},
 	{"DescribeTable", "{'TableName':'tab'}", 200,
@@ -39,7 +44,7 @@ static const struct step table_steps[] = {
 	{"DescribeTable", "{'TableName':", 400, "SerializationException"},
 	{"DescribeTable", "{'TableName':'tab','Nonsense':1}", 400,
 	 "com.amazon.coral.validate#ValidationException"},
-	{"Query", "{'TableName':'tab'}", 400,
+	{"CreateGlobalTable", "{'TableName':'tab'}", 400,
 	 "{'__type':'com.amazon.coral.service#UnknownOperationException'}"},
 	{"UpdateTable", "{'TableName':'tab'}", 400, "At least one of"},
 	{"UpdateTable",
@@ -88,6 +93,25 @@ static const struct step table_steps[] = {
 	{"PutItem", "{'TableName':'tab2','Item':{'id':{'S':'x'}}}", 200, "{}"},
 	{"DeleteTable", "{'TableName':'tab2'}", 200, "'TableStatus':'DELETING'"},
 	{"DescribeTable", "{'TableName':'tab2'}", 400, "ResourceNotFoundException"},
+	{"CreateTable", TAGGED("tags", "{'Key':'k','Value':'v'},{'Value':'','Key':'\\u00e9'}"), 200,
+	 "CREATING"},
+	{"ListTagsOfResource",
+	 "{'ResourceArn':'arn:aws:dynamodb:us-east-1:123456789012:table/tab'}", 200, "{'Tags':[]}"},
+	{"ListTagsOfResource", "{'ResourceArn':'tab'}", 400, "Invalid TableArn"},
+	{"ListTagsOfResource",
+	 "{'ResourceArn':'arn:aws:dynamodb:us-east-1:123456789012:table/no1'}", 400,
+	 "ResourceNotFoundException"},
+	{"CreateTable", TAGGED("other", "{'Key':'k'}"), 400, "at 'tags' failed to satisfy"},
+	{"CreateTable", TAGGED("other", "{'Key':'','Value':'v'}"), 400,
+	 "at 'tags' failed to satisfy"},
+	{"CreateTable", TAGGED("other", "{'Key':'k','Value':'v'},{'Key':'k','Value':'w'}"), 400,
+	 "Duplicate tag key: k"},
+	{"CreateTable", TAGGED("other", "{'Key':'k','Value':'v','x':1}"), 400,
+	 "SerializationException"},
+	{"CreateTable", TAGGED("other", "7"), 400, "SerializationException"},
+	{"ListTagsOfResource",
+	 "{'ResourceArn':'arn:aws:dynamodb:us-east-1:123456789012:table/tags'}", 200,
+	 "{'Tags':[{'Key':'k','Value':'v'},{'Key':'é','Value':''}]}"},
 };
 
 static void tables_come_and_go(void)
@@ -143,8 +167,8 @@ static const struct step row_steps[] = {
 	 400, "Cannot update attribute pk. This attribute is part of the key"},
 	{"UpdateItem", "{" KEY ",'UpdateExpression':'SET v = :v'}", 400,
 	 "attribute value used in expression is not defined; attribute value: :v"},
-	{"UpdateItem", "{" KEY ",'AttributeUpdates':{}}", 400, "ValidationException"},
-	{"PutItem", "{" ITEM("") ",'Expected':{}}", 400, "ValidationException"},
+	{"UpdateItem", "{" KEY ",'Nonsense':{}}", 400, "ValidationException"},
+	{"GetItem", "{" KEY ",'Expected':{}}", 400, "ValidationException"},
 	{"PutItem", "{" ITEM("") ",'ReturnValues':'ALL_NEW'}", 400, "Return values set to invalid"},
 	{"PutItem", "{" ITEM("") ",'ReturnValues':'ALL'}", 400, "enum value set"},
 	{"PutItem", "{'TableName':'tab','Item':{'pk':{'S':'a'}}}", 400,
