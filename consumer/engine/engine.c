@@ -29,20 +29,6 @@ void engine_options_init(struct engine_options *options)
 	};
 }
 
-/* Our strings: the worker's id, a fresh incarnation, and the owner that both make. */
-static void name_worker(struct engine *engine)
-{
-	struct buf text;
-
-	buf_init(&text, 1024);
-	engine->worker_id = mem_dup(engine->options.worker_id.p, engine->options.worker_id.n);
-	buf_fmt(&text, "%016llx%08llx", (unsigned long long)io_random(engine->io),
-		(unsigned long long)(io_random(engine->io) & 0xffffffffu));
-	engine->incarnation = buf_detach(&text);
-	buf_fmt(&text, "%s:%s", engine->worker_id, engine->incarnation);
-	engine->owner = buf_detach(&text);
-}
-
 /* Sets up the sinks and the tables, and which sink gets which table. */
 static void add_parts(struct engine *engine)
 {
@@ -103,7 +89,7 @@ struct engine *engine_new(struct io *io, const struct engine_options *options)
 	engine->balance = balance_new();
 	pace_init(&engine->pace, io);
 	lister_init(&engine->lister, engine);
-	name_worker(engine);
+	worker_name(engine);
 	add_parts(engine);
 	return engine;
 }

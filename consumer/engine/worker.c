@@ -231,6 +231,23 @@ static bool may_replace(struct engine *engine, const struct heartbeat *row)
 	return false;
 }
 
+void worker_name(struct engine *engine)
+{
+	struct buf text;
+
+	if (engine->worker_id == NULL)
+		engine->worker_id =
+			mem_dup(engine->options.worker_id.p, engine->options.worker_id.n);
+	mem_free(engine->incarnation);
+	mem_free(engine->owner);
+	buf_init(&text, 1024);
+	buf_fmt(&text, "%016llx%08llx", (unsigned long long)io_random(engine->io),
+		(unsigned long long)(io_random(engine->io) & 0xffffffffu));
+	engine->incarnation = buf_detach(&text);
+	buf_fmt(&text, "%s:%s", engine->worker_id, engine->incarnation);
+	engine->owner = buf_detach(&text);
+}
+
 /* The heartbeat row of our id has been read. */
 static void beat_read(struct call *call)
 {
@@ -252,6 +269,9 @@ static void beat_read(struct call *call)
 	} else if (raw.n > 0 && !may_replace(engine, &row)) {
 		step_after(engine, engine->options.heartbeat_ms / 4 + 1);
 	} else {
+		/* Of an earlier try, whose answer was lost: others may hold that incarnation for dead by now. */
+		if (str_eq(row.incarnation, str_of(engine->incarnation)))
+			worker_name(engine);
 		own = own_row(engine, row.counter);
 		engine->worker_call =
 			call_new(engine, IO_TABLES, TABLES_PUT_ITEM, beat_put, engine);

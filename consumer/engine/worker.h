@@ -16,6 +16,9 @@
 
 #include "consumer/engine/state.h"
 
+/* Names the worker: its id, a fresh incarnation, and the owner that both make. */
+void worker_name(struct engine *engine);
+
 /* Begins the start. */
 void worker_start(struct engine *engine);
 
