@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request to the service, and what its answer means. A call never repeats itself: its owner decides
- * by the outcome. What all calls of an engine, or of a verb that asks without one (host/ask.h), share is
- * in struct caller: clock skew, fresh credentials, the pace of retries.
+ * One request to the service, and what its answer means. A call never repeats itself: its owner
+ * decides by the outcome. What all calls of an engine, or of a verb that asks without one
+ * (host/ask.h), share is in struct caller: clock skew, fresh credentials, the pace of retries.
  *
- * A call is allocated, filled in, started; it frees itself after `done` returned, or by call_cancel.
- * Inside `done` the answer's body may be taken over.
+ * A call is allocated, filled in, started; it frees itself after `done` returned, or by
+ * call_cancel. Inside `done` the answer's body may be taken over.
  */
 #ifndef ENGINE_CALL_H
 #define ENGINE_CALL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a verb needs to talk to the services that a configuration names: region, endpoints, credentials,
- * and the loop.
+ * What a verb needs to talk to the services that a configuration names: region, endpoints,
+ * credentials, and the loop.
  *
  *	struct cloud cloud = {0};
  *
