@@ -337,10 +337,10 @@ static void load(struct loading *l)
 	rules_check(l);
 }
 
-bool config_sink_takes(const struct config_sink *sink, const char *table)
+bool config_sink_takes(const struct config_sink *sink, struct str table)
 {
 	for (size_t i = 0; i < sink->tables.n; i++) {
-		if (str_eq(str_of(sink->tables.list[i]), str_of(table)))
+		if (str_eq(str_of(sink->tables.list[i]), table))
 			return true;
 	}
 	return sink->tables.n == 0 && !sink->letters_only;

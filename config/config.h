@@ -106,6 +106,6 @@ void config_reference(const struct config_known *known, struct buf *out);
 void config_help(const struct config_known *known, struct buf *out);
 
 /* Whether a sink gets the changes of the table called `table`. */
-bool config_sink_takes(const struct config_sink *sink, const char *table);
+bool config_sink_takes(const struct config_sink *sink, struct str table);
 
 #endif

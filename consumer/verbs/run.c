@@ -120,7 +120,7 @@ static bool bind_tables(struct running *run, struct error *err)
 		run->tables[t].n_start_after = table->start_after.n;
 		run->tables[t].gap_fail = table->on_gap == CONFIG_GAP_FAIL;
 		for (size_t i = 0; i < config->n_sinks; i++) {
-			if (config_sink_takes(&config->sinks[i], table->name) &&
+			if (config_sink_takes(&config->sinks[i], str_of(table->name)) &&
 			    !bind_sink(run, t, i, err))
 				return false;
 		}

@@ -71,7 +71,7 @@ static void the_smallest_configuration_has_all_defaults(void)
 	CHECK(form->mask && !form->summary);
 	CHECK(c->sinks[0].dead_letter == -1 && !c->sinks[0].letters_only);
 	CHECK(c->sinks[0].max_attempts == 0 && c->sinks[0].max_age_ms == 0);
-	CHECK(config_sink_takes(&c->sinks[0], "orders"));
+	CHECK(config_sink_takes(&c->sinks[0], STR("orders")));
 	config_free(c);
 }
 
@@ -156,10 +156,10 @@ static void every_option_arrives(void)
 	CHECK_INT(c->sinks[0].max_attempts, 7);
 	CHECK_INT(c->sinks[0].max_age_ms, 3600000);
 	CHECK(c->sinks[1].format == &sample_bare);
-	CHECK(config_sink_takes(&c->sinks[1], "plain"));
-	CHECK(!config_sink_takes(&c->sinks[0], "plain"));
-	CHECK(c->sinks[2].letters_only && !config_sink_takes(&c->sinks[2], "plain"));
-	CHECK(!c->sinks[3].letters_only && config_sink_takes(&c->sinks[3], "plain"));
+	CHECK(config_sink_takes(&c->sinks[1], STR("plain")));
+	CHECK(!config_sink_takes(&c->sinks[0], STR("plain")));
+	CHECK(c->sinks[2].letters_only && !config_sink_takes(&c->sinks[2], STR("plain")));
+	CHECK(!c->sinks[3].letters_only && config_sink_takes(&c->sinks[3], STR("plain")));
 	config_free(c);
 }
 
