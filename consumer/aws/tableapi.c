@@ -310,6 +310,9 @@ static void read_value(struct item *item, struct str tag, struct attribute *out)
 	} else if (str_eq(tag, STR("BOOL"))) {
 		out->kind = ATTRIBUTE_BOOL;
 		out->yes = json_bool(json);
+	} else if (str_eq(tag, STR("M")) && json_peek(json) == JSON_OBJECT) {
+		out->kind = ATTRIBUTE_MAP;
+		out->text = json_skip(json);
 	} else {
 		out->kind = ATTRIBUTE_OTHER;
 		json_skip(json);

@@ -62,13 +62,14 @@ enum attribute_kind {
 	ATTRIBUTE_NUMBER,
 	ATTRIBUTE_STRINGS, /* a set */
 	ATTRIBUTE_BOOL,
+	ATTRIBUTE_MAP,
 	ATTRIBUTE_OTHER, /* its value was skipped */
 };
 
 struct attribute {
 	struct str name; /* unescaped */
 	enum attribute_kind kind;
-	struct str text; /* STRING: unescaped; NUMBER: as written */
+	struct str text; /* STRING: unescaped; NUMBER: as written; MAP: raw, for item_open */
 	bool yes; /* BOOL */
 	struct str *strings; /* STRINGS: unescaped */
 	size_t n_strings;

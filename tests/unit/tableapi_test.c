@@ -209,7 +209,9 @@ static void item_yields_attributes(void)
 	CHECK_STR(a.strings[1], "y");
 	CHECK(item_next(&item, &a) && a.kind == ATTRIBUTE_BOOL && a.yes);
 	CHECK(item_next(&item, &a) && a.kind == ATTRIBUTE_BOOL && !a.yes);
-	for (int i = 0; i < 3; i++)
+	CHECK(item_next(&item, &a) && a.kind == ATTRIBUTE_MAP);
+	CHECK_STR(a.text, "{\"S\":{\"S\":\"in\"}}");
+	for (int i = 0; i < 2; i++)
 		CHECK(item_next(&item, &a) && a.kind == ATTRIBUTE_OTHER);
 	CHECK_STR(a.name, "bin");
 	CHECK(item_next(&item, &a) && a.kind == ATTRIBUTE_STRING && a.name.n == 0);
