@@ -74,9 +74,9 @@ bool row_read(struct arena *arena, struct str raw_item, const struct row_sinks *
 	item_open(&item, arena, raw_item);
 	while (item_next(&item, &a)) {
 		if (a.kind == ATTRIBUTE_STRING)
-			ok = ok && read_text(sinks, &a, out);
+			ok = read_text(sinks, &a, out) && ok; /* what comes later may be the key */
 		else if (a.kind == ATTRIBUTE_NUMBER)
-			ok = ok && read_number(&a, out);
+			ok = read_number(&a, out) && ok;
 		else if (a.kind == ATTRIBUTE_STRINGS && str_eq(a.name, STR("parentShardId")) &&
 			 a.n_strings > 0)
 			out->parent = a.strings[0];

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes of lease rows by somebody who does not hold the lease: the operator's verbs. They keep the
+ * rule that every write depends on the counter and bumps it, so that a worker which holds the lease
+ * after all notices. Pure.
+ */
+#ifndef ENGINE_ROWADMIN_H
+#define ENGINE_ROWADMIN_H
+
+#include "consumer/engine/rowview.h"
+
+/* Appends an UpdateItem that gives the row back, conditional on its owner and counter. */
+void row_admin_release(struct buf *buf, struct str table, const struct row_view *lease);
+
+/* Appends a DeleteItem, conditional on the counter. */
+void row_admin_delete(struct buf *buf, struct str table, const struct row_view *lease);
+
+/*
+ * Appends a PutItem of a raw item without its owner; unless `replace`, only if there is no such
+ * row.
+ */
+void row_admin_restore(struct buf *buf, struct str table, struct str raw_item, bool replace);
+
+#endif
