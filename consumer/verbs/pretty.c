@@ -51,3 +51,20 @@ void pretty_put(struct buf *out, struct str text)
 	}
 	buf_c(out, '\n');
 }
+
+void compact_put(struct buf *out, struct str text)
+{
+	bool inside = false;
+
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		/* A string cannot hold a quote or a control character that is not escaped. */
+		if (c == '"')
+			inside = !inside;
+		else if (inside && c == '\\')
+			buf_c(out, text.p[i++]);
+		if (i < text.n && (inside || (unsigned char)text.p[i] > ' '))
+			buf_c(out, text.p[i]);
+	}
+}

@@ -39,15 +39,32 @@ def configuration(endpoint, tables, sinks, **more):
     return config
 
 
+CONFIG = object()  # where the configuration's path goes in a verb's command line
+
+
+def write_config(folder, config, name="ddbtap"):
+    """Writes a configuration down: a mapping as JSON, which is YAML, or the text itself. Returns its path."""
+    path = os.path.join(folder, name + ".yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(config if isinstance(config, str) else json.dumps(config, indent=1))
+    return path
+
+
+def run_verb(folder, config, *words, env=None, text=None, seconds=60):
+    """Runs a verb to its end, with `text` on its standard input; CONFIG among its words stands for the configuration.
+    Returns what subprocess.run does."""
+    path = write_config(folder, config, "verb")
+    return subprocess.run([PROGRAM, *(path if word is CONFIG else str(word) for word in words)], text=True,
+                          input="" if text is None else text, capture_output=True, timeout=seconds, check=False,
+                          env=good_environment() if env is None else env)
+
+
 class Tap:
     """A running ddbtap; a context manager. Its standard error is in a file, from start to start."""
 
     def __init__(self, folder, config, *arguments, env=None, name="ddbtap"):
-        """`config` is a mapping, written down as JSON, which is YAML; or the text itself."""
         self.log_path = os.path.join(folder, name + ".log")
-        path = os.path.join(folder, name + ".yaml")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(config if isinstance(config, str) else json.dumps(config, indent=1))
+        path = write_config(folder, config, name)
         with open(self.log_path, "ab") as log:
             self.log_start = log.tell()
             self.process = subprocess.Popen([PROGRAM, "run", path, *arguments], stderr=log,

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consumer/verbs/living.h"
+
+#include "consumer/aws/tableapi.h"
+
+enum {
+	LOOKS = 8, /* at each worker, in the lease time, at least */
+	LOOK_MIN_MS = 50,
+	WORKER_KEY_MAX = 1024
+};
+
+enum fate { WATCHED, LIVES, GONE };
+
+struct living_worker {
+	char *owner;
+	struct str id, incarnation; /* of `owner` */
+	int64_t counter; /* as it was first seen; -1: not looked at yet */
+	enum fate fate;
+};
+
+void living_add(struct living *living, struct str owner)
+{
+	struct living_worker *worker;
+	struct str whole;
+
+	for (size_t i = 0; i < living->n; i++) {
+		if (str_eq(str_of(living->workers[i].owner), owner))
+			return;
+	}
+	if (living->n == living->cap) {
+		living->cap = 2 * living->cap + 8;
+		living->workers =
+			mem_resize_n(living->workers, living->cap, sizeof(*living->workers));
+	}
+	worker = &living->workers[living->n++];
+	*worker = (struct living_worker){.owner = mem_dup(owner.p, owner.n), .counter = -1};
+	whole = str_of(worker->owner);
+	worker->id = str_head(whole, str_find_last(whole, ':'));
+	worker->incarnation = str_skip(whole, worker->id.n + 1);
+}
+
+void living_add_all(struct living *living, const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->n_beats; i++) {
+		const struct heartbeat *beat = &snapshot->beats[i];
+		struct buf owner;
+
+		if (beat->fenced)
+			continue;
+		buf_init(&owner, WORKER_KEY_MAX);
+		buf_fmt(&owner, "%.*s:%.*s", STR_ARG(beat->id), STR_ARG(beat->incarnation));
+		living_add(living, buf_view(&owner));
+		buf_release(&owner);
+	}
+}
+
+/* What a look at its heartbeat row says of a worker; `beat` is NULL if there is none. */
+static void judge_beat(struct living_worker *worker, const struct heartbeat *beat)
+{
+	if (beat == NULL || beat->fenced || !str_eq(beat->incarnation, worker->incarnation))
+		worker->fate = GONE;
+	else if (worker->counter >= 0 && beat->counter != worker->counter)
+		worker->fate = LIVES;
+	else
+		worker->counter = beat->counter;
+}
+
+/* Looks at one worker's heartbeat row. */
+static bool look(struct living_worker *worker, struct visit *visit)
+{
+	struct heartbeat beat;
+	struct arena arena;
+	struct buf key;
+	struct str raw;
+	bool ok;
+
+	arena_init(&arena);
+	buf_init(&key, WORKER_KEY_MAX);
+	buf_str(&key, HEARTBEAT_PREFIX);
+	buf_str(&key, worker->id);
+	ok = visit_row(visit, buf_view(&key), &arena, &raw) &&
+	     (raw.n == 0 || heartbeat_read(&arena, raw, &beat, &visit->why));
+	if (ok)
+		judge_beat(worker, raw.n == 0 ? NULL : &beat);
+	buf_release(&key);
+	arena_release(&arena);
+	return ok;
+}
+
+/* Looks at all that are still watched; `*left_out` is how many of them are left. */
+static bool look_at_all(struct living *living, struct visit *visit, size_t *left_out)
+{
+	*left_out = 0;
+	for (size_t i = 0; i < living->n; i++) {
+		struct living_worker *worker = &living->workers[i];
+
+		if (worker->fate != WATCHED)
+			continue;
+		if (!look(worker, visit))
+			return false;
+		*left_out += worker->fate == WATCHED;
+	}
+	return true;
+}
+
+/* Fences a worker that was silent for the lease time; one that moves at this moment lives. */
+static bool fence(struct living_worker *worker, struct visit *visit)
+{
+	struct heartbeat beat = {.id = worker->id, .counter = worker->counter};
+	struct question question;
+	enum written written;
+
+	question_init(&question, IO_TABLES, TABLES_UPDATE_ITEM);
+	heartbeat_fence(&question.body, visit->table, &beat);
+	written = visit_write(visit, &question);
+	question_release(&question);
+	worker->fate = GONE;
+	return written == WRITTEN || (written != WRITTEN_ERROR && look(worker, visit));
+}
+
+bool living_judge(struct living *living, struct visit *visit)
+{
+	struct io *io = loop_io(visit->cloud.loop);
+	int64_t lease_ms = visit->config->worker.lease_ms, due_ms = io_now_ms(io) + lease_ms;
+	int64_t pause_ms = lease_ms / LOOKS > LOOK_MIN_MS ? lease_ms / LOOKS : LOOK_MIN_MS;
+	size_t left;
+
+	if (!look_at_all(living, visit, &left))
+		return false;
+	if (left > 0)
+		verb_error(0, "watching %zu worker%s for a sign of life, up to %lld ms", left,
+			   left == 1 ? "" : "s", (long long)lease_ms);
+	/* One look after the lease time is over, however long the looks take. */
+	for (bool last = false; left > 0 && !last;) {
+		if (!visit_sleep(visit, pause_ms))
+			return false;
+		last = io_now_ms(io) >= due_ms;
+		if (!look_at_all(living, visit, &left))
+			return false;
+	}
+	for (size_t i = 0; i < living->n; i++) {
+		if (living->workers[i].fate == WATCHED && !fence(&living->workers[i], visit))
+			return false;
+	}
+	return true;
+}
+
+bool living_is(const struct living *living, struct str owner)
+{
+	for (size_t i = 0; i < living->n; i++) {
+		if (str_eq(str_of(living->workers[i].owner), owner))
+			return living->workers[i].fate == LIVES;
+	}
+	return false;
+}
+
+struct str living_any(const struct living *living)
+{
+	for (size_t i = 0; i < living->n; i++) {
+		if (living->workers[i].fate == LIVES)
+			return living->workers[i].id;
+	}
+	return STR_NONE;
+}
+
+void living_release(struct living *living)
+{
+	for (size_t i = 0; i < living->n; i++)
+		mem_free(living->workers[i].owner);
+	mem_free(living->workers);
+	*living = (struct living){0};
+}
+
+bool living_none(const struct snapshot *snapshot, struct visit *visit, const char *what)
+{
+	struct living living = {0};
+	bool ok;
+
+	living_add_all(&living, snapshot);
+	ok = living_judge(&living, visit);
+	if (ok && living_any(&living).n > 0)
+		ok = error_set(&visit->why, ERROR_RETRY,
+			       "worker %.*s lives: %s while workers run; stop them first",
+			       STR_ARG(living_any(&living)), what);
+	living_release(&living);
+	return ok;
+}
