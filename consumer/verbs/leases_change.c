@@ -31,8 +31,7 @@ static bool is_chosen(const struct leases *leases, const struct row_view *lease)
 	if (leases->operand != NULL)
 		return str_eq(lease->shard, shard) || str_eq(lease->row.key, shard);
 	if (leases->worker != NULL)
-		return owner.n > 0 &&
-		       str_eq(str_head(owner, str_find_last(owner, ':')), str_of(leases->worker));
+		return owner.n > 0 && str_eq(row_owner_id(owner), str_of(leases->worker));
 	return owner.n > 0;
 }
 
@@ -129,8 +128,7 @@ static int release_all(struct visit *visit, struct snapshot *snapshot, const str
 		error_set(&visit->why, ERROR_RETRY,
 			  "%zu lease%s stay%s: worker %.*s lives; --force takes %s all the same",
 			  kept, kept == 1 ? "" : "s", kept == 1 ? "s" : "",
-			  STR_ARG(str_head(lives, str_find_last(lives, ':'))),
-			  kept == 1 ? "it" : "them");
+			  STR_ARG(row_owner_id(lives)), kept == 1 ? "it" : "them");
 	return status;
 }
 

@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `ddbtap leases list`. */
-#include "base/json.h"
 #include "consumer/verbs/columns.h"
 #include "consumer/verbs/leases.h"
+#include "consumer/verbs/member.h"
 #include "consumer/verbs/snapshot.h"
 
 enum { OUT_MAX_BYTES = 1 << 30, TEXT_MAX_BYTES = 16 << 10 };
-
-/* The worker's id in the owner of a lease. */
-static struct str worker_of(struct str owner)
-{
-	return str_head(owner, str_find_last(owner, ':'));
-}
-
-/* "name" for the first generation of a sink, "name.7" for later ones. */
-static void put_sink_name(struct buf *buf, struct str name, int64_t generation)
-{
-	buf_str(buf, name);
-	if (generation > 1)
-		buf_fmt(buf, ".%lld", (long long)generation);
-}
 
 /* Appends where sinks are that are ahead of the checkpoint. */
 static void put_ahead(struct buf *buf, const struct row_view *lease)
@@ -31,7 +17,7 @@ static void put_ahead(struct buf *buf, const struct row_view *lease)
 			continue;
 		if (buf->n > 0)
 			buf_c(buf, ' ');
-		put_sink_name(buf, ahead->name, ahead->generation);
+		snapshot_put_sink(buf, ahead->name, ahead->generation);
 		buf_c(buf, '=');
 		buf_str(buf, position_text(&ahead->at));
 	}
@@ -48,33 +34,12 @@ static void put_row(struct columns *columns, const struct snapshot *snapshot,
 	columns_cell(columns, lease->table);
 	columns_cell(columns, lease->shard);
 	columns_cell(columns, snapshot_state(snapshot, lease));
-	columns_cell(columns, worker_of(lease->row.owner));
+	columns_cell(columns, row_owner_id(lease->row.owner));
 	columns_cell(columns, snapshot_owner_word(snapshot, lease->row.owner));
 	columns_fmt(columns, "%lld", (long long)lease->row.counter);
 	columns_cell(columns, position_text(&lease->row.checkpoint));
 	columns_cell(columns, buf_view(&ahead));
 	buf_release(&ahead);
-}
-
-/* Appends `"name":"text"`, or null for an empty text. */
-static void put_text(struct buf *out, struct str name, struct str text)
-{
-	json_comma(out);
-	json_put(out, name);
-	buf_c(out, ':');
-	if (text.n == 0)
-		buf_str(out, STR("null"));
-	else
-		json_put(out, text);
-}
-
-/* Appends `"name":7`. */
-static void put_number(struct buf *out, struct str name, int64_t v)
-{
-	json_comma(out);
-	json_put(out, name);
-	buf_c(out, ':');
-	buf_i64(out, v);
 }
 
 /* Appends one sink's position. */
@@ -84,8 +49,8 @@ static void put_sink(struct buf *out, struct str name, int64_t generation,
 	struct buf text;
 
 	buf_init(&text, TEXT_MAX_BYTES);
-	put_sink_name(&text, name, generation);
-	put_text(out, buf_view(&text), position_text(at));
+	snapshot_put_sink(&text, name, generation);
+	member_text(out, buf_view(&text), position_text(at));
 	buf_release(&text);
 }
 
@@ -125,22 +90,22 @@ static void put_sinks(struct buf *out, const struct snapshot *snapshot, const st
 static void put_json(struct buf *out, const struct snapshot *snapshot, const struct config *config,
 		     const struct row_view *lease)
 {
-	struct str owner = lease->row.owner, worker = worker_of(owner);
+	struct str owner = lease->row.owner, worker = row_owner_id(owner);
 
 	buf_c(out, '{');
-	put_text(out, STR("table"), lease->table);
-	put_text(out, STR("stream"), lease->label);
-	put_text(out, STR("shard"), lease->shard);
-	put_text(out, STR("state"), snapshot_state(snapshot, lease));
-	put_text(out, STR("worker"), worker);
-	put_text(out, STR("incarnation"), str_skip(owner, worker.n + 1));
-	put_text(out, STR("heartbeat"), snapshot_owner_word(snapshot, owner));
-	put_number(out, STR("counter"), lease->row.counter);
-	put_number(out, STR("epoch"), lease->epoch);
-	put_text(out, STR("parent"), lease->row.parent);
-	put_text(out, STR("checkpoint"), position_text(&lease->row.checkpoint));
+	member_text(out, STR("table"), lease->table);
+	member_text(out, STR("stream"), lease->label);
+	member_text(out, STR("shard"), lease->shard);
+	member_text(out, STR("state"), snapshot_state(snapshot, lease));
+	member_text(out, STR("worker"), worker);
+	member_text(out, STR("incarnation"), str_skip(owner, worker.n + 1));
+	member_text(out, STR("heartbeat"), snapshot_owner_word(snapshot, owner));
+	member_number(out, STR("counter"), lease->row.counter);
+	member_number(out, STR("epoch"), lease->epoch);
+	member_text(out, STR("parent"), lease->row.parent);
+	member_text(out, STR("checkpoint"), position_text(&lease->row.checkpoint));
 	put_sinks(out, snapshot, config, lease);
-	put_text(out, STR("key"), lease->row.key);
+	member_text(out, STR("key"), lease->row.key);
 	buf_str(out, STR("}\n"));
 }
 

@@ -150,6 +150,7 @@ static const struct config_sink *find_sink(const struct config *config, struct s
 size_t snapshot_sinks(const struct snapshot *snapshot, const struct config *config,
 		      struct str table, struct snapshot_sink out[ROW_SINKS_MAX])
 {
+	bool registered;
 	size_t n = 0;
 
 	for (size_t i = 0; i < snapshot->registry.n_sinks; i++) {
@@ -159,11 +160,19 @@ size_t snapshot_sinks(const struct snapshot *snapshot, const struct config *conf
 		if (known == NULL || config_sink_takes(known, table))
 			out[n++] = (struct snapshot_sink){sink->name, sink->generation};
 	}
-	for (size_t i = 0; snapshot->registry.n_sinks == 0 && i < config->n_sinks; i++) {
+	registered = n > 0;
+	for (size_t i = 0; !registered && i < config->n_sinks; i++) {
 		if (config_sink_takes(&config->sinks[i], table))
 			out[n++] = (struct snapshot_sink){str_of(config->sinks[i].name), 1};
 	}
 	return n;
+}
+
+void snapshot_put_sink(struct buf *buf, struct str name, int64_t generation)
+{
+	buf_str(buf, name);
+	if (generation > 1)
+		buf_fmt(buf, ".%lld", (long long)generation);
 }
 
 const struct config_table *snapshot_table(const struct config *config, struct str name)

@@ -58,11 +58,14 @@ struct snapshot_sink {
 };
 
 /*
- * The sinks that get the table: those of the registry, or of the configuration if there is none.
+ * The sinks that get the table: those of the registry, or of the configuration if there are none.
  * Returns how many were filled in.
  */
 size_t snapshot_sinks(const struct snapshot *snapshot, const struct config *config,
 		      struct str table, struct snapshot_sink out[ROW_SINKS_MAX]);
+
+/* Appends "name" for the first generation of a sink, "name.7" for later ones. */
+void snapshot_put_sink(struct buf *buf, struct str name, int64_t generation);
 
 /* The configured table of this name, or NULL. */
 const struct config_table *snapshot_table(const struct config *config, struct str name);
