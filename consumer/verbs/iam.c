@@ -45,11 +45,11 @@ static void allow(struct policy *policy, const struct sink_scope *scope, const c
 /* Whether a sink gets a table's records: as such, or as the dead letters of another. */
 static bool gets(const struct config *config, size_t sink, const char *table)
 {
-	if (config_sink_takes(&config->sinks[sink], table))
+	if (config_sink_takes(&config->sinks[sink], str_of(table)))
 		return true;
 	for (size_t i = 0; i < config->n_sinks; i++) {
 		if (config->sinks[i].dead_letter == (int)sink &&
-		    config_sink_takes(&config->sinks[i], table))
+		    config_sink_takes(&config->sinks[i], str_of(table)))
 			return true;
 	}
 	return false;
