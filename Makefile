@@ -7,7 +7,7 @@
 #   make check            the fast part of it: unit tests and scenarios
 #   make soak             a storm of signals over three workers for five minutes, and failover times
 #   make test-peers       against software that others wrote: Kafka, Connect, verifying libraries
-#   make sim SEEDS=n      random simulator runs (FIRST=seed to start at another one)
+#   make sim SEEDS=n      random simulator runs (FIRST=seed to start at another one, SHAPE=--many, --eight)
 #   make fuzz T=seconds   each fuzzer for so long
 #   make mutants          proves that the tests notice each planted bug
 #   make bench            what it costs, as ratios in one run
@@ -181,7 +181,7 @@ test-peers:
 	$(Q)$(MAKE) --no-print-directory all build/release/property/debezium_tool
 	$(Q)tests/peers/run.sh
 sim: $(B)/simulator
-	$(Q)$(B)/simulator random --first $(FIRST) --seeds $(SEEDS)
+	$(Q)$(B)/simulator random --first $(FIRST) --seeds $(SEEDS) $(SHAPE)
 fuzz: dev-deps
 	$(Q)tests/fuzz/run.sh $(T)
 mutants: dev-deps
