@@ -13,7 +13,7 @@ enum { REQUEST_MAX = 1 << 20, STEPS_MAX = 20 * 1000 * 1000, STREAM_NOTICED_MS = 
 
 void cluster_init(struct cluster *cluster, uint64_t seed, struct world_trace *trace)
 {
-	*cluster = (struct cluster){.isolation = true};
+	*cluster = (struct cluster){.isolation = true, .fleet.balanced = true};
 	world_init(&cluster->world, seed, trace);
 	ledger_init(&cluster->ledger, &cluster->world);
 	lifewatch_init(&cluster->lives, &cluster->world, CLUSTER_CHECKPOINTS);

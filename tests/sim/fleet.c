@@ -154,7 +154,8 @@ static void note_moves(struct cluster *cluster, size_t wanted, bool orphans)
 	struct fleet *fleet = &cluster->fleet;
 	struct world *world = &cluster->world;
 	uint64_t sum = wanted, writes = cluster->ledger.n_writes + cluster->rows.deleted +
-					cluster->rows.refused_deletes + cluster->rows.progress;
+					cluster->rows.refused_deletes + cluster->rows.progress +
+					cluster->lives.changes;
 
 	for (size_t i = 0; i < cluster->n_workers; i++)
 		sum = sum * 1000003 + (cluster_works(&cluster->workers[i])
@@ -162,10 +163,34 @@ static void note_moves(struct cluster *cluster, size_t wanted, bool orphans)
 					       : 0);
 	if (sum != fleet->moved_sum || orphans || fine_since_ms(cluster) > world->now_ms)
 		fleet->moved_ms = world->now_ms;
-	if (writes != fleet->writes || fleet->moved_ms == world->now_ms)
+	if (writes != fleet->writes || fleet->moved_ms == world->now_ms) {
 		fleet->idle_since_ms = world->now_ms;
+		fleet->even_ms = 0;
+	}
+	if (cluster->rows.takes != fleet->takes_then) {
+		fleet->takes_then = cluster->rows.takes;
+		fleet->taken_ms = world->now_ms;
+	}
 	fleet->moved_sum = sum;
 	fleet->writes = writes;
+}
+
+/* Whether the worker works, under an id that nobody else works under. */
+static bool is_there(const struct cluster *cluster, const struct worker *worker)
+{
+	return cluster_works(worker) && lifewatch_there(&cluster->lives, worker->proc->life);
+}
+
+/* Since when all sinks are well; INT64_MAX: one is not. A lease moves on only when its sinks are idle. */
+static int64_t sinks_well_ms(const struct cluster *cluster)
+{
+	int64_t since_ms = 0;
+
+	for (size_t i = 0; i < cluster->n_targets; i++) {
+		if (target_well_since_ms(&cluster->targets[i]) > since_ms)
+			since_ms = target_well_since_ms(&cluster->targets[i]);
+	}
+	return since_ms;
 }
 
 /* Checks balance. */
@@ -177,7 +202,9 @@ static void check_balance(struct cluster *cluster, size_t wanted, size_t working
 	bool planted = cluster->world.plant == PLANT_LOPSIDED;
 
 	if (working < 2 || wanted < working || !(fleet->balanced || planted) ||
-	    cluster->world.now_ms - fleet->moved_ms <= BALANCE_MS)
+	    cluster->world.now_ms - fleet->moved_ms <= BALANCE_MS ||
+	    cluster->world.now_ms - fleet->taken_ms <= BALANCE_MS ||
+	    sinks_well_ms(cluster) > cluster->world.now_ms - BALANCE_MS)
 		return;
 	while ((shard = map_next(&cluster->ledger.shards, &at)) != NULL) {
 		const struct worker *worker = worker_with(cluster, shard);
@@ -186,7 +213,7 @@ static void check_balance(struct cluster *cluster, size_t wanted, size_t working
 			counts[worker - cluster->workers]++;
 	}
 	for (size_t i = 0; i < cluster->n_workers; i++) {
-		if (!cluster_works(&cluster->workers[i]))
+		if (!is_there(cluster, &cluster->workers[i]))
 			continue;
 		if (planted && most == 0)
 			counts[i] += wanted;
@@ -198,6 +225,14 @@ static void check_balance(struct cluster *cluster, size_t wanted, size_t working
 		world_fail(&cluster->world, "balance",
 			   "of %zu leases one of %zu workers has %zu, another one %zu", wanted,
 			   working, most, least);
+	if (fleet->even_ms == 0) {
+		fleet->even_ms = cluster->world.now_ms;
+		fleet->even_takes = cluster->rows.takes;
+	}
+	if (cluster->rows.takes > fleet->even_takes)
+		world_fail(&cluster->world, "balance",
+			   "leases change hands, which have been even for %lld ms",
+			   (long long)(cluster->world.now_ms - fleet->even_ms));
 }
 
 /* Checks lease-writes. */
@@ -206,17 +241,19 @@ static void check_usage(struct cluster *cluster, size_t working)
 	struct fleet *fleet = &cluster->fleet;
 	struct world *world = &cluster->world;
 	struct net_usage used = network_usage(world, USAGE_S);
+	uint64_t listings = working * cluster->n_tables *
+			    (uint64_t)(USAGE_S * SECOND_MS / cluster->options.discovery_ms + 1);
 	uint64_t beats =
 		working * (uint64_t)(USAGE_S * SECOND_MS / cluster->options.heartbeat_ms + 1);
 
 	if (working == 0 || world->now_ms - fleet->idle_since_ms <= IDLE_MS ||
-	    !oracle_settled(cluster))
+	    world->now_ms - fleet->taken_ms <= IDLE_MS || !oracle_settled(cluster))
 		return;
 	if (world->plant == PLANT_CHATTY)
 		used.written += 2 * beats;
 	fleet->checked[FLEET_WRITES]++;
-	/* In half units: a heartbeat is one unit. */
-	if (used.written > 2 * (beats + working))
+	/* In half units: a heartbeat is one unit, and whoever lists shards takes and gives back the turn. */
+	if (used.written > 2 * (beats + working + 2 * listings))
 		world_fail(
 			world, "lease-writes",
 			"%zu idle workers wrote %llu.%llu units in %d s, %llu heartbeats are due",

@@ -98,6 +98,7 @@ void lifewatch_served(struct lifewatch *watch, const struct world_call *call)
 	worker->exists =
 		row_fetch(watch->world, watch->table, buf_view(&key), read_attribute, worker);
 	buf_release(&key);
+	watch->changes += worker->exists != was.exists || worker->fenced != was.fenced;
 	if (!worker->exists || str_eq(str_of(was.incarnation), str_of(worker->incarnation)))
 		return;
 	if (was.exists)
@@ -130,6 +131,14 @@ unsigned lifewatch_life(const struct lifewatch *watch, const char *owner)
 		life++;
 	must(life < LEDGER_LIVES);
 	return life;
+}
+
+bool lifewatch_there(const struct lifewatch *watch, unsigned life)
+{
+	const struct watched_worker *worker =
+		map_get(&watch->workers, str_of(watch->lives[life].id));
+
+	return worker != NULL && worker->exists && !worker->fenced && worker->life == life;
 }
 
 bool lifewatch_gone(const struct lifewatch *watch, const char *owner)

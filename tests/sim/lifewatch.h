@@ -42,6 +42,7 @@ struct lifewatch {
 	struct watched_life lives[LEDGER_LIVES];
 	uint64_t begun; /* deliveries */
 	uint64_t takeovers; /* leases taken from another incarnation */
+	uint64_t changes; /* heartbeat rows that came, went, or were fenced */
 };
 
 /* Starts watching the checkpoint table `table`. */
@@ -68,6 +69,9 @@ void lifewatch_begins(struct lifewatch *watch, unsigned life, const char *shard_
 
 /* The incarnation that owns leases as "<id>:<incarnation>"; there must have been such a one. */
 unsigned lifewatch_life(const struct lifewatch *watch, const char *owner);
+
+/* Whether a heartbeat row is that incarnation's, and it is not fenced: else it has not really begun. */
+bool lifewatch_there(const struct lifewatch *watch, unsigned life);
 
 /* Whether the owner of a lease is gone: no unfenced heartbeat row has its incarnation. */
 bool lifewatch_gone(const struct lifewatch *watch, const char *owner);
