@@ -8,7 +8,7 @@
 #   make soak             a storm of signals over three workers for five minutes, and failover times
 #   make test-peers       against software that others wrote: Kafka, Connect, verifying libraries
 #   make stories          what others lose, double, reorder or alter, told by the same stories
-#   make sim SEEDS=n      random simulator runs (FIRST=seed to start at another one)
+#   make sim SEEDS=n      random simulator runs (FIRST=seed to start at another one, SHAPE=--many, --eight)
 #   make fuzz T=seconds   each fuzzer for so long
 #   make mutants          proves that the tests notice each planted bug
 #   make models           the protocol's models, in every order of events (T=seconds for each)
@@ -188,7 +188,7 @@ stories:
 	$(Q)tests/peers/install.sh
 	$(Q)tests/peers/stories.py
 sim: $(B)/simulator
-	$(Q)$(B)/simulator random --first $(FIRST) --seeds $(SEEDS)
+	$(Q)$(B)/simulator random --first $(FIRST) --seeds $(SEEDS) $(SHAPE)
 fuzz: dev-deps
 	$(Q)tests/fuzz/run.sh $(T)
 mutants: dev-deps

@@ -12,7 +12,7 @@
 #include "sinks/webhook.h"
 
 static const struct verb *const verbs[] = {
-	&verb_check,  &verb_decode, &verb_dlq,    &verb_help,    &verb_iam,
+	&verb_check,  &verb_decode, &verb_dlq,	  &verb_help,	 &verb_iam,
 	&verb_leases, &verb_run,    &verb_shards, &verb_version,
 };
 

@@ -40,16 +40,8 @@ all_of() {
 unit() { all_of 'build/asan/unit/*_test'; }
 scenarios() { build/release/simulator scenario tests/scenarios/*.scn; }
 
-# Two halves of the seeds, one per core; with more arguments of the simulator.
-simulation() {
-	local half=$((${SEEDS:-2000} / 2)) rc=0 a b
-	build/release/simulator random --first 1 --seeds $half "$@" >"$logs/sim-a" 2>&1 & a=$!
-	build/release/simulator random --first $((half + 1)) --seeds $half "$@" >"$logs/sim-b" 2>&1 & b=$!
-	wait $a || rc=1
-	wait $b || rc=1
-	cat "$logs/sim-a" "$logs/sim-b"
-	return $rc
-}
+# Random runs, with more arguments of the simulator, which uses all cores.
+simulation() { build/release/simulator random --seeds "${SEEDS:-2000}" "$@"; }
 
 if [ "$what" = soak ]; then
 	build release all
@@ -68,6 +60,7 @@ if [ "$what" = all ]; then
 	suite selftest build/release/simulator selftest
 	suite simulator simulation
 	suite eight-sinks simulation --eight
+	suite many-workers simulation --many
 	suite ddbfake $py tests/e2e/ddbfake.py ./ddbfake
 	suite models tests/spin/run.sh quick
 	suite verify $py tests/e2e/verify.py selftest

@@ -219,8 +219,8 @@ int leases_import(struct visit *visit, const struct leases *leases)
 	    (leases->replace || check_new(&import, &snapshot)) &&
 	    living_none(&snapshot, visit, "rows are not imported") &&
 	    put_rows(&import, leases->replace, &n))
-		verb_error(0, "imported %zu row%s, left out %zu about workers", n, n == 1 ? "" : "s",
-			   import.skipped);
+		verb_error(0, "imported %zu row%s, left out %zu about workers", n,
+			   n == 1 ? "" : "s", import.skipped);
 	snapshot_release(&snapshot);
 	map_release(&import.keys);
 	arena_release(&import.arena);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/time.h"
+#include "tests/sim/coverage.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/sinkform.h"
 
@@ -11,75 +13,15 @@ enum { REQUEST_MAX = 1 << 20, STEPS_MAX = 20 * 1000 * 1000, STREAM_NOTICED_MS = 
 
 void cluster_init(struct cluster *cluster, uint64_t seed, struct world_trace *trace)
 {
-	*cluster = (struct cluster){.isolation = true};
+	*cluster = (struct cluster){.isolation = true, .fleet.balanced = true};
 	world_init(&cluster->world, seed, trace);
 	ledger_init(&cluster->ledger, &cluster->world);
-	rowwatch_init(&cluster->rows, &cluster->ledger, CLUSTER_CHECKPOINTS);
+	lifewatch_init(&cluster->lives, &cluster->world, CLUSTER_CHECKPOINTS);
+	rowwatch_init(&cluster->rows, &cluster->ledger, &cluster->lives, CLUSTER_CHECKPOINTS);
 	engine_options_init(&cluster->options);
 	pollwatch_init(&cluster->polls, &cluster->ledger, cluster->options.poll_floor_ms);
 	map_init(&cluster->counts);
 	oracle_start(cluster);
-}
-
-/* Adds the service's own counts to the coverage. */
-static void cover_service(struct coverage *coverage, const struct service *service)
-{
-	size_t i = 0;
-
-	for (const struct service_hit *hit = service_hits(service); hit->name != NULL; hit++, i++) {
-		must(i < ARRAY_N(coverage->service));
-		coverage->service_names[i] = hit->name;
-		coverage->service[i] += hit->n;
-	}
-	coverage->n_service = i;
-}
-
-/* Adds the world's counts to the coverage. */
-static void cover_world(struct cluster *cluster)
-{
-	struct coverage *coverage = cluster->coverage;
-
-	if (coverage == NULL)
-		return;
-	for (enum net_fault fault = NET_NONE; fault < NET_N; fault++)
-		coverage->faults[fault] += cluster->world.hits[fault];
-	for (size_t i = 0; i < cluster->n_targets; i++) {
-		for (enum target_mode mode = TARGET_FAST; mode < TARGET_MODES; mode++)
-			coverage->modes[mode] += cluster->targets[i].hits[mode];
-		coverage->poisons += cluster->targets[i].poisons;
-		coverage->letters += cluster->ledger.letters[i];
-		coverage->letters_doubled += cluster->ledger.letters_doubled[i];
-	}
-	coverage->bisections += cluster_count(cluster, STR("sink.bisecting"));
-	coverage->blocked += cluster_count(cluster, STR("sink.blocked"));
-	coverage->positions += cluster_count(cluster, STR("cursor.position"));
-	coverage->skew += cluster->world.hits_skew;
-	coverage->credentials += cluster->world.hits_credentials;
-	coverage->pause += cluster->world.hits_pause;
-	cover_service(coverage, cluster->world.service);
-}
-
-/* Adds an engine's counts to the coverage, before it is freed. */
-static void cover_engine(struct cluster *cluster, const struct engine *engine)
-{
-	struct coverage *coverage = cluster->coverage;
-	struct engine_transition steps[CLUSTER_STEPS_MAX];
-	struct engine_stats stats;
-	size_t n;
-
-	if (coverage == NULL)
-		return;
-	n = engine_transitions(engine, steps, CLUSTER_STEPS_MAX);
-	must(n <= CLUSTER_STEPS_MAX && (coverage->n_steps == 0 || coverage->n_steps == n));
-	for (size_t i = 0; i < n; i++) {
-		steps[i].n += coverage->n_steps != 0 ? coverage->steps[i].n : 0;
-		coverage->steps[i] = steps[i];
-	}
-	coverage->n_steps = n;
-	engine_stats(engine, &stats);
-	coverage->gap += stats.gaps;
-	coverage->detach += stats.detaches;
-	coverage->rejoin += stats.rejoins;
 }
 
 /* Frees a worker's engine, sinks and process, in that order. */
@@ -90,7 +32,7 @@ static void cluster_clear(struct worker *worker)
 	if (worker->engine == NULL)
 		return;
 	oracle_check_engine(cluster, worker);
-	cover_engine(cluster, worker->engine);
+	coverage_engine(cluster->coverage, worker->engine);
 	world_unset(&cluster->world, &worker->reap);
 	engine_free(&worker->engine);
 	must(worker->engine == NULL);
@@ -107,10 +49,11 @@ void cluster_release(struct cluster *cluster)
 
 	for (size_t i = 0; i < cluster->n_workers; i++)
 		cluster_clear(&cluster->workers[i]);
-	cover_world(cluster);
+	coverage_cluster(cluster->coverage, cluster);
 	world_unset(&cluster->world, &cluster->sample);
 	pollwatch_release(&cluster->polls);
 	rowwatch_release(&cluster->rows);
+	lifewatch_release(&cluster->lives);
 	while ((counter = map_next(&cluster->counts, &at)) != NULL)
 		mem_free(counter);
 	map_release(&cluster->counts);
@@ -214,6 +157,16 @@ size_t cluster_find_table(const struct cluster *cluster, struct str name)
 	return i;
 }
 
+/* How long a worker's machine has been up when the world begins: up to a month, always the same. */
+static int64_t uptime_ms(const char *id)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *id != '\0'; id++)
+		hash = (hash ^ (unsigned char)*id) * 16777619u;
+	return hash % (30u * DAY_MS);
+}
+
 struct worker *cluster_worker(struct cluster *cluster, const char *id)
 {
 	struct worker *worker;
@@ -227,6 +180,7 @@ struct worker *cluster_worker(struct cluster *cluster, const char *id)
 	worker->cluster = cluster;
 	worker->vouched = true;
 	snprintf(worker->id, sizeof(worker->id), "%s", id);
+	worker->boot_ms = uptime_ms(worker->id);
 	return worker;
 }
 
@@ -270,7 +224,7 @@ void cluster_stream(struct cluster *cluster, const char *table, bool on, struct 
 	buf_str(&body, STR("}}"));
 	admin(cluster, STR("DynamoDB_20120810.UpdateTable"), &body);
 	cluster->ledger.stale = true;
-	cluster_slow(cluster, STREAM_NOTICED_MS);
+	cluster_faulty(cluster, STREAM_NOTICED_MS);
 }
 
 void cluster_drop_table(struct cluster *cluster, const char *table)
@@ -327,6 +281,15 @@ void cluster_start_after(struct cluster *cluster, struct ledger_table *table, co
 	};
 }
 
+/* A worker comes, goes or stops: others need some time to notice and to take over. */
+static void fleet_changes(struct worker *worker)
+{
+	const struct engine_options *options = &worker->cluster->options;
+
+	cluster_slow(worker->cluster,
+		     2 * options->lease_ms + 2 * options->heartbeat_ms + options->discovery_ms);
+}
+
 /* Frees an engine that stopped, from the loop. */
 static void reap(struct world_event *event)
 {
@@ -343,6 +306,7 @@ static void stopped(void *arg, const struct error *why)
 
 	world_note(world, worker->id, "stopped: %s",
 		   why->code == ERROR_NONE ? "drained" : why->text);
+	fleet_changes(worker);
 	worker->end = END_STOPPED;
 	worker->why = *why;
 	worker->reap.run = reap;
@@ -357,6 +321,14 @@ static bool always_dead(struct str boot, struct str process)
 	return true;
 }
 
+/* Nobody knows whether predecessors of this process are dead. */
+static bool never_certain(struct str boot, struct str process)
+{
+	(void)boot;
+	(void)process;
+	return false;
+}
+
 void cluster_start(struct worker *worker)
 {
 	struct cluster *cluster = worker->cluster;
@@ -365,6 +337,9 @@ void cluster_start(struct worker *worker)
 
 	must(worker->engine == NULL);
 	worker->proc = proc_new(&cluster->world, worker->id);
+	worker->proc->boot_ms = worker->boot_ms;
+	worker->proc->skew_ms = worker->skew_ms;
+	worker->draining = false;
 	must(worker->proc->life < LEDGER_LIVES - 1);
 	snprintf(worker->process, sizeof(worker->process), "%u", 1000 + worker->proc->life);
 	for (size_t i = 0; i < cluster->n_targets; i++) {
@@ -395,11 +370,11 @@ void cluster_start(struct worker *worker)
 	}
 	options.region = STR("us-east-1");
 	options.checkpoint_table = STR(CLUSTER_CHECKPOINTS);
-	options.worker_id = str_of(worker->id);
+	options.worker_id = str_of(worker->alias[0] != '\0' ? worker->alias : worker->id);
 	options.worker_id_vouched = worker->vouched;
 	options.boot = STR("boot");
 	options.process = str_of(worker->process);
-	options.process_is_dead = always_dead;
+	options.process_is_dead = worker->unproven ? never_certain : always_dead;
 	options.tables = cluster->engine_tables;
 	options.n_tables = cluster->n_tables;
 	options.sinks = sinks;
@@ -408,8 +383,10 @@ void cluster_start(struct worker *worker)
 	options.arg = worker;
 	cluster->polls.floor_ms = options.poll_floor_ms;
 	world_note(&cluster->world, worker->id, "starts as incarnation %u", worker->proc->life);
+	fleet_changes(worker);
 	worker->end = END_NONE;
 	worker->started_ms = cluster->world.now_ms;
+	lifewatch_started(&cluster->lives, worker->proc->life, options.worker_id, options.lease_ms);
 	worker->engine = engine_new(&worker->proc->io, &options);
 	engine_start(worker->engine);
 }
@@ -423,6 +400,7 @@ void cluster_crash(struct worker *worker)
 		worker->cluster->coverage->crash++;
 	for (size_t i = 0; i < worker->cluster->n_targets; i++)
 		target_crash(worker->sinks[i]);
+	fleet_changes(worker);
 	worker->end = END_CRASHED;
 	cluster_clear(worker);
 }
@@ -434,15 +412,42 @@ void cluster_drain(struct worker *worker)
 	world_note(&worker->cluster->world, worker->id, "is asked to drain");
 	if (worker->cluster->coverage != NULL)
 		worker->cluster->coverage->drain++;
+	fleet_changes(worker);
+	worker->draining = true;
 	engine_drain(worker->engine);
 }
 
-void cluster_pause(struct worker *worker)
+void cluster_pause(struct worker *worker, bool asleep)
 {
 	if (worker->engine == NULL || worker->proc->paused)
 		return;
-	world_note(&worker->cluster->world, worker->id, "is paused");
-	proc_pause(worker->proc);
+	world_note(&worker->cluster->world, worker->id, asleep ? "falls asleep" : "is paused");
+	fleet_changes(worker);
+	proc_pause(worker->proc, asleep);
+}
+
+void cluster_clock(struct worker *worker, int64_t skew_ms)
+{
+	worker->skew_ms = skew_ms;
+	if (worker->proc != NULL)
+		worker->proc->skew_ms = skew_ms;
+	world_note(&worker->cluster->world, worker->id, "its wall clock is off by %lld ms",
+		   (long long)skew_ms);
+}
+
+bool cluster_works(const struct worker *worker)
+{
+	return worker->engine != NULL && !worker->proc->paused && !worker->draining &&
+	       worker->end == END_NONE;
+}
+
+size_t cluster_n_working(const struct cluster *cluster)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < cluster->n_workers; i++)
+		n += cluster_works(&cluster->workers[i]);
+	return n;
 }
 
 void cluster_resume(struct worker *worker)
@@ -450,6 +455,7 @@ void cluster_resume(struct worker *worker)
 	if (worker->engine == NULL || !worker->proc->paused)
 		return;
 	world_note(&worker->cluster->world, worker->id, "goes on");
+	fleet_changes(worker);
 	proc_resume(worker->proc);
 }
 
@@ -478,6 +484,13 @@ void cluster_slow(struct cluster *cluster, int64_t ms)
 {
 	if (cluster->slow_until_ms < cluster->world.now_ms + ms)
 		cluster->slow_until_ms = cluster->world.now_ms + ms;
+}
+
+void cluster_faulty(struct cluster *cluster, int64_t ms)
+{
+	cluster_slow(cluster, ms);
+	if (cluster->faulty_until_ms < cluster->world.now_ms + ms)
+		cluster->faulty_until_ms = cluster->world.now_ms + ms;
 }
 
 uint64_t cluster_count(const struct cluster *cluster, struct str word)

@@ -8,11 +8,14 @@
 #define SIM_CLUSTER_H
 
 #include "consumer/engine/engine.h"
+#include "tests/sim/fleet.h"
 #include "tests/sim/pollwatch.h"
 #include "tests/sim/rowwatch.h"
 #include "tests/sim/sinks.h"
 
-enum { CLUSTER_TABLES = 4, CLUSTER_WORKERS = 4, CLUSTER_STEPS_MAX = 128 };
+struct coverage;
+
+enum { CLUSTER_TABLES = 4, CLUSTER_WORKERS = 12, CLUSTER_STEPS_MAX = 128 };
 
 #define CLUSTER_CHECKPOINTS "ddbtap-checkpoints"
 
@@ -22,7 +25,11 @@ enum worker_end { END_NONE, END_CRASHED, END_STOPPED };
 struct worker {
 	struct cluster *cluster;
 	char id[16], process[16]; /* its name, and the present process's on its machine */
-	bool vouched;
+	char alias[16]; /* the worker id that it runs under; empty: its name */
+	bool vouched; /* an operator says that nobody else has the id */
+	bool unproven; /* nobody can say that its predecessors are dead */
+	bool draining;
+	int64_t boot_ms, skew_ms; /* of its machine's clocks */
 	enum worker_end end;
 	struct error why; /* when it stopped by itself */
 	struct proc *proc;
@@ -30,18 +37,6 @@ struct worker {
 	struct sink *sinks[LEDGER_SINKS];
 	struct world_event reap; /* frees an engine that stopped */
 	int64_t started_ms;
-};
-
-/* How often each step of the engine's machines, and each fault, was taken: over many runs. */
-struct coverage {
-	struct engine_transition steps[CLUSTER_STEPS_MAX];
-	size_t n_steps;
-	uint64_t faults[NET_N], modes[TARGET_MODES];
-	uint64_t skew, credentials, pause, crash, drain, gap, detach, rejoin, late_writes;
-	uint64_t letters, letters_doubled, poisons, positions, bisections, blocked;
-	uint64_t service[64];
-	const char *service_names[64];
-	size_t n_service;
 };
 
 /* A log line that a scenario waits for. */
@@ -53,7 +48,9 @@ struct log_count {
 struct cluster {
 	struct world world;
 	struct ledger ledger;
+	struct lifewatch lives;
 	struct rowwatch rows;
+	struct fleet fleet;
 	struct pollwatch polls;
 	struct engine_options options; /* of every engine; ids and sinks are filled in at the start */
 	struct ledger_table *tables[CLUSTER_TABLES];
@@ -69,6 +66,7 @@ struct cluster {
 	struct world_event sample;
 	int64_t quiet_since_ms; /* since when nothing but sinks misbehaves; INT64_MAX: it does now */
 	int64_t slow_until_ms; /* until when the engine may need time to find out what happened */
+	int64_t faulty_until_ms; /* the same, after something was wrong outside of the workers */
 	bool isolation; /* stall-isolation is checked */
 	bool trimmed; /* records were taken from under the engines: they may not know the tips */
 	uint64_t requests;
@@ -126,11 +124,20 @@ void cluster_crash(struct worker *worker);
 /* Asks a worker to drain. */
 void cluster_drain(struct worker *worker);
 
-/* Stops a worker as SIGSTOP does. */
-void cluster_pause(struct worker *worker);
+/* Stops a worker as SIGSTOP does; `asleep`: as a machine that is suspended does. */
+void cluster_pause(struct worker *worker, bool asleep);
 
 /* Lets a stopped worker go on. */
 void cluster_resume(struct worker *worker);
+
+/* The wall clock of the worker's machine is off by that much, from now on. */
+void cluster_clock(struct worker *worker, int64_t skew_ms);
+
+/* Whether the worker does its work: it runs, is not stopped and not about to leave. */
+bool cluster_works(const struct worker *worker);
+
+/* How many do. */
+size_t cluster_n_working(const struct cluster *cluster);
 
 /* Runs for so long; false when an invariant broke. */
 bool cluster_run(struct cluster *cluster, int64_t ms);
@@ -143,6 +150,9 @@ void cluster_quiet(struct cluster *cluster);
 
 /* What just happened takes the engine up to so long to notice: for stall-isolation. */
 void cluster_slow(struct cluster *cluster, int64_t ms);
+
+/* The same, for something outside of the workers. */
+void cluster_faulty(struct cluster *cluster, int64_t ms);
 
 /* How often an operation was sent, or a log event was logged. */
 uint64_t cluster_count(const struct cluster *cluster, struct str word);

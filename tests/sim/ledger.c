@@ -44,6 +44,7 @@ struct ledger_shard *ledger_shard_made(struct ledger *ledger, struct str id, str
 	mem_copy(shard->id, id.p, id.n);
 	shard->table = table;
 	shard->arn = own(arn);
+	shard->orphan_ms = -1;
 	map_put(&ledger->shards, str_of(shard->id), shard);
 	ledger->stale = true;
 	return shard;
@@ -174,13 +175,24 @@ static bool descends(const struct ledger_shard *shard, const struct ledger_shard
 	return false;
 }
 
+/* Whether no sink ever got anything of the shard. */
+static bool nobody_has(const struct ledger_shard *shard)
+{
+	for (size_t i = 0; i < LEDGER_SINKS; i++) {
+		if (shard->taken[i].last != 0)
+			return false;
+	}
+	return true;
+}
+
 /* When the first worker started with the shard or an ancestor of it; INT64_MAX when none did yet. */
 static int64_t chain_start_wall_ms(const struct ledger_shard *shard)
 {
 	int64_t start_ms = INT64_MAX;
 
 	for (unsigned depth = 0; shard != NULL && depth < LEDGER_DEPTH; depth++) {
-		if (shard->start_wall_ms != 0 && shard->start_wall_ms < start_ms)
+		if (shard->start_wall_ms != 0 && shard->start_wall_ms < start_ms &&
+		    !(shard->start_empty && nobody_has(shard)))
 			start_ms = shard->start_wall_ms;
 		shard = shard->parent;
 	}
@@ -243,6 +255,7 @@ void ledger_started(struct ledger *ledger, struct ledger_shard *shard)
 
 	ledger_note_trims(ledger);
 	shard->start_wall_ms = world_wall_ms(ledger->world);
+	shard->start_empty = shard->table->latest && shard->closed;
 	if (shard->table->first == NULL)
 		shard->table->first = shard;
 	while ((older = map_next(&ledger->shards, &at)) != NULL) {

@@ -40,11 +40,14 @@ struct ledger_shard {
 	bool closed;
 	bool skipped; /* of a stream that came and went unseen, and a later one is being read */
 	int64_t start_wall_ms; /* when its first row was written, 0: not yet */
+	bool start_empty; /* it was closed by then: at its tip there was nothing left to begin with */
 	uint32_t *writes; /* numbers of the model's log */
 	size_t n_writes;
 	struct ledger_taken taken[LEDGER_SINKS];
 	unsigned takes[LEDGER_LIVES]; /* how often each incarnation took the lease */
 	char end_seqno[48]; /* when closed */
+	struct watched_row *row; /* the rowwatch's; NULL: there never was one */
+	int64_t orphan_ms; /* the fleet's: since when nobody has it who should; -1: not so */
 };
 
 /* Where one incarnation is in one key, for one sink. */

@@ -80,6 +80,15 @@ bool misdeed(struct target *target, unsigned life, const struct delivery *delive
 	case PLANT_LETTER_ALTERED:
 	case PLANT_AMNESIA:
 	case PLANT_HURRY:
+	case PLANT_POSTHUMOUS:
+	case PLANT_UNTIDY:
+	case PLANT_ROBBER:
+	case PLANT_USURPER:
+	case PLANT_UNDEAD:
+	case PLANT_IDLER:
+	case PLANT_LOPSIDED:
+	case PLANT_CHATTY:
+	case PLANT_STAMPEDE:
 	case PLANT_N:
 		break;
 	}

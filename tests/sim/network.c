@@ -16,9 +16,13 @@ struct flight {
 	struct world *world;
 	struct world_event arrive, finish;
 	struct io_http *http; /* NULL: nobody waits for it any more */
+	enum io_service service;
+	int64_t deadline_ms; /* when its sender gives up by itself */
+	bool held;
 	struct proc *proc; /* the sender, while http is there */
 	unsigned life;
 	uint64_t id;
+	int64_t sent_ms;
 	enum net_fault fault;
 	struct str operation; /* static, after the last '.' of the target */
 	struct str target;
@@ -43,6 +47,7 @@ static const char *const fault_words[NET_N] = {
 	[NET_LATE] = "late",
 	[NET_BLOAT] = "bloat",
 	[NET_AUTH] = "auth",
+	[NET_HOLD] = "hold",
 };
 
 const char *net_fault_word(enum net_fault fault)
@@ -62,7 +67,7 @@ enum net_fault net_fault_find(struct str word)
 /* Frees a flight whose two ends are both behind it. */
 static void flight_drop(struct flight *flight)
 {
-	if (flight->arrive.node.place != 0 || flight->http != NULL)
+	if (flight->arrive.node.place != 0 || flight->http != NULL || flight->held)
 		return;
 	list_remove(&flight->link);
 	buf_release(&flight->body);
@@ -77,6 +82,7 @@ static struct world_call flight_call(const struct flight *flight)
 		.proc = flight->http != NULL ? flight->proc : NULL,
 		.life = flight->life,
 		.id = flight->id,
+		.sent_ms = flight->sent_ms,
 		.operation = flight->operation,
 		.body = buf_view(&flight->body),
 		.status = flight->status,
@@ -158,14 +164,59 @@ static size_t count_of(struct str text, const char *word)
 	return n;
 }
 
+/* What all tables' capacity was used so far, by whomever: the workers read no other table's items. */
+static struct service_capacity used_so_far(const struct service *service)
+{
+	struct service_capacity sum = {.table = STR_NONE}, one;
+	size_t at = 0;
+
+	while (service_capacity_next(service, &at, &one)) {
+		sum.read_half_units += one.read_half_units;
+		sum.write_half_units += one.write_half_units;
+	}
+	return sum;
+}
+
+/* Notes what was used since then. */
+static void count_usage(struct world *world, const struct service_capacity *then)
+{
+	struct service_capacity used = used_so_far(world->service);
+	int64_t second = world->now_ms / SECOND_MS;
+	struct net_usage *usage = &world->usage[second % WORLD_USAGE_S];
+
+	if (usage->second != second)
+		*usage = (struct net_usage){.second = second};
+	usage->read += used.read_half_units - then->read_half_units;
+	usage->written += used.write_half_units - then->write_half_units;
+}
+
+struct net_usage network_usage(const struct world *world, int64_t seconds)
+{
+	int64_t now = world->now_ms / SECOND_MS;
+	struct net_usage sum = {.second = now};
+
+	for (size_t i = 0; i < WORLD_USAGE_S; i++) {
+		const struct net_usage *usage = &world->usage[i];
+
+		if (usage->second >= now || usage->second < now - seconds)
+			continue;
+		sum.read += usage->read;
+		sum.written += usage->written;
+	}
+	return sum;
+}
+
 /* The service carries the request out. */
 static void serve(struct flight *flight)
 {
 	struct world *world = flight->world;
+	struct service_capacity then = used_so_far(world->service);
 	struct world_call call;
 
 	flight->status = service_call(world->service, flight->target, buf_view(&flight->body),
 				      world_wall_ms(world), &flight->answer);
+	if (flight->service == IO_TABLES)
+		count_usage(world, &then);
 	call = flight_call(flight);
 	if (world->watch.served != NULL)
 		world->watch.served(world->watch.arg, &call);
@@ -209,6 +260,7 @@ static void flight_arrive(struct world_event *event)
 	case NET_TIMEOUT:
 	case NET_LATE:
 	case NET_BLOAT:
+	case NET_HOLD:
 	case NET_N:
 		if (flight_authorised(flight))
 			serve(flight);
@@ -234,6 +286,37 @@ static void flight_answer(struct flight *flight, struct io_http *http)
 	buf_str(&http->answer, buf_view(&flight->answer));
 }
 
+/* The partition that keeps the process from the service at the moment, or NULL. */
+static const struct net_partition *partition_of(const struct world *world, const struct proc *proc,
+						enum io_service service)
+{
+	for (size_t i = 0; i < world->n_partitions; i++) {
+		const struct net_partition *partition = &world->partitions[i];
+
+		if (partition->services[service] && partition->until_ms > world->now_ms &&
+		    str_eq(str_of(partition->worker), str_of(proc->name)))
+			return partition;
+	}
+	return NULL;
+}
+
+/* An answer that comes while its receiver is cut off; true when it is to be waited for in vain. */
+static bool answer_cut(struct flight *flight)
+{
+	struct world *world = flight->world;
+	const struct net_partition *partition = partition_of(world, flight->proc, flight->service);
+
+	if (partition == NULL || flight->fault == NET_TIMEOUT || flight->fault == NET_LATE ||
+	    flight->fault == NET_HOLD)
+		return false;
+	world->hits_answer_cut++;
+	flight->fault = partition->silent ? NET_TIMEOUT : NET_BREAK_AFTER;
+	if (!partition->silent || flight->deadline_ms <= world->now_ms)
+		return false;
+	world_set(world, &flight->finish, flight->deadline_ms);
+	return true;
+}
+
 /* The sender learns how its request ended. */
 static void flight_finish(struct world_event *event)
 {
@@ -241,7 +324,11 @@ static void flight_finish(struct world_event *event)
 	struct world *world = flight->world;
 	struct io_http *http = flight->http;
 	struct world_call call = flight_call(flight);
-	bool broken = flight->fault == NET_BREAK_BEFORE || flight->fault == NET_BREAK_AFTER;
+	bool broken;
+
+	if (answer_cut(flight))
+		return;
+	broken = flight->fault == NET_BREAK_BEFORE || flight->fault == NET_BREAK_AFTER;
 
 	flight->http = NULL;
 	flight->proc->n_http--;
@@ -249,7 +336,8 @@ static void flight_finish(struct world_event *event)
 	if (broken) {
 		http->result = IO_BROKEN;
 		error_set(&http->why, ERROR_RETRY, "the connection was reset");
-	} else if (!flight->served || flight->fault == NET_LATE) {
+	} else if (!flight->served || flight->fault == NET_LATE || flight->fault == NET_HOLD ||
+		   flight->fault == NET_TIMEOUT) {
 		http->result = IO_TIMED_OUT;
 		error_set(&http->why, ERROR_RETRY, "no answer in time");
 	} else {
@@ -262,9 +350,17 @@ static void flight_finish(struct world_event *event)
 	http->done(http);
 }
 
-/* The fault that this request meets: by the rules, else by the mix. */
-static enum net_fault pick_fault(struct world *world, const struct proc *proc, struct str operation)
+/* The fault that this request meets: by a partition, by the rules, else by the mix. */
+static enum net_fault pick_fault(struct world *world, const struct proc *proc,
+				 enum io_service service, struct str operation)
 {
+	const struct net_partition *partition = partition_of(world, proc, service);
+	const unsigned *mix = world->mix[service];
+
+	if (partition != NULL) {
+		world->hits_cut[service]++;
+		return partition->silent ? NET_TIMEOUT : NET_BREAK_BEFORE;
+	}
 	for (size_t i = 0; i < world->n_rules; i++) {
 		struct net_rule *rule = &world->rules[i];
 
@@ -280,7 +376,7 @@ static enum net_fault pick_fault(struct world *world, const struct proc *proc, s
 		return rule->fault;
 	}
 	for (enum net_fault fault = NET_THROTTLE; fault < NET_N; fault++) {
-		if (world->mix[fault] != 0 && rng_below(&world->rng, 1000) < world->mix[fault])
+		if (mix[fault] != 0 && rng_below(&world->rng, 1000) < mix[fault])
 			return fault;
 	}
 	return NET_NONE;
@@ -303,11 +399,14 @@ static void schedule(struct flight *flight, int64_t timeout_ms)
 	int64_t deadline_ms = world->now_ms + timeout_ms;
 	bool arrives = flight->fault != NET_BREAK_BEFORE && flight->fault != NET_TIMEOUT;
 
+	flight->held = flight->fault == NET_HOLD;
+	flight->deadline_ms = deadline_ms;
 	if (flight->fault == NET_LATE)
 		arrive_ms = deadline_ms + world_between(world, 1, world->late_max_ms);
-	if (flight->fault == NET_TIMEOUT || finish_ms > deadline_ms || flight->fault == NET_LATE)
+	if (flight->fault == NET_TIMEOUT || finish_ms > deadline_ms || flight->fault == NET_LATE ||
+	    flight->held)
 		finish_ms = deadline_ms;
-	if (arrives)
+	if (arrives && !flight->held)
 		world_set(world, &flight->arrive, arrive_ms);
 	world_set(world, &flight->finish, finish_ms);
 }
@@ -325,6 +424,7 @@ void network_send(struct proc *proc, struct io_http *http)
 	list_add(&world->flights, &flight->link);
 	flight->world = world;
 	flight->http = http;
+	flight->service = http->service;
 	flight->proc = proc;
 	flight->life = proc->life;
 	flight->id = ++world->n_requests;
@@ -339,10 +439,12 @@ void network_send(struct proc *proc, struct io_http *http)
 	buf_str(&flight->body, buf_view(&http->body));
 	buf_init(&flight->answer, ANSWER_MAX);
 	http->slot = flight;
-	http->sent_ms = world->now_ms;
+	flight->sent_ms = world->now_ms;
 	proc->n_http++;
-	flight->fault = pick_fault(world, proc, flight->operation);
+	flight->fault = pick_fault(world, proc, flight->service, flight->operation);
 	world->hits[flight->fault]++;
+	if (flight->fault != NET_NONE)
+		world->faulty_ms = world->now_ms;
 	if (flight->fault != NET_NONE)
 		world_note(world, proc->name, "fault %s %.*s", fault_words[flight->fault],
 			   STR_ARG(flight->operation));
@@ -366,11 +468,62 @@ void network_cancel(struct proc *proc, struct io_http *http)
 	proc->n_http--;
 	world_unset(world, &flight->finish);
 	/* What was sent is sent; what still lay in the socket's buffer may go with it. */
-	if (flight->fault != NET_LATE && rng_chance(&world->rng, 30))
+	if (flight->fault != NET_LATE && !flight->held && rng_chance(&world->rng, 30))
 		world_unset(world, &flight->arrive);
 	if (world->watch.ended != NULL)
 		world->watch.ended(world->watch.arg, &call, false);
 	flight_drop(flight);
+}
+
+void network_cut(struct proc *proc)
+{
+	struct world *world = proc->world;
+
+	list_each(it, &world->flights, spare) {
+		struct flight *flight = CONTAINER_OF(it, struct flight, link);
+
+		if (flight->http == NULL || flight->proc != proc)
+			continue;
+		if (flight->fault != NET_HOLD && flight->fault != NET_LATE)
+			flight->fault = NET_BREAK_AFTER;
+		world_set(world, &flight->finish, world->now_ms);
+	}
+}
+
+size_t network_let_go(struct world *world, struct str operation)
+{
+	size_t n = 0;
+
+	list_each(it, &world->flights, spare) {
+		struct flight *flight = CONTAINER_OF(it, struct flight, link);
+
+		if (!flight->held || (operation.n != 0 && !str_eq(flight->operation, operation)))
+			continue;
+		flight->held = false;
+		world_set(world, &flight->arrive, world->now_ms);
+		n++;
+	}
+	return n;
+}
+
+bool network_partition(struct world *world, const struct net_partition *partition)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < world->n_partitions; i++) {
+		if (world->partitions[i].until_ms > world->now_ms)
+			world->partitions[n++] = world->partitions[i];
+	}
+	world->n_partitions = n;
+	if (n == WORLD_PARTITIONS)
+		return false;
+	world->partitions[world->n_partitions++] = *partition;
+	return true;
+}
+
+void network_heal(struct world *world)
+{
+	world->n_partitions = 0;
 }
 
 void network_release(struct world *world)
@@ -380,6 +533,7 @@ void network_release(struct world *world)
 
 		must(flight->http == NULL);
 		world_unset(world, &flight->arrive);
+		flight->held = false;
 		flight_drop(flight);
 	}
 }

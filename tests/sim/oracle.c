@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "tests/sim/coverage.h"
+
 enum {
 	SAMPLE_MS = 1000,
 	ISOLATION_MS = 15 * 1000, /* how far a healthy sink may be behind */
@@ -39,6 +41,7 @@ static void served(void *arg, const struct world_call *call)
 {
 	struct cluster *cluster = arg;
 
+	lifewatch_served(&cluster->lives, call);
 	rowwatch_served(&cluster->rows, call);
 	pollwatch_served(&cluster->polls, call);
 	if (call->proc == NULL && cluster->coverage != NULL)
@@ -51,6 +54,22 @@ static void ended(void *arg, const struct world_call *call, bool ok)
 	struct cluster *cluster = arg;
 
 	pollwatch_ended(&cluster->polls, call, ok);
+	lifewatch_ended(&cluster->lives, call, ok);
+}
+
+/* struct world_watch: a delivery begins. */
+static void begins(void *arg, unsigned life, struct str shard_id)
+{
+	struct cluster *cluster = arg;
+	const struct ledger_shard *shard = ledger_shard(&cluster->ledger, shard_id);
+	const struct watched_row *row = shard == NULL ? NULL : shard->row;
+
+	if (shard == NULL || row == NULL)
+		world_fail(&cluster->world, "two-owners",
+			   "incarnation %u begins a delivery of %.*s, which has no row", life,
+			   STR_ARG(shard_id));
+	else
+		lifewatch_begins(&cluster->lives, life, shard->id, row->exists, row->holder);
 }
 
 /* struct world_watch: a log line. */
@@ -141,6 +160,7 @@ static void sample(struct world_event *event)
 		ledger_refresh(&cluster->ledger);
 	for (size_t i = 0; i < cluster->n_workers; i++)
 		oracle_check_engine(cluster, &cluster->workers[i]);
+	fleet_sample(cluster);
 	while (cluster->isolation && anybody_runs(cluster) &&
 	       (shard = map_next(&cluster->ledger.shards, &at)) != NULL) {
 		for (size_t i = 0; i < cluster->n_targets; i++)
@@ -157,6 +177,7 @@ void oracle_start(struct cluster *cluster)
 		.served = served,
 		.ended = ended,
 		.logged = logged,
+		.begins = begins,
 	};
 	cluster->sample.run = sample;
 	world_set(&cluster->world, &cluster->sample, SAMPLE_MS);
@@ -177,7 +198,7 @@ void oracle_check_freed(struct cluster *cluster, const struct proc *proc)
 /* Whether a shard is delivered and written down for all sinks; notes why not in `why`. */
 static bool shard_settled(struct cluster *cluster, struct ledger_shard *shard, struct buf *why)
 {
-	const struct watched_row *row = rowwatch_row(&cluster->rows, shard);
+	const struct watched_row *row = shard->row;
 
 	for (size_t i = 0; i < cluster->n_targets; i++) {
 		size_t front = ledger_front(&cluster->ledger, shard, i);

@@ -27,7 +27,16 @@
 	PLANT(LETTER_LOST, "letter-lost", "checkpoint-behind-ack", "a letter is dropped")          \
 	PLANT(LETTER_ALTERED, "letter-altered", "record-intact", "a letter's event is not whole")  \
 	PLANT(AMNESIA, "amnesia", "no-duplicates", "a sink that remembers says it has nothing")    \
-	PLANT(HURRY, "hurry", "retry-after", "a sink wanted to be left alone for longer")
+	PLANT(HURRY, "hurry", "retry-after", "a sink wanted to be left alone for longer")          \
+	PLANT(POSTHUMOUS, "posthumous", "fenced-owner", "a dead worker's release is carried out")  \
+	PLANT(UNTIDY, "untidy", "row-kept", "the row of a shard that is not finished is deleted")  \
+	PLANT(ROBBER, "robber", "two-owners", "a lease is taken from the living")                  \
+	PLANT(USURPER, "usurper", "two-owners", "who holds no lease begins a delivery")            \
+	PLANT(UNDEAD, "undead", "zombie-silent", "the lease time runs out, deliveries begin")      \
+	PLANT(IDLER, "idler", "no-orphan", "a shard that can be read is nobody's")                 \
+	PLANT(LOPSIDED, "lopsided", "balance", "one worker has two leases more than the others")   \
+	PLANT(CHATTY, "chatty", "lease-writes", "the idle checkpoint table is written to")         \
+	PLANT(STAMPEDE, "stampede", "herd", "all want the leases of a lost worker, all the time")
 
 enum plant {
 	PLANT_NONE,

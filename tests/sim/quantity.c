@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/quantity.h"
 
+#include "tests/sim/network.h"
 #include "tests/sim/oracle.h"
 
 /* Distinct changes that a sink has durably. */
@@ -140,7 +141,7 @@ static bool count_shards(struct cluster *cluster, struct str arg, bool row, bool
 	ledger_refresh(&cluster->ledger);
 	*out = 0;
 	while ((shard = map_next(&cluster->ledger.shards, &at)) != NULL) {
-		const struct watched_row *watched = rowwatch_row(&cluster->rows, shard);
+		const struct watched_row *watched = shard->row;
 
 		if (!str_eq(arg, str_of(shard->table->name)))
 			continue;
@@ -344,7 +345,45 @@ static bool stopped(struct cluster *cluster, struct str arg, int64_t *out)
 	return false;
 }
 
+/* Conditional writes of lease rows that failed so far, deletes apart; `arg` is ignored. */
+static bool refused(struct cluster *cluster, struct str arg, int64_t *out)
+{
+	(void)arg;
+	*out = (int64_t)cluster->rows.refusals;
+	return true;
+}
+
+/* Leases that were taken from another incarnation so far; `arg` is ignored. */
+static bool takeovers(struct cluster *cluster, struct str arg, int64_t *out)
+{
+	(void)arg;
+	*out = (int64_t)cluster->lives.takeovers;
+	return true;
+}
+
+/* Units of the checkpoint table's read capacity that were used in the last `arg` seconds, rounded up. */
+static bool read_units(struct cluster *cluster, struct str arg, int64_t *out)
+{
+	if (!str_to_i64(arg, out) || *out <= 0 || *out >= WORLD_USAGE_S)
+		return false;
+	*out = (int64_t)(network_usage(&cluster->world, *out).read + 1) / 2;
+	return true;
+}
+
+/* The same of its write capacity. */
+static bool write_units(struct cluster *cluster, struct str arg, int64_t *out)
+{
+	if (!str_to_i64(arg, out) || *out <= 0 || *out >= WORLD_USAGE_S)
+		return false;
+	*out = (int64_t)(network_usage(&cluster->world, *out).written + 1) / 2;
+	return true;
+}
+
 static const struct quantity quantities[] = {
+	{"refused", "nothing", refused},
+	{"takeovers", "nothing", takeovers},
+	{"read-units", "number of seconds", read_units},
+	{"write-units", "number of seconds", write_units},
 	{"delivered", "sink", delivered},
 	{"doubled", "sink", doubled},
 	{"gaps", "sink", gaps},

@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 
+#include "base/time.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/turmoil.h"
 
 enum {
 	SLICES_MIN = 60, /* a slice is one thing that happens, and some time */
@@ -15,6 +17,9 @@ enum {
 	AUTH_RETRIED_MS = 60 * 1000, /* what is forbidden is tried again slowly */
 	STREAM_CHANGE_MS = 1000,
 	SHARD_GONE_MS = 60 * 1000, /* three listings, ten seconds apart, have to lack it */
+	CLOCK_OFF_MS = 10 * MINUTE_MS, /* a wall clock that the service still accepts */
+	AGE_STEPS = 700, /* seconds: rows of finished shards are deleted after ten minutes */
+	IDLE_MS = 60 * 1000, /* long enough for what fleet.c looks at */
 };
 
 /* One seed's run. */
@@ -24,7 +29,8 @@ struct run {
 	int64_t fault_until_ms; /* when the present fault mix ends */
 	int64_t lie_until_ms;
 	int64_t credentials_ms; /* when credentials are renewed, 0: they are fine */
-	bool trims, recreates, rough; /* what this run has in it */
+	bool trims, recreates, rough, moves, ages; /* what this run has in it */
+	struct turmoil turmoil;
 	bool stream_off;
 	int64_t stream_ms; /* when that last changed */
 	bool eight; /* there are eight sinks, and each has its own way to fail */
@@ -58,6 +64,8 @@ static void choose_options(struct run *run)
 		service->empty_page = (unsigned)between(run, 1, 25);
 	if (rng_chance(run->rng, 30))
 		service->short_page = (unsigned)between(run, 1, 80);
+	if (rng_chance(run->rng, 30))
+		service->partial_batch = (unsigned)between(run, 1, 60);
 	if (rng_chance(run->rng, 20))
 		run->cluster.world.latency_max_ms = between(run, 50, 300);
 	if (rng_chance(run->rng, 10)) {
@@ -133,18 +141,66 @@ static void choose_poison(struct run *run, size_t n_sinks, bool alone)
 		letters->letters_only = true;
 }
 
+/* Chooses the workers, and how their machines' clocks are off. */
+static void choose_workers(struct run *run, size_t n)
+{
+	char id[32];
+
+	for (size_t i = 0; i < n; i++) {
+		struct worker *worker;
+
+		snprintf(id, sizeof(id), "w%zu", i + 1);
+		worker = cluster_worker(&run->cluster, id);
+		worker->vouched = rng_chance(run->rng, 50);
+		worker->unproven = rng_chance(run->rng, 30);
+		if (rng_chance(run->rng, 30))
+			worker->skew_ms = between(run, -CLOCK_OFF_MS, CLOCK_OFF_MS);
+	}
+	if (n > 1)
+		run->cluster.options.lease_ms = between(run, 2, 6) * 1000;
+	run->cluster.options.heartbeat_ms = run->cluster.options.lease_ms / 4;
+}
+
+/* How many workers there are at first. */
+static size_t choose_n_workers(struct run *run, enum shape shape)
+{
+	enum plant plant = run->cluster.world.plant;
+	bool several = plant == PLANT_ROBBER || plant == PLANT_LOPSIDED;
+
+	if (run->eight || plant == PLANT_AMNESIA)
+		return 1;
+	if (shape != SHAPE_MANY && !several && rng_chance(run->rng, 40))
+		return 1;
+	return (size_t)between(run, 2, TURMOIL_RUNNING_MAX);
+}
+
+/* Chooses what may happen. */
+static void choose_trouble(struct run *run)
+{
+	enum plant plant = run->cluster.world.plant;
+
+	run->trims = rng_chance(run->rng, 25) || plant == PLANT_SILENT;
+	run->cluster.tables[0]->gap_fail = run->trims && rng_chance(run->rng, 10);
+	run->recreates = rng_chance(run->rng, 12) || plant == PLANT_SILENT;
+	run->rough = rng_chance(run->rng, 75);
+	run->moves = run->rough || rng_chance(run->rng, 70);
+	run->ages = rng_chance(run->rng, 3) || plant == PLANT_UNTIDY;
+	if (plant == PLANT_NONE || plant == PLANT_SILENT || plant == PLANT_AMNESIA)
+		return;
+	run->rough = false;
+	run->moves = plant == PLANT_ROBBER || plant == PLANT_POSTHUMOUS;
+}
+
 /* Chooses sinks, tables and workers. */
-static void choose_deployment(struct run *run)
+static void choose_deployment(struct run *run, enum shape shape)
 {
 	static const char *const sinks[] = {"alpha", "beta", "gamma"};
 	static const char *const tables[] = {"users", "orders", "zones"};
-	static const char *const workers[] = {"w1", "w2", "w3"};
-	size_t n_sinks = (size_t)between(run, 1, 3), n_tables = 1, n_workers = 1;
+	size_t n_sinks = (size_t)between(run, 1, 3), n_tables = 1;
+	size_t n_workers = choose_n_workers(run, shape);
 	bool many = run->eight;
 
 	n_tables += rng_chance(run->rng, 30) + rng_chance(run->rng, 10);
-	n_workers += !many && rng_chance(run->rng, 50);
-	n_workers += n_workers > 1 && rng_chance(run->rng, 15);
 	for (size_t i = 0; i < n_sinks && !many; i++)
 		cluster_sink(&run->cluster, sinks[i]);
 	if (many)
@@ -152,33 +208,24 @@ static void choose_deployment(struct run *run)
 	else
 		choose_poison(run, n_sinks, n_workers == 1);
 	for (size_t i = 0; i < n_tables; i++) {
+		int64_t n_shards = between(run, 1, n_workers > 1 ? 4 : 2);
 		struct ledger_table *table =
-			cluster_table(&run->cluster, tables[i], (unsigned)between(run, 1, 2));
+			cluster_table(&run->cluster, tables[i], (unsigned)n_shards);
 
 		table->latest = rng_chance(run->rng, 20);
 		table->sinks[0] = n_sinks == 1 || many || !rng_chance(run->rng, 15);
 	}
-	for (size_t i = 0; i < n_workers; i++) {
-		struct worker *worker = cluster_worker(&run->cluster, workers[i]);
-
-		worker->vouched = rng_chance(run->rng, 50);
-	}
-	run->trims = rng_chance(run->rng, 25) || run->cluster.world.plant == PLANT_SILENT;
-	run->cluster.tables[0]->gap_fail = run->trims && rng_chance(run->rng, 10);
-	run->recreates = rng_chance(run->rng, 12) || run->cluster.world.plant == PLANT_SILENT;
-	run->rough = rng_chance(run->rng, 75);
+	choose_workers(run, n_workers);
+	choose_trouble(run);
+	turmoil_init(&run->turmoil, &run->cluster);
+	run->turmoil.alone = n_workers == 1;
+	run->turmoil.partitions = run->rough;
 }
 
 /* A random table's name. */
 static const char *any_table(struct run *run)
 {
 	return run->cluster.tables[rng_below(run->rng, run->cluster.n_tables)]->name;
-}
-
-/* A random worker. */
-static struct worker *any_worker(struct run *run)
-{
-	return &run->cluster.workers[rng_below(run->rng, run->cluster.n_workers)];
 }
 
 /* Some changes of some items. */
@@ -238,11 +285,12 @@ static void do_faults(struct run *run)
 	int64_t n = between(run, 1, 3);
 
 	for (int64_t i = 0; i < n; i++) {
-		enum net_fault fault = (enum net_fault)(1 + rng_below(run->rng, NET_N - 1));
+		enum net_fault fault = (enum net_fault)(1 + rng_below(run->rng, NET_HOLD - 1));
 
-		world->mix[fault] = (unsigned)between(run, 20, 400);
+		world->mix[IO_TABLES][fault] = (unsigned)between(run, 20, 400);
 		if (fault == NET_BLOAT)
-			world->mix[fault] /= 8;
+			world->mix[IO_TABLES][fault] /= 8;
+		world->mix[IO_STREAMS][fault] = world->mix[IO_TABLES][fault];
 	}
 	run->fault_until_ms = world->now_ms + between(run, 500, 6000);
 	world_note(world, "sim", "faults until %lld", (long long)run->fault_until_ms);
@@ -258,46 +306,38 @@ static void do_lies(struct run *run)
 	run->lie_until_ms = run->cluster.world.now_ms + between(run, 500, 8000);
 }
 
-/* A worker dies, comes back, is paused, or is asked to leave. */
-static void do_worker(struct run *run)
+/* A window of faults on the way to the checkpoint table: late and doubtful writes, throttling. */
+static void do_lease_faults(struct run *run)
 {
-	struct worker *worker = any_worker(run);
+	static const enum net_fault kinds[] = {NET_LATE,	NET_LATE,    NET_BREAK_AFTER,
+					       NET_BREAK_AFTER, NET_TIMEOUT, NET_THROTTLE};
+	struct world *world = &run->cluster.world;
+	int64_t n = between(run, 1, 2);
 
-	if (worker->engine == NULL) {
-		if (run->cluster.world.lives < LEDGER_LIVES - 10)
-			cluster_start(worker);
-	} else if (worker->proc->paused) {
-		cluster_resume(worker);
-	} else if (rng_chance(run->rng, 50)) {
-		cluster_crash(worker);
-		if (rng_chance(run->rng, 60))
-			cluster_start(worker);
-	} else if (rng_chance(run->rng, 50)) {
-		cluster_pause(worker);
-	} else {
-		cluster_drain(worker);
-	}
-	cluster_disturbed(&run->cluster);
+	for (int64_t i = 0; i < n; i++)
+		world->mix[IO_TABLES][kinds[rng_below(run->rng, ARRAY_N(kinds))]] =
+			(unsigned)between(run, 50, 600);
+	run->fault_until_ms = world->now_ms + between(run, 500, 2 * run->cluster.options.lease_ms);
+	world_note(world, "sim", "faults of tables until %lld", (long long)run->fault_until_ms);
 }
 
-/* Clocks jump, credentials and iterators expire. */
+/* Something happens to a worker. */
+static void do_worker(struct run *run)
+{
+	if (run->moves)
+		turmoil_act(&run->turmoil);
+}
+
+/* Credentials and iterators expire. */
 static void do_expiry(struct run *run)
 {
 	struct world *world = &run->cluster.world;
-	struct worker *worker = any_worker(run);
 
-	switch (rng_below(run->rng, 3)) {
-	case 0:
-		if (worker->proc != NULL)
-			worker->proc->skew_ms = between(run, -3600, 3600) * 1000;
-		break;
-	case 1:
+	if (rng_chance(run->rng, 50)) {
 		world->credentials = world->credentials_new + 1;
 		run->credentials_ms = world->now_ms + between(run, 0, 4000);
-		break;
-	default:
+	} else {
 		service_expire_iterators(world->service);
-		break;
 	}
 	cluster_disturbed(&run->cluster);
 }
@@ -313,9 +353,9 @@ static void do_trim(struct run *run)
 	service_trim(world->service, str_of(any_table(run)),
 		     world_wall_ms(world) - between(run, 0, 20000));
 	ledger_note_trims(&run->cluster.ledger);
-	run->cluster.trimmed = true;
+	run->cluster.trimmed = run->cluster.fleet.trimmed = true;
 	world_note(world, "sim", "trim");
-	cluster_slow(&run->cluster, SHARD_GONE_MS);
+	cluster_faulty(&run->cluster, SHARD_GONE_MS);
 	cluster_disturbed(&run->cluster);
 }
 
@@ -340,9 +380,10 @@ static const struct {
 	unsigned weight;
 	bool rough;
 } acts[] = {
-	{do_writes, 60, false}, {do_reshard, 6, false}, {do_sink, 10, false},
-	{do_faults, 5, true},	{do_lies, 3, true},	{do_worker, 7, true},
-	{do_expiry, 3, true},	{do_trim, 3, true},	{do_recreate, 3, true},
+	{do_writes, 52, false},	    {do_reshard, 6, false}, {do_sink, 9, false},
+	{do_faults, 4, true},	    {do_lies, 3, true},	    {do_worker, 14, false},
+	{do_expiry, 2, true},	    {do_trim, 3, true},	    {do_recreate, 3, true},
+	{do_lease_faults, 4, true},
 };
 
 /* Ends what is to end by now. */
@@ -352,10 +393,11 @@ static void end_windows(struct run *run, bool all)
 	struct service_options *options = service_options(world->service);
 
 	if (run->fault_until_ms != 0 && (all || world->now_ms >= run->fault_until_ms)) {
-		cluster_slow(&run->cluster,
-			     world->mix[NET_AUTH] != 0 ? AUTH_RETRIED_MS : FAULT_RETRIED_MS);
+		cluster_faulty(&run->cluster, world->mix[IO_STREAMS][NET_AUTH] != 0
+						      ? AUTH_RETRIED_MS
+						      : FAULT_RETRIED_MS);
 		for (enum net_fault fault = NET_NONE; fault < NET_N; fault++)
-			world->mix[fault] = 0;
+			world->mix[IO_STREAMS][fault] = world->mix[IO_TABLES][fault] = 0;
 		run->fault_until_ms = 0;
 	}
 	if (run->lie_until_ms != 0 && (all || world->now_ms >= run->lie_until_ms)) {
@@ -366,22 +408,27 @@ static void end_windows(struct run *run, bool all)
 	if (run->credentials_ms != 0 && (all || world->now_ms >= run->credentials_ms)) {
 		world->credentials_new = world->credentials;
 		run->credentials_ms = 0;
-		cluster_slow(&run->cluster, AUTH_RETRIED_MS);
+		cluster_faulty(&run->cluster, AUTH_RETRIED_MS);
 	}
 }
 
-/* Whether anything but sinks misbehaves at the moment. */
+/* Whether anything but sinks and workers misbehaves at the moment. */
 static bool disturbed(const struct run *run)
 {
-	bool bad = run->fault_until_ms != 0 || run->lie_until_ms != 0 || run->credentials_ms != 0;
+	return run->fault_until_ms != 0 || run->lie_until_ms != 0 || run->credentials_ms != 0 ||
+	       turmoil_cut(&run->turmoil);
+}
 
-	for (size_t i = 0; i < run->cluster.n_workers; i++) {
-		const struct worker *worker = &run->cluster.workers[i];
-
-		bad = bad || worker->engine == NULL || worker->proc->paused ||
-		      worker->end != END_NONE;
-	}
-	return bad;
+/* Lets some time pass; what is to end or to happen by then does. */
+static void pass(struct run *run, int64_t ms)
+{
+	cluster_run(&run->cluster, ms);
+	end_windows(run, false);
+	turmoil_tick(&run->turmoil);
+	if (disturbed(run))
+		cluster_disturbed(&run->cluster);
+	else if (run->cluster.quiet_since_ms == INT64_MAX)
+		cluster_quiet(&run->cluster);
 }
 
 /* Does one thing and lets some time pass. */
@@ -398,12 +445,7 @@ static void slice(struct run *run)
 			acts[i].act(run);
 		break;
 	}
-	cluster_run(&run->cluster, between(run, 0, SLICE_MAX_MS));
-	end_windows(run, false);
-	if (disturbed(run))
-		cluster_disturbed(&run->cluster);
-	else if (run->cluster.quiet_since_ms == INT64_MAX)
-		cluster_quiet(&run->cluster);
+	pass(run, between(run, 0, SLICE_MAX_MS));
 }
 
 /* Everything behaves from now on. */
@@ -429,24 +471,35 @@ static void calm(struct run *run)
 		target_set_mode(&cluster->targets[cluster->n_targets - 1], TARGET_DEAD, 0);
 		cluster_put(cluster, cluster->tables[0]->name, "k0", 0);
 	}
-	for (size_t i = 0; i < cluster->n_workers; i++) {
-		cluster_resume(&cluster->workers[i]);
-		if (cluster->workers[i].engine == NULL)
-			cluster_start(&cluster->workers[i]);
-	}
-	/* A worker that was asked to leave may still do so; start it again when it has. */
-	for (int i = 0; i < 20 && !cluster->world.failed; i++) {
-		cluster_run(cluster, 1000);
-		for (size_t k = 0; k < cluster->n_workers; k++) {
-			if (cluster->workers[k].engine == NULL)
-				cluster_start(&cluster->workers[k]);
-		}
-		if (oracle_settled(cluster))
-			break;
-	}
+	turmoil_calm(&run->turmoil);
+	/* A worker that was asked to drain may still do so; it starts again when it has. */
+	for (int i = 0; i < 20 && !cluster->world.failed && (i < 12 || !oracle_settled(cluster));
+	     i++)
+		pass(run, SECOND_MS);
 }
 
-bool random_run(uint64_t seed, enum plant plant, bool eight_sinks, struct world_trace *trace,
+/* Everybody has caught up: nothing happens any more, and nothing should. */
+static void idle(struct run *run)
+{
+	enum plant plant = run->cluster.world.plant;
+
+	if (run->cluster.n_workers > 1 || plant == PLANT_CHATTY || plant == PLANT_IDLER ||
+	    rng_chance(run->rng, 10))
+		cluster_run(&run->cluster, IDLE_MS);
+}
+
+/* Chooses a run's deployment and starts it. */
+static void begin(struct run *run, enum shape shape, int64_t writes)
+{
+	choose_options(run);
+	choose_deployment(run, shape);
+	for (int64_t i = 0; i < writes && rng_chance(run->rng, 50); i++)
+		do_writes(run);
+	for (size_t i = 0; i < run->cluster.n_workers; i++)
+		cluster_start(&run->cluster.workers[i]);
+}
+
+bool random_run(uint64_t seed, enum plant plant, enum shape shape, struct world_trace *trace,
 		struct coverage *coverage)
 {
 	struct run *run = mem_alloc(sizeof(*run));
@@ -457,83 +510,24 @@ bool random_run(uint64_t seed, enum plant plant, bool eight_sinks, struct world_
 	run->cluster.coverage = coverage;
 	run->cluster.world.plant = plant;
 	run->rng = &run->cluster.world.rng;
-	run->eight = plant == PLANT_NONE && (rng_chance(run->rng, 12) || eight_sinks);
-	choose_options(run);
-	choose_deployment(run);
-	if (plant != PLANT_NONE && plant != PLANT_SILENT && plant != PLANT_AMNESIA)
-		run->rough = false;
+	run->eight = plant == PLANT_NONE && shape != SHAPE_MANY &&
+		     (rng_chance(run->rng, 12) || shape == SHAPE_EIGHT);
 	slices = between(run, SLICES_MIN, SLICES_MAX);
-	for (int64_t i = 0; i < slices / 10 && rng_chance(run->rng, 50); i++)
-		do_writes(run);
-	for (size_t i = 0; i < run->cluster.n_workers; i++)
-		cluster_start(&run->cluster.workers[i]);
+	begin(run, shape, slices / 10);
 	for (int64_t i = 0; i < slices && !run->cluster.world.failed; i++)
+		slice(run);
+	for (int64_t i = 0; run->ages && i < AGE_STEPS && !run->cluster.world.failed; i++)
+		pass(run, SECOND_MS);
+	for (int64_t i = 0; run->ages && i < slices / 4 && !run->cluster.world.failed; i++)
 		slice(run);
 	if (!run->cluster.world.failed)
 		calm(run);
-	if (!run->cluster.world.failed)
-		oracle_settle(&run->cluster, SETTLE_MS);
+	if (!run->cluster.world.failed && oracle_settle(&run->cluster, SETTLE_MS))
+		idle(run);
+	for (enum turmoil_kind kind = 0; coverage != NULL && kind < TURMOIL_N; kind++)
+		coverage->turmoil[kind] += run->turmoil.hits[kind];
 	cluster_release(&run->cluster);
 	ok = !run->cluster.world.failed;
 	mem_free(run);
 	return ok;
-}
-
-/* Prints one count; 1 when it is zero. */
-static size_t print_hit(const char *kind, const char *name, uint64_t n)
-{
-	printf("hits %s %s %llu\n", kind, name, (unsigned long long)n);
-	return n == 0;
-}
-
-/* Whether random runs are too small for it: those hits come from scenarios and from the model's tests. */
-static bool beyond_random(const char *service_hit)
-{
-	static const char *const names[] = {"page_bytes",  "shards_paged", "children_asked",
-					    "scan_paged",  "ttl_delete",   "stream_gone",
-					    "batch_bytes", "partial_batch"};
-
-	for (size_t i = 0; i < ARRAY_N(names); i++) {
-		if (str_eq(str_of(service_hit), str_of(names[i])))
-			return true;
-	}
-	return false;
-}
-
-size_t coverage_print(const struct coverage *coverage)
-{
-	size_t zeroes = 0;
-	char name[128];
-
-	for (enum net_fault fault = NET_NONE; fault < NET_N; fault++)
-		zeroes += print_hit("fault", net_fault_word(fault), coverage->faults[fault]);
-	for (enum target_mode mode = TARGET_FAST; mode < TARGET_MODES; mode++)
-		zeroes += print_hit("sink", target_mode_word(mode), coverage->modes[mode]);
-	zeroes += print_hit("fault", "skew", coverage->skew);
-	zeroes += print_hit("fault", "credentials", coverage->credentials);
-	zeroes += print_hit("fault", "pause", coverage->pause);
-	zeroes += print_hit("fault", "crash", coverage->crash);
-	zeroes += print_hit("fault", "drain", coverage->drain);
-	zeroes += print_hit("fault", "orphaned-request", coverage->late_writes);
-	zeroes += print_hit("engine", "gap", coverage->gap);
-	zeroes += print_hit("engine", "detach", coverage->detach);
-	zeroes += print_hit("engine", "rejoin", coverage->rejoin);
-	zeroes += print_hit("engine", "dead-letter", coverage->letters);
-	zeroes += print_hit("engine", "dead-letter-again", coverage->letters_doubled);
-	zeroes += print_hit("engine", "bisection", coverage->bisections);
-	zeroes += print_hit("engine", "blocked", coverage->blocked);
-	zeroes += print_hit("engine", "position", coverage->positions);
-	zeroes += print_hit("sink", "poison", coverage->poisons);
-	for (size_t i = 0; i < coverage->n_service; i++) {
-		if (beyond_random(coverage->service_names[i]))
-			continue;
-		zeroes += print_hit("service", coverage->service_names[i], coverage->service[i]);
-	}
-	for (size_t i = 0; i < coverage->n_steps; i++) {
-		const struct engine_transition *step = &coverage->steps[i];
-
-		snprintf(name, sizeof(name), "%s->%s", step->from, step->to);
-		zeroes += print_hit(step->machine, name, step->n);
-	}
-	return zeroes;
 }

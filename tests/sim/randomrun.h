@@ -6,13 +6,17 @@
 #ifndef SIM_RANDOMRUN_H
 #define SIM_RANDOMRUN_H
 
-#include "tests/sim/cluster.h"
+#include "tests/sim/coverage.h"
+
+/* What kind of deployment a run is about. */
+enum shape {
+	SHAPE_ANY,
+	SHAPE_EIGHT, /* eight sinks that all fail, each in its own way; one worker */
+	SHAPE_MANY, /* two to five workers, and more happens to them */
+};
 
 /* Runs one seed; true when all invariants held. Adds to `coverage`, which may be NULL. */
-bool random_run(uint64_t seed, enum plant plant, bool eight_sinks, struct world_trace *trace,
+bool random_run(uint64_t seed, enum plant plant, enum shape shape, struct world_trace *trace,
 		struct coverage *coverage);
-
-/* Prints the coverage; the number of things that never happened. */
-size_t coverage_print(const struct coverage *coverage);
 
 #endif

@@ -4,19 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "tests/sim/rowform.h"
 
-enum { ROW_MAX = 1 << 20 };
-
-/* What a request to the checkpoint table names. */
-struct named {
-	struct str table, key;
-	struct str incarnation; /* of a heartbeat row that is put */
+/* What is being read into which row. */
+struct reading {
+	const struct rowwatch *watch;
+	struct watched_row *row;
 };
 
-void rowwatch_init(struct rowwatch *watch, struct ledger *ledger, const char *table)
+void rowwatch_init(struct rowwatch *watch, struct ledger *ledger, struct lifewatch *lives,
+		   const char *table)
 {
-	*watch = (struct rowwatch){.ledger = ledger, .table = table};
+	*watch = (struct rowwatch){.ledger = ledger, .lives = lives, .table = table};
 	map_init(&watch->rows);
 }
 
@@ -38,76 +37,28 @@ static void put(char *to, size_t size, struct str s)
 	to[s.n] = '\0';
 }
 
-/* Reads {"S":"..."} or {"N":"..."}; other types give nothing. */
-static struct str read_scalar(struct json *json)
+/* Reads one attribute of a row. */
+static void read_attribute(void *arg, struct str name, struct json *json)
 {
-	struct str key, value = STR_NONE;
+	const struct reading *reading = arg;
+	const struct rowwatch *watch = reading->watch;
+	struct watched_row *row = reading->row;
 
-	json_enter(json, JSON_OBJECT);
-	while (json_key(json, &key)) {
-		if (json_key_is(key, "S") || json_key_is(key, "N"))
-			value = json_string(json);
-		else
-			json_skip(json);
-	}
-	return value;
-}
-
-/* Reads what names a row out of a Key or an Item. */
-static void read_names(struct json *json, struct named *named)
-{
-	struct str key;
-
-	json_enter(json, JSON_OBJECT);
-	while (json_key(json, &key)) {
-		if (json_key_is(key, "leaseKey"))
-			named->key = read_scalar(json);
-		else if (json_key_is(key, "incarnation"))
-			named->incarnation = read_scalar(json);
-		else
-			json_skip(json);
-	}
-}
-
-/* Which row a request is about. */
-static struct named read_request(struct str body)
-{
-	struct named named = {.table = STR_NONE};
-	struct json json;
-	struct str key;
-
-	json_init(&json, body);
-	json_enter(&json, JSON_OBJECT);
-	while (json_key(&json, &key)) {
-		if (json_key_is(key, "TableName"))
-			named.table = json_string(&json);
-		else if (json_key_is(key, "Key") || json_key_is(key, "Item"))
-			read_names(&json, &named);
-		else
-			json_skip(&json);
-	}
-	return named;
-}
-
-/* Reads one attribute of a row, into `row`. */
-static void read_attribute(const struct rowwatch *watch, struct watched_row *row, struct str name,
-			   struct json *json)
-{
 	if (json_key_is(name, "leaseOwner")) {
-		put(row->owner, sizeof(row->owner), read_scalar(json));
+		put(row->owner, sizeof(row->owner), row_scalar(json));
 	} else if (json_key_is(name, "leaseCounter")) {
-		must(str_to_u64(read_scalar(json), &row->counter));
+		must(str_to_u64(row_scalar(json), &row->counter));
 	} else if (json_key_is(name, "checkpoint")) {
-		put(row->checkpoint, sizeof(row->checkpoint), read_scalar(json));
+		put(row->checkpoint, sizeof(row->checkpoint), row_scalar(json));
 	} else if (json_key_is(name, "startAt")) {
-		put(row->start_at, sizeof(row->start_at), read_scalar(json));
+		put(row->start_at, sizeof(row->start_at), row_scalar(json));
 	} else if (str_starts(name, STR("sink."))) {
 		struct str sink = str_skip(name, strlen("sink."));
 
 		for (size_t i = 0; i < watch->ledger->n_sinks; i++) {
 			if (watch->sinks[i] == NULL || !str_eq(sink, str_of(watch->sinks[i])))
 				continue;
-			put(row->sinks[i], sizeof(row->sinks[i]), read_scalar(json));
+			put(row->sinks[i], sizeof(row->sinks[i]), row_scalar(json));
 			return;
 		}
 		json_skip(json);
@@ -116,54 +67,18 @@ static void read_attribute(const struct rowwatch *watch, struct watched_row *row
 	}
 }
 
-/* Reads the answer of a GetItem into `row`; false when there is no such row. */
-static bool read_row(const struct rowwatch *watch, struct watched_row *row, struct str text)
-{
-	struct json json;
-	struct str key;
-	bool found = false;
-
-	json_init(&json, text);
-	json_enter(&json, JSON_OBJECT);
-	while (json_key(&json, &key)) {
-		if (!json_key_is(key, "Item")) {
-			json_skip(&json);
-			continue;
-		}
-		found = true;
-		json_enter(&json, JSON_OBJECT);
-		while (json_key(&json, &key))
-			read_attribute(watch, row, key, &json);
-	}
-	must(json_end(&json));
-	return found;
-}
-
 /* Asks the service for a row. */
 static bool fetch_row(struct rowwatch *watch, struct watched_row *row, struct str lease_key)
 {
-	struct world *world = watch->ledger->world;
-	struct buf body, answer;
-	bool found = false;
+	struct reading reading = {.watch = watch, .row = row};
 
-	buf_init(&body, ROW_MAX);
-	buf_init(&answer, ROW_MAX);
-	buf_fmt(&body,
-		"{\"TableName\":\"%s\",\"ConsistentRead\":true,\"Key\":{\"leaseKey\":{\"S\":\"%.*"
-		"s\"}}}",
-		watch->table, STR_ARG(lease_key));
 	row->owner[0] = '\0';
 	row->counter = 0;
 	row->checkpoint[0] = '\0';
 	row->start_at[0] = '\0';
 	for (size_t i = 0; i < LEDGER_SINKS; i++)
 		row->sinks[i][0] = '\0';
-	if (service_call(world->service, STR("DynamoDB_20120810.GetItem"), buf_view(&body),
-			 world_wall_ms(world), &answer) == 200)
-		found = read_row(watch, row, buf_view(&answer));
-	buf_release(&body);
-	buf_release(&answer);
-	return found;
+	return row_fetch(watch->ledger->world, watch->table, lease_key, read_attribute, &reading);
 }
 
 /* How many of the shard's writes a position covers; more than all of them for SHARD_END. */
@@ -229,51 +144,70 @@ static bool same_positions(const struct watched_row *a, const struct watched_row
 	return true;
 }
 
-/* The incarnation that calls itself so. */
-static unsigned life_of(const struct rowwatch *watch, struct str owner)
+/* Checks fenced-owner for what a write of `life` made of a row that was there before. */
+static void check_step(struct rowwatch *watch, const struct watched_row *row,
+		       const struct watched_row *was, unsigned life, bool taken)
 {
-	unsigned life = 0;
-
-	while (life < LEDGER_LIVES && !str_eq(str_of(watch->owners[life]), owner))
-		life++;
-	must(life < LEDGER_LIVES);
-	return life;
-}
-
-/* Notes under which name an incarnation owns leases, when it puts its heartbeat row. */
-static void note_owner(struct rowwatch *watch, const struct named *named, unsigned life)
-{
-	struct str prefix = STR("ddbtap/worker/");
-
-	if (named->incarnation.n > 0 && str_starts(named->key, prefix))
-		snprintf(watch->owners[life], sizeof(watch->owners[life]), "%.*s:%.*s",
-			 STR_ARG(str_skip(named->key, prefix.n)), STR_ARG(named->incarnation));
-}
-
-/* Checks fenced-owner for a row's step from `was` to `row`, and notes takes. */
-static void check_fence(struct rowwatch *watch, struct watched_row *row,
-			const struct watched_row *was, unsigned life)
-{
+	bool holder = was->held && was->holder == life;
 	struct world *world = watch->ledger->world;
-	bool taken = row->owner[0] != '\0' && !str_eq(str_of(row->owner), str_of(was->owner));
 
-	if (was->exists && row->counter <= was->counter)
+	if (row->counter <= was->counter)
 		world_fail(world, "fenced-owner", "counter of %s went from %llu to %llu", row->key,
 			   (unsigned long long)was->counter, (unsigned long long)row->counter);
-	if (!taken && was->exists && was->held && was->holder != life && !same_positions(row, was))
+	if (taken && !holder && !same_positions(row, was))
+		world_fail(world, "fenced-owner", "incarnation %u took %s and moved it to %s", life,
+			   row->key, row->checkpoint);
+	if (!taken && was->held && !holder)
 		world_fail(world, "fenced-owner",
 			   "incarnation %u moved %s to %s, which incarnation %u holds as %s", life,
 			   row->key, row->checkpoint, was->holder, was->owner);
+}
+
+/* Checks the step of a row from `was` to `row`, and notes who has it. */
+static void note_step(struct rowwatch *watch, struct watched_row *row,
+		      const struct watched_row *was, unsigned life)
+{
+	bool taken = row->owner[0] != '\0' &&
+		     (!was->exists || !str_eq(str_of(row->owner), str_of(was->owner)));
+
+	watch->progress += !was->exists || !same_positions(row, was) ||
+			   !str_eq(str_of(row->start_at), str_of(was->start_at));
+	if (was->exists)
+		check_step(watch, row, was, life, taken);
 	/* The holder, and nobody else, may make another one the owner. */
-	if (taken && was->held && was->holder == life)
-		life = life_of(watch, str_of(row->owner));
+	if (was->exists && taken && was->held && was->holder == life)
+		life = lifewatch_life(watch->lives, row->owner);
+	else if (was->exists && taken)
+		lifewatch_taken(watch->lives, life, was->owner, row->key);
 	if (taken || !was->exists) {
 		row->holder = life;
 		row->held = row->owner[0] != '\0';
 		row->shard->takes[life]++;
+		watch->takes++;
 	} else if (row->owner[0] == '\0') {
 		row->held = false;
 	}
+}
+
+/* Checks row-kept for a row that `life` deleted. */
+static void check_deletion(struct rowwatch *watch, struct watched_row *row,
+			   const struct watched_row *was, unsigned life)
+{
+	struct world *world = watch->ledger->world;
+	bool finished = str_eq(str_of(was->checkpoint), STR("SHARD_END"));
+
+	if (world->plant == PLANT_UNTIDY)
+		finished = false;
+	watch->deleted++;
+	row->held = false;
+	row->ended = finished;
+	if (!finished)
+		world_fail(world, "row-kept", "incarnation %u deleted %s, which says %s", life,
+			   row->key, was->checkpoint);
+	if (was->held && was->holder != life && !lifewatch_gone(watch->lives, was->owner))
+		world_fail(world, "row-kept",
+			   "incarnation %u deleted %s, which is of %s, who lives", life, row->key,
+			   was->owner);
 }
 
 /* Says that the first worker started with this shard, once that is settled. */
@@ -305,57 +239,68 @@ static struct watched_row *row_of(struct rowwatch *watch, struct str key)
 	row = mem_alloc(sizeof(*row));
 	put(row->key, sizeof(row->key), key);
 	row->shard = shard;
+	shard->row = row;
 	map_put(&watch->rows, str_of(row->key), row);
 	return row;
 }
 
-/* Plant: a checkpoint of a dead incarnation that passes its condition. */
+/* Plant: a write of a dead incarnation that passes its condition. */
 static unsigned plant_zombie(struct rowwatch *watch, const struct watched_row *row,
 			     const struct watched_row *was, unsigned life)
 {
-	if (watch->ledger->world->plant == PLANT_ZOMBIE && was->exists && row->exists &&
-	    !same_positions(row, was) && ++watch->plants == 5)
+	enum plant plant = watch->ledger->world->plant;
+	bool released = was->held && row->owner[0] == '\0';
+
+	if (plant == PLANT_ZOMBIE && was->exists && row->exists && !same_positions(row, was) &&
+	    ++watch->plants == 5)
+		return life + 1;
+	if (plant == PLANT_POSTHUMOUS && was->exists && row->exists && released)
 		return life + 1;
 	return life;
 }
 
+/* A conditional write of the row failed: somebody else was faster, or something is not known. */
+static void note_refusal(struct rowwatch *watch, const struct world_call *call)
+{
+	static const char word[] = "ConditionalCheckFailed";
+
+	if (memmem(call->answer.p, call->answer.n, word, sizeof(word) - 1) == NULL)
+		return;
+	if (str_eq(call->operation, STR("DeleteItem")))
+		watch->refused_deletes++;
+	else
+		watch->refusals++;
+}
+
 void rowwatch_served(struct rowwatch *watch, const struct world_call *call)
 {
-	struct named named;
+	struct row_named named;
 	struct watched_row *row, was;
 	unsigned life = call->life;
 
-	if (call->status != 200 || (!str_eq(call->operation, STR("UpdateItem")) &&
-				    !str_eq(call->operation, STR("PutItem")) &&
-				    !str_eq(call->operation, STR("DeleteItem"))))
+	if (!row_writes(call->operation))
 		return;
-	named = read_request(call->body);
+	named = row_named(call->body);
 	if (!str_eq(named.table, str_of(watch->table)))
 		return;
-	watch->writes++;
-	must(life < LEDGER_LIVES);
-	note_owner(watch, &named, life);
 	row = row_of(watch, named.key);
 	if (row == NULL)
 		return;
+	if (call->status != 200) {
+		note_refusal(watch, call);
+		return;
+	}
+	watch->writes++;
 	was = *row;
 	row->exists = fetch_row(watch, row, named.key);
-	if (!row->exists)
-		return;
 	life = plant_zombie(watch, row, &was, life);
-	check_fence(watch, row, &was, life);
+	must(life < LEDGER_LIVES);
+	if (!row->exists) {
+		if (was.exists)
+			check_deletion(watch, row, &was, life);
+		return;
+	}
+	note_step(watch, row, &was, life);
 	note_start(watch, row);
 	check_positions(watch, row);
-}
-
-struct watched_row *rowwatch_row(struct rowwatch *watch, const struct ledger_shard *shard)
-{
-	struct watched_row *row;
-	size_t at = 0;
-
-	while ((row = map_next(&watch->rows, &at)) != NULL) {
-		if (row->shard == shard)
-			return row;
-	}
-	return NULL;
 }

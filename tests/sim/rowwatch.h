@@ -4,12 +4,14 @@
  * with what the sinks have. Checks:
  *
  *	checkpoint-behind-ack	a row's positions are never ahead of what the sinks have durably
- *	fenced-owner		counters only grow; nobody but the holder of a lease moves its positions
+ *	fenced-owner		counters only grow; nobody but the holder of a lease writes its row,
+ *				except to take it, which moves no position
+ *	row-kept		only rows of finished shards are deleted, and not from under the living
  */
 #ifndef SIM_ROWWATCH_H
 #define SIM_ROWWATCH_H
 
-#include "tests/sim/ledger.h"
+#include "tests/sim/lifewatch.h"
 
 enum { ROWWATCH_POSITION_MAX = 48 };
 
@@ -22,6 +24,7 @@ struct watched_row {
 	uint64_t counter;
 	unsigned holder; /* the incarnation that last took it, or was given it */
 	bool held;
+	bool ended; /* it was deleted, and said SHARD_END */
 	char checkpoint[ROWWATCH_POSITION_MAX];
 	char sinks[LEDGER_SINKS][ROWWATCH_POSITION_MAX]; /* empty: no attribute */
 	char start_at[32];
@@ -29,25 +32,27 @@ struct watched_row {
 
 struct rowwatch {
 	struct ledger *ledger;
+	struct lifewatch *lives;
 	const char *table; /* the checkpoint table's name */
 	const char *sinks[LEDGER_SINKS];
 	struct map rows;
-	char owners[LEDGER_LIVES][128]; /* the owner that each incarnation calls itself */
 	uint64_t writes;
+	uint64_t takes, deleted; /* of lease rows */
+	uint64_t progress; /* rows made, and writes that moved a position */
+	/* Conditional writes of lease rows that failed: all but deletes, and those. */
+	uint64_t refusals, refused_deletes;
 	uint64_t plants;
 };
 
 /* Starts watching the rows of the checkpoint table `table`. */
-void rowwatch_init(struct rowwatch *watch, struct ledger *ledger, const char *table);
+void rowwatch_init(struct rowwatch *watch, struct ledger *ledger, struct lifewatch *lives,
+		   const char *table);
 
 /* Frees what the watch holds. */
 void rowwatch_release(struct rowwatch *watch);
 
 /* A request was carried out. */
 void rowwatch_served(struct rowwatch *watch, const struct world_call *call);
-
-/* The shard's row, or NULL when there never was one. */
-struct watched_row *rowwatch_row(struct rowwatch *watch, const struct ledger_shard *shard);
 
 /* How many of the shard's writes the row says that the sink has. */
 size_t rowwatch_position(const struct rowwatch *watch, const struct watched_row *row, size_t sink);

@@ -58,6 +58,10 @@ bool scenario_option(struct cluster *cluster, struct str name, int64_t value)
 		engine->until_caught_up = value != 0;
 	else if (str_eq(name, STR("isolation")))
 		cluster->isolation = value != 0;
+	else if (str_eq(name, STR("balanced")))
+		cluster->fleet.balanced = value != 0;
+	else if (str_eq(name, STR("frugal")))
+		cluster->fleet.frugal = value != 0;
 	else
 		return false;
 	return true;

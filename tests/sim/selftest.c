@@ -31,7 +31,7 @@ enum plant plant_find(struct str word)
 static bool noticed(enum plant plant, struct world_trace *trace)
 {
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-		if (random_run(seed, plant, false, trace, NULL))
+		if (random_run(seed, plant, SHAPE_ANY, trace, NULL))
 			continue;
 		if (str_eq(str_of(trace->failed), str_of(plants[plant].invariant)))
 			return true;

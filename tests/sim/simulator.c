@@ -2,12 +2,13 @@
 /*
  * The simulator's command line:
  *
- *	simulator random [--first N] [--seeds M] [--eight] [--plant WORD] [--verbose]
+ *	simulator random [--first N] [--seeds M] [--eight|--many] [--plant WORD] [--jobs J] [--all] [--verbose]
  *	simulator scenario [--verbose] FILE...
  *	simulator selftest
  *
- * Runs happen in a child process, and what they report lies in shared memory: so an abort or an
- * endless loop is reported with its seed and its last log lines like any other failure.
+ * Runs happen in child processes, as many at a time as there are cores, and what they report lies in
+ * shared memory: so an abort or an endless loop is reported with its seed and its last log lines like any
+ * other failure. Each seed's run is the same whatever the number of jobs.
  */
 #include <stdio.h>
 #include <sys/mman.h>
@@ -19,9 +20,9 @@
 #include "tests/sim/scenario.h"
 #include "tests/sim/selftest.h"
 
-enum { CPU_SECONDS_PER_RUN = 60, FAILURES_MAX = 3, FILE_MAX = 1 << 20 };
+enum { CPU_SECONDS_PER_RUN = 60, FAILURES_MAX = 3, FILE_MAX = 1 << 20, JOBS_MAX = 64 };
 
-/* What the child writes and the parent reads. */
+/* What a child writes and its parent reads. */
 struct shared {
 	struct world_trace trace;
 	struct coverage coverage;
@@ -32,9 +33,11 @@ struct shared {
 /* What was asked for. */
 struct job {
 	struct shared *shared;
-	uint64_t first, seeds;
+	uint64_t first, seeds, step; /* every step-th seed of them */
+	uint64_t jobs;
+	bool no_limit; /* on failures */
 	enum plant plant;
-	bool eight_sinks;
+	enum shape shape;
 	char **files;
 	int n_files;
 };
@@ -82,53 +85,96 @@ static int in_child(void (*body)(struct job *job), struct job *job)
 	return WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
+/* Whether a job has seeds left, and has not failed too often. */
+static bool goes_on(const struct job *job)
+{
+	return job->shared->next < job->first + job->seeds &&
+	       (job->no_limit || job->shared->failures < FAILURES_MAX);
+}
+
 /* In the child: random runs from shared->next on. */
 static void run_seeds(struct job *job)
 {
 	struct shared *shared = job->shared;
 
-	while (shared->next < job->first + job->seeds && shared->failures < FAILURES_MAX) {
+	while (goes_on(job)) {
 		uint64_t seed = shared->next;
 
 		limit_cpu();
-		if (!random_run(seed, job->plant, job->eight_sinks, &shared->trace,
-				&shared->coverage)) {
+		if (!random_run(seed, job->plant, job->shape, &shared->trace, &shared->coverage)) {
 			shared->failures++;
 			report(&shared->trace, "");
 		}
-		shared->next = seed + 1;
+		shared->next = seed + job->step;
 	}
 }
 
-/* simulator random */
-static int main_random(struct job *job)
+/* One of several jobs, in its own process: its share of the seeds. */
+static void run_share(struct job *job)
 {
 	struct shared *shared = job->shared;
-	size_t zeroes;
 
-	shared->next = job->first;
-	while (shared->next < job->first + job->seeds && shared->failures < FAILURES_MAX) {
+	while (goes_on(job)) {
 		int died = in_child(run_seeds, job);
 
 		if (died == 0)
 			continue;
 		shared->failures++;
 		report(&shared->trace, died == SIGXCPU ? "endless" : "aborted");
-		shared->next++;
+		shared->next += job->step;
 	}
-	if (shared->failures != 0) {
-		printf("not ok sim random seeds %llu to %llu\n", (unsigned long long)job->first,
-		       (unsigned long long)shared->next - 1);
-		return 1;
+}
+
+/* Starts job number `i` of all; the process. */
+static pid_t start_job(const struct job *all, uint64_t i)
+{
+	struct job job = *all;
+	pid_t pid;
+
+	job.shared = &all->shared[i];
+	job.shared->next = all->first + i;
+	job.shared->trace.verbose = all->shared->trace.verbose;
+	job.step = all->jobs;
+	fflush(stdout);
+	fflush(stderr);
+	pid = fork();
+	must(pid >= 0);
+	if (pid == 0) {
+		run_share(&job);
+		fflush(stderr);
+		_exit(0);
 	}
-	zeroes = coverage_print(&shared->coverage);
-	if (zeroes != 0 && job->seeds >= 500 && !job->eight_sinks) {
-		printf("not ok sim coverage: %zu things never happened\n", zeroes);
-		return 1;
+	return pid;
+}
+
+/* simulator random */
+static int main_random(struct job *job)
+{
+	struct coverage *coverage = mem_alloc(sizeof(*coverage));
+	unsigned failures = 0;
+	pid_t pids[JOBS_MAX];
+	bool covered = true;
+
+	for (uint64_t i = 0; i < job->jobs; i++)
+		pids[i] = start_job(job, i);
+	for (uint64_t i = 0; i < job->jobs; i++) {
+		int status = 0;
+
+		must(waitpid(pids[i], &status, 0) == pids[i]);
+		failures += job->shared[i].failures + (status != 0);
+		coverage_add(coverage, &job->shared[i].coverage);
 	}
-	printf("ok sim random seeds %llu to %llu\n", (unsigned long long)job->first,
-	       (unsigned long long)(job->first + job->seeds - 1));
-	return 0;
+	if (failures == 0) {
+		size_t zeroes = coverage_print(coverage);
+
+		covered = zeroes == 0 || job->seeds < 500 || job->shape == SHAPE_EIGHT;
+		if (!covered)
+			printf("not ok sim coverage: %zu things never happened\n", zeroes);
+	}
+	printf("%s sim random seeds %llu to %llu\n", failures == 0 ? "ok" : "not ok",
+	       (unsigned long long)job->first, (unsigned long long)(job->first + job->seeds - 1));
+	mem_free(coverage);
+	return failures != 0 || !covered;
 }
 
 /* Reads a whole file; false when that fails. */
@@ -205,8 +251,8 @@ static int main_selftest(struct job *job)
 /* Prints how it is called. */
 static int usage(void)
 {
-	fprintf(stderr, "usage: simulator random [--first N] [--seeds M] [--eight] [--plant WORD] "
-			"[--verbose]\n"
+	fprintf(stderr, "usage: simulator random [--first N] [--seeds M] [--eight|--many] "
+			"[--plant WORD] [--jobs J] [--all] [--verbose]\n"
 			"       simulator scenario [--verbose] FILE...\n"
 			"       simulator selftest\n");
 	return 64;
@@ -224,8 +270,12 @@ static bool parse(struct job *job, int argc, char **argv)
 			job->shared->trace.verbose = true;
 			continue;
 		}
-		if (str_eq(option, STR("--eight"))) {
-			job->eight_sinks = true;
+		if (str_eq(option, STR("--eight")) || str_eq(option, STR("--many"))) {
+			job->shape = str_eq(option, STR("--many")) ? SHAPE_MANY : SHAPE_EIGHT;
+			continue;
+		}
+		if (str_eq(option, STR("--all"))) {
+			job->no_limit = true;
 			continue;
 		}
 		if (++i == argc)
@@ -236,6 +286,10 @@ static bool parse(struct job *job, int argc, char **argv)
 				return false;
 		} else if (str_eq(option, STR("--first"))) {
 			if (!str_to_u64(str_of(argv[i]), &job->first))
+				return false;
+		} else if (str_eq(option, STR("--jobs"))) {
+			if (!str_to_u64(str_of(argv[i]), &job->jobs) || job->jobs == 0 ||
+			    job->jobs > JOBS_MAX)
 				return false;
 		} else if (!str_eq(option, STR("--seeds")) ||
 			   !str_to_u64(str_of(argv[i]), &job->seeds)) {
@@ -249,12 +303,14 @@ static bool parse(struct job *job, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+	struct shared *shared = mmap(NULL, JOBS_MAX * sizeof(*shared), PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct job job = {.shared = shared, .first = 1, .seeds = 100};
 	struct str verb = argc > 1 ? str_of(argv[1]) : STR_NONE;
 
 	must(shared != MAP_FAILED);
+	job.jobs = cores < 1 ? 1 : cores > JOBS_MAX ? JOBS_MAX : (uint64_t)cores;
 	if (!parse(&job, argc, argv))
 		return usage();
 	if (str_eq(verb, STR("random")) && job.n_files == 0)

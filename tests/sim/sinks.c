@@ -378,6 +378,8 @@ static void scripted_submit(struct sink *sink, struct delivery *delivery)
 
 	must(delivery->n > 0);
 	check_rest(s, delivery);
+	s->target->world->watch.begins(s->target->world->watch.arg, s->proc->life,
+				       delivery->source->shard_id);
 	if (s->target->mode == TARGET_DEAD)
 		s->target->hits[TARGET_DEAD]++;
 	list_init(&delivery->link);

@@ -17,7 +17,7 @@ static struct proc *proc_of(struct io *io)
 /* struct io: the monotonic clock. */
 static int64_t op_now_ms(struct io *io)
 {
-	return proc_of(io)->world->now_ms;
+	return proc_of(io)->world->now_ms + proc_of(io)->boot_ms;
 }
 
 /* struct io: the process's own wall clock. */
@@ -184,10 +184,11 @@ static struct proc *next_timer(struct world *world, int64_t *at_ms)
 		struct proc *proc = CONTAINER_OF(it, struct proc, link);
 		const struct heap_node *node = heap_first(&proc->timers);
 
-		if (proc->paused || node == NULL || (best != NULL && node->key >= *at_ms))
+		if (proc->paused || node == NULL ||
+		    (best != NULL && node->key - proc->boot_ms >= *at_ms))
 			continue;
 		best = proc;
-		*at_ms = node->key;
+		*at_ms = node->key - proc->boot_ms;
 	}
 	return best;
 }
@@ -210,6 +211,10 @@ bool world_step(struct world *world, int64_t until_ms)
 	int64_t timer_ms = INT64_MAX, at_ms;
 	struct proc *proc = next_timer(world, &timer_ms);
 
+	/* Of what came due while a process was stopped, chance says which it finds first. */
+	if (node != NULL && node->key <= world->now_ms && timer_ms < world->now_ms &&
+	    proc->woke_ms == world->now_ms && rng_chance(&world->rng, 50))
+		timer_ms = world->now_ms;
 	at_ms = node != NULL && node->key <= timer_ms ? node->key : timer_ms;
 	if (world->failed || (node == NULL && proc == NULL) || at_ms > until_ms) {
 		if (world->now_ms < until_ms && !world->failed)
@@ -321,15 +326,23 @@ void proc_free(struct proc **proc)
 	*proc = NULL;
 }
 
-void proc_pause(struct proc *proc)
+void proc_pause(struct proc *proc, bool asleep)
 {
 	proc->paused = true;
-	proc->world->hits_pause++;
+	proc->asleep = asleep;
+	if (asleep)
+		proc->world->hits_suspend++;
+	else
+		proc->world->hits_pause++;
 }
 
 void proc_resume(struct proc *proc)
 {
 	proc->paused = false;
+	proc->woke_ms = proc->world->now_ms;
+	if (proc->asleep)
+		network_cut(proc);
+	proc->asleep = false;
 	while (!list_empty(&proc->held)) {
 		struct world_event *event = list_first(&proc->held, struct world_event, link);
 

@@ -4,8 +4,9 @@
  * that loses, delays and repeats nothing by itself but everything by order, and processes that see
  * all of it through struct io.
  *
- * Two clocks: now_ms is monotonic and starts at 0; the service's wall clock is a fixed distance from
- * it; a process's wall clock is the service's plus the process's skew, which may jump.
+ * Three clocks: now_ms is the world's, which starts at 0; the service's wall clock is a fixed distance
+ * from it. A process's monotonic clock started when its machine did, and counts on while the process is
+ * stopped or the machine asleep; its wall clock is the service's plus the process's skew, which may jump.
  *
  * Nothing here runs by itself: world_step runs the one thing that is due next. The same seed and the
  * same calls give the same run, byte for byte.
@@ -19,7 +20,14 @@
 #include "tests/model/service.h"
 #include "tests/sim/plant.h"
 
-enum { WORLD_LINES = 200, WORLD_LINE_MAX = 320, WORLD_FAULT_RULES = 16 };
+enum {
+	WORLD_LINES = 200,
+	WORLD_LINE_MAX = 320,
+	WORLD_FAULT_RULES = 16,
+	WORLD_PARTITIONS = 8,
+	WORLD_USAGE_S = 128,
+	WORLD_SERVICES = 2, /* by enum io_service */
+};
 
 /* What can happen to one request on its way. */
 enum net_fault {
@@ -33,6 +41,7 @@ enum net_fault {
 	NET_LATE, /* arrives when the sender has long given up, even after its death */
 	NET_BLOAT, /* the answer is blown up to more than the reader reserves for a page */
 	NET_AUTH, /* AccessDeniedException */
+	NET_HOLD, /* the sender waits in vain; carried out when network_let_go says so */
 	NET_N,
 };
 
@@ -48,6 +57,20 @@ struct net_rule {
 	char worker[32]; /* only of this process; "": any */
 	enum net_fault fault;
 	unsigned skip, count;
+};
+
+/* A process that does not reach some services for a while. */
+struct net_partition {
+	char worker[32];
+	bool services[WORLD_SERVICES];
+	bool silent; /* nothing comes back at all; else connections are refused and reset */
+	int64_t until_ms;
+};
+
+/* What the workers used up of the checkpoint table's capacity in one second, in half units. */
+struct net_usage {
+	int64_t second;
+	uint64_t read, written;
 };
 
 /* Something that happens at a time; embedded in its owner. Zero it before first use. */
@@ -73,6 +96,7 @@ struct world_call {
 	struct proc *proc; /* NULL when the sender is dead */
 	unsigned life; /* the sender's incarnation */
 	uint64_t id; /* of the request */
+	int64_t sent_ms;
 	struct str operation, body;
 	int status; /* served: the HTTP status */
 	struct str answer; /* served: the body before any bloat */
@@ -86,6 +110,8 @@ struct world_watch {
 	/* The sender got an end of it, or gave it up; `ok` when that was the service's own 200. */
 	void (*ended)(void *arg, const struct world_call *call, bool ok);
 	void (*logged)(void *arg, const char *process, enum io_level level, struct str line);
+	/* A sink of that incarnation is handed a delivery with changes of the shard. */
+	void (*begins)(void *arg, unsigned life, struct str shard_id);
 	/* After every step. */
 	void (*stepped)(void *arg);
 };
@@ -99,16 +125,21 @@ struct world {
 	struct list flights; /* all that are still under way */
 	struct world_trace *trace;
 	struct world_watch watch;
-	/* The network. Faults in thousandths per request; rules go first. */
-	unsigned mix[NET_N];
+	/* The network. Faults in thousandths per request of a service; rules go first. */
+	unsigned mix[WORLD_SERVICES][NET_N];
 	struct net_rule rules[WORLD_FAULT_RULES];
 	size_t n_rules;
+	struct net_partition partitions[WORLD_PARTITIONS];
+	size_t n_partitions;
+	struct net_usage usage[WORLD_USAGE_S]; /* a ring by second */
 	int64_t latency_min_ms, latency_max_ms;
 	int64_t late_max_ms; /* how much after the sender's timeout a late request may arrive */
 	size_t bloat_bytes; /* added per record to every GetRecords answer */
 	unsigned credentials; /* the version that the service accepts */
 	unsigned credentials_new; /* the version that a process gets which reads them again */
-	uint64_t n_requests, hits[NET_N], hits_skew, hits_credentials, hits_pause;
+	int64_t faulty_ms; /* when a request last met a fault */
+	uint64_t n_requests, hits[NET_N], hits_skew, hits_credentials, hits_pause, hits_suspend;
+	uint64_t hits_cut[WORLD_SERVICES], hits_answer_cut; /* by partitions */
 	int64_t max_answer_bytes; /* the largest GetRecords answer so far */
 	unsigned lives; /* incarnations so far */
 	bool failed; /* an invariant broke: the run ends */
@@ -122,7 +153,9 @@ struct proc {
 	struct list link;
 	char name[32];
 	unsigned life; /* unique number of this incarnation */
-	bool paused;
+	bool paused, asleep; /* asleep: paused, and its connections die of it */
+	int64_t woke_ms; /* when it last went on; 0: never stopped */
+	int64_t boot_ms; /* its monotonic clock is the world's plus this */
 	int64_t skew_ms; /* of its wall clock */
 	unsigned credentials;
 	struct heap timers;
@@ -170,8 +203,8 @@ struct proc *proc_new(struct world *world, const char *name);
 /* Ends a process: what it sent may still arrive, what it waited for never comes. */
 void proc_free(struct proc **proc);
 
-/* Stops a process as SIGSTOP does. */
-void proc_pause(struct proc *proc);
+/* Stops a process as SIGSTOP does; `asleep`: as a machine that is suspended does. */
+void proc_pause(struct proc *proc, bool asleep);
 
 /* Runs all that was held while the process was stopped, in its order. */
 void proc_resume(struct proc *proc);
