@@ -145,6 +145,55 @@ def batches(fake, db):
     assert stats["hits"]["partial_batch"] >= 1
 
 
+def older_parameters(fake, db):
+    """Conditions and updates from before expressions, as older clients send them."""
+    make_table(db, "Older")
+    where = {"TableName": "Older", "Key": {"pk": {"S": "lease"}}}
+    new = {"TableName": "Older", "Item": {"pk": {"S": "lease"}, "counter": {"N": "0"}},
+           "Expected": {"pk": {"Exists": False}}}
+    db.put_item(**new)
+    refused("ConditionalCheckFailedException", db.put_item, **new)
+    take = {"AttributeUpdates": {"owner": {"Value": {"S": "w1"}, "Action": "PUT"},
+                                 "counter": {"Value": {"N": "1"}, "Action": "ADD"},
+                                 "next": {"Action": "DELETE"}},
+            "Expected": {"owner": {"Exists": False}, "counter": {"Value": {"N": "0"}}}}
+    taken = db.update_item(ReturnValues="ALL_NEW", **where, **take)["Attributes"]
+    assert taken == {"pk": {"S": "lease"}, "owner": {"S": "w1"}, "counter": {"N": "1"}}
+    refused("ConditionalCheckFailedException", db.update_item, **where, **take)
+    refused("ValidationException", db.delete_item, ConditionExpression="attribute_exists(pk)",
+            Expected={"pk": {"Value": {"S": "lease"}}}, **where)
+    db.delete_item(Expected={"owner": {"ComparisonOperator": "NE", "Value": {"S": "w2"}}}, **where)
+
+
+def queries(fake, db):
+    """A partition in order, and an index that comes later."""
+    make_table(db, "Queries", sort=True)
+    for i in (3, 1, 2, 9, 4):
+        db.put_item(TableName="Queries", Item={"pk": {"S": "p"}, "sk": {"S": f"s{i}"},
+                                               **({"owner": {"S": "w"}} if i < 4 else {})})
+    pages = db.get_paginator("query").paginate(
+        TableName="Queries", KeyConditionExpression="pk = :p AND begins_with(sk, :s)", Limit=2,
+        ExpressionAttributeValues={":p": {"S": "p"}, ":s": {"S": "s"}}, ScanIndexForward=False)
+    assert [i["sk"]["S"] for page in pages for i in page["Items"]] == ["s9", "s4", "s3", "s2", "s1"]
+    db.update_table(
+        TableName="Queries", AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"}
+                                                   for name in ("owner", "sk")],
+        GlobalSecondaryIndexUpdates=[{"Create": {
+            "IndexName": "by-owner", "Projection": {"ProjectionType": "KEYS_ONLY"},
+            "KeySchema": [{"AttributeName": "owner", "KeyType": "HASH"},
+                          {"AttributeName": "sk", "KeyType": "RANGE"}]}}])
+    index = wait_active(db, "Queries")["GlobalSecondaryIndexes"][0]
+    assert index["IndexStatus"] == "ACTIVE" and index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    found = db.query(TableName="Queries", IndexName="by-owner", KeyConditionExpression="#o = :w",
+                     ExpressionAttributeNames={"#o": "owner"},
+                     ExpressionAttributeValues={":w": {"S": "w"}}, ReturnConsumedCapacity="INDEXES")
+    assert [item["sk"]["S"] for item in found["Items"]] == ["s1", "s2", "s3"]
+    assert found["ConsumedCapacity"]["GlobalSecondaryIndexes"] == {"by-owner": {"CapacityUnits": 0.5}}
+    db.update_table(TableName="Queries", GlobalSecondaryIndexUpdates=[
+        {"Delete": {"IndexName": "by-owner"}}])
+    assert "GlobalSecondaryIndexes" not in wait_active(db, "Queries")
+
+
 def types(fake, db):
     """What boto3 serialises comes back the same through the table and the stream."""
     arn = make_table(db, "Types")
@@ -288,8 +337,8 @@ def with_client(test):
     return run
 
 
-OPERATIONS = [tables, items, conditions, scans, batches, types, streams_through_rolls, iterators,
-              time_to_live, not_modelled]
+OPERATIONS = [tables, items, conditions, scans, batches, older_parameters, queries, types,
+              streams_through_rolls, iterators, time_to_live, not_modelled]
 
 if __name__ == "__main__":
     with Fake(PATH) as main_fake:
