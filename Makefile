@@ -6,7 +6,7 @@
 #   make test             every test that a release needs; ends with "N passed, N failed"
 #   make check            the fast part of it: unit tests and scenarios
 #   make soak             a storm of signals over three workers for five minutes, and failover times
-#   make test-peers       against software that others wrote: Kafka, Connect, verifying libraries
+#   make test-peers       against software that others wrote: Kafka, Connect, systemd, verifying libraries
 #   make stories          what others lose, double, reorder or alter, told by the same stories
 #   make sim SEEDS=n      random simulator runs (FIRST=seed to start at another one, SHAPE=--many, --eight)
 #   make fuzz T=seconds   each fuzzer for so long

@@ -12,6 +12,7 @@ cd "$(dirname "$0")/../.." || exit 70
 [ $# -gt 0 ] || set -- demo test
 suite=bookworm
 home=$PWD
+. tools/packages.sh
 
 mkdir -p build
 rooms=$(mktemp -d "$(realpath "${TMPDIR:-build}")/clean-room.XXXXXX")
@@ -36,13 +37,6 @@ trap 'exit 143' TERM
 
 minutes() { awk -v s="$1" 'BEGIN { printf "%.1f min", s / 60 }'; }
 
-# Where this machine gets the suite's packages from.
-source_of_packages() {
-	# shellcheck disable=SC2016 # apt's fields, not the shell's
-	apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
-		awk -v suite="$suite" '$2 == suite && $3 == "main" { print $1; exit }'
-}
-
 # copy PATH...: into the bare system at the same place, as far as this machine has them.
 copy() {
 	local path
@@ -56,8 +50,7 @@ copy() {
 # A bare system with git and make, and this machine's settings for getting packages.
 make_bare() {
 	local uri
-	uri=$(source_of_packages)
-	[ -n "$uri" ] || { echo "this machine has no source of packages for $suite" >&2; return 1; }
+	uri=$(source_of_packages "$suite") || return 1
 	debootstrap --variant=minbase --include=git,make "$suite" "$rooms/bare" "$uri" \
 		>"$rooms/debootstrap.log" 2>&1 || {
 		tail -n 20 "$rooms/debootstrap.log" >&2

@@ -5,6 +5,7 @@
 set -eu
 cd "$(dirname "$0")/../.." || exit 70
 here=tests/peers
+. tools/packages.sh
 cache=$PWD/build/peers-cache
 mkdir -p "$cache"
 
@@ -17,7 +18,7 @@ command -v npm >/dev/null || missing "npm is missing: install the one that came 
 java=$(javac -version 2>&1 | sed -n 's/^javac //p')
 [ "${java%%.*}" -ge 17 ] 2>/dev/null ||
 	missing "a JDK 17 or newer is missing (javac -version: ${java:-nothing}): run tools/deps.sh peers"
-for program in java mvn kcat openssl; do
+for program in java mvn kcat openssl debootstrap systemd-nspawn; do
 	command -v $program >/dev/null || missing "$program is missing: run tools/deps.sh peers"
 done
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
@@ -73,6 +74,17 @@ if part node $here/package.json; then
 	# Node looks for libraries beside the program that asks for them.
 	ln -s ../../../$here/judges "$cache/node/judges"
 	made node $here/package.json
+fi
+# A bare Debian that boots; root's, and left as it was made.
+if ! cmp -s $here/debian.txt "$cache/debian/made-from"; then
+	sudo=
+	[ "$(id -u)" -eq 0 ] || sudo='sudo -n'
+	$sudo rm -rf "$cache/debian"
+	part debian $here/debian.txt || true
+	uri=$(source_of_packages bookworm)
+	$sudo debootstrap --variant=minbase "--include=$(paste -sd, $here/debian.txt)" bookworm "$cache/debian/root" \
+		"$uri" >"$cache/debian.log" 2>&1 || { tail -n 20 "$cache/debian.log" >&2; missing "debootstrap failed"; }
+	made debian $here/debian.txt
 fi
 jars broker-4.3.1 $here/java/broker.xml 4.3.1
 jars broker-3.9.1 $here/java/broker.xml 3.9.1
