@@ -185,8 +185,16 @@ static void shard_end(struct reader *reader)
 /* Puts the next iterator in its place and sets the time of the next poll. */
 static void go_on(struct reader *reader, struct str raw_iterator)
 {
-	mem_free(reader->iterator);
-	reader->iterator = mem_dup(raw_iterator.p, raw_iterator.n);
+	size_t room = str_of(reader->iterator).n;
+
+	/* In the old one's place: thousands that move with every poll would be all over the heap. */
+	if (raw_iterator.n > room) {
+		mem_free(reader->iterator);
+		reader->iterator = mem_dup(raw_iterator.p, raw_iterator.n);
+	} else {
+		mem_copy(reader->iterator, raw_iterator.p, raw_iterator.n);
+		reader->iterator[raw_iterator.n] = '\0';
+	}
 	reader->iterator_ms = io_now_ms(reader_engine(reader)->io);
 	reader_set_state(reader, READER_IDLE);
 	reader_wait(reader, rhythm_rest_ms(reader));

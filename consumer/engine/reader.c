@@ -91,7 +91,8 @@ static void reader_due(struct io_timer *timer)
 struct reader *reader_new(struct shard *shard, enum group group, const struct position *at)
 {
 	struct engine *engine = shard->stream->table->engine;
-	struct reader *reader = mem_alloc(sizeof(*reader));
+	size_t marks = group == GROUP_CATCHUP;
+	struct reader *reader = mem_alloc(sizeof(*reader) + marks * sizeof(*reader->mark));
 	unsigned n = 1 + (shard->lead != NULL) + (shard->catchup != NULL);
 
 	reader->shard = shard;
@@ -327,11 +328,11 @@ void readers_catch_up(struct shard *shard)
 	}
 	if (shard->catchup == NULL) {
 		shard->catchup = reader_new(shard, GROUP_CATCHUP, &least);
-		shard->catchup->mark = shard->lead->at;
+		*shard->catchup->mark = shard->lead->at;
 	} else if (position_cmp(&least, &shard->catchup->at) < 0 &&
-		   position_cmp(&shard->catchup->at, &shard->catchup->mark) >= 0) {
+		   position_cmp(&shard->catchup->at, shard->catchup->mark) >= 0) {
 		reader_move(shard->catchup, &least);
-		shard->catchup->mark = shard->lead->at;
+		*shard->catchup->mark = shard->lead->at;
 	}
 	take_in(shard);
 	/* Those that were detached with nothing to catch up on are at the lead already. */

@@ -133,7 +133,7 @@ static inline bool stream_replaces(const struct stream *stream)
 /* One shard and its lease row. */
 struct shard {
 	struct stream *stream;
-	char id[SHARD_ID_MAX + 1], parent_id[SHARD_ID_MAX + 1];
+	char *parent_id; /* behind `id`; empty: none */
 	struct source source; /* for sinks and formats */
 	unsigned char state, lease; /* enum shard_state, lease_state */
 	bool open; /* the listing shows no end */
@@ -181,6 +181,7 @@ struct shard {
 	struct reader *lead, *catchup;
 	size_t n_cursors;
 	struct cursor *cursors; /* one per sink of the table */
+	char id[];
 };
 
 /* One sink's progress in one shard. */
@@ -218,7 +219,6 @@ struct reader {
 	struct shard *shard;
 	unsigned char state, group; /* enum reader_state, enum group */
 	struct position at; /* handed over up to here */
-	struct position mark; /* catch-up: where the lead was when this pass began */
 	char *iterator; /* raw JSON; NULL: none */
 	int64_t iterator_ms; /* when it was issued */
 	struct call *call;
@@ -237,6 +237,7 @@ struct reader {
 	bool use_horizon; /* its position cannot be addressed: the next iterator is at the trim horizon */
 	/* A trim was met and nothing was read since: whoever joins now has the same gap. */
 	bool gap_open, gap_certain;
+	struct position mark[]; /* of a catch-up reader: where the lead was when this pass began */
 };
 
 /* One page, until the last cursor is through with it. */
