@@ -104,7 +104,6 @@ struct engine *engine_new(struct io *io, const struct engine_options *options)
 	engine->balance = balance_new();
 	pace_init(&engine->pace, io);
 	lister_init(&engine->lister, engine);
-	engine->live_workers = 1;
 	ration_init(engine);
 	name_worker(engine);
 	add_parts(engine);

@@ -2,10 +2,12 @@
 #include "consumer/engine/ration.h"
 
 #include "consumer/engine/page.h"
+#include "consumer/engine/peers.h"
 
 enum {
 	BURST_MS = 10 * MINUTE_MS,
 	BURST_READS_MIN = 10,
+	WORKERS_MS = SECOND_MS, /* between two counts of them */
 	ARREARS_SHARE =
 		4, /* so many turns as one that polls at the floor has a reader in arrears */
 };
@@ -16,7 +18,7 @@ enum {
 /* What one read takes out of the bucket, which gets `reads` each millisecond. */
 static int64_t price(const struct engine *engine)
 {
-	return MONTH_MS * engine->live_workers;
+	return MONTH_MS * engine->ration.workers;
 }
 
 /* What the bucket holds at most. */
@@ -27,16 +29,32 @@ static int64_t capacity(const struct engine *engine)
 	return burst > least ? burst : least;
 }
 
+/* How many workers share the ration now: we, and the others that live as far as we know. */
+static unsigned count_workers(const struct engine *engine)
+{
+	const struct peer *peer;
+	unsigned n = 1;
+	size_t at = 0;
+
+	while ((peer = map_next(&engine->peers, &at)) != NULL)
+		n += peer_lives(peer);
+	return n;
+}
+
 /* Adds what the time since the last look has brought. */
 static void count(struct engine *engine)
 {
 	struct ration *ration = &engine->ration;
-	int64_t now_ms = io_now_ms(engine->io), passed_ms = now_ms - ration->counted_ms;
-	int64_t most = capacity(engine);
+	int64_t now_ms = io_now_ms(engine->io), passed_ms = now_ms - ration->counted_ms, most;
 
+	if (now_ms - ration->workers_ms >= WORKERS_MS) {
+		ration->workers = count_workers(engine);
+		ration->workers_ms = now_ms;
+	}
+	most = capacity(engine);
 	ration->counted_ms = now_ms;
 	/* Divided, not multiplied: a machine may sleep for days. */
-	if (passed_ms > (most - ration->credit) / ration->reads)
+	if (passed_ms >= (most - ration->credit) / ration->reads)
 		ration->credit = most;
 	else
 		ration->credit += passed_ms * ration->reads;
@@ -53,12 +71,12 @@ static void set_short(struct engine *engine, bool is_short)
 		io_log(engine->io, IO_WARN,
 		       "reads.short max_reads_per_month=%lld workers=%u readers=%u "
 		       "each_reads_every_ms=%lld max_latency_ms=%lld advice=\"%s\"",
-		       (long long)ration->reads, engine->live_workers, engine->readers_n,
+		       (long long)ration->reads, ration->workers, engine->readers_n,
 		       (long long)each_ms, (long long)engine->options.max_latency_ms,
 		       "max_reads_per_month wins over max_latency: changes arrive later");
 	else
 		io_log(engine->io, IO_INFO, "reads.enough max_reads_per_month=%lld workers=%u",
-		       (long long)ration->reads, engine->live_workers);
+		       (long long)ration->reads, ration->workers);
 }
 
 /* There is enough for one read, or a worker more or less has changed that. */
@@ -84,6 +102,7 @@ void ration_init(struct engine *engine)
 	engine->ration = (struct ration){
 		.reads = engine->options.max_reads_per_month,
 		.counted_ms = io_now_ms(engine->io),
+		.workers = 1,
 		.timer.fire = serve,
 	};
 	heap_init(&engine->ration.line);

@@ -313,6 +313,8 @@ struct suspect {
 struct ration {
 	int64_t reads; /* per month, of all workers; 0: as many as there is reason for */
 	int64_t credit, counted_ms; /* what is in the bucket, as of counted_ms */
+	unsigned workers; /* that share it, as of workers_ms */
+	int64_t workers_ms;
 	struct heap line; /* readers by turn */
 	int64_t now; /* the turn that was served last */
 	int64_t line_ms; /* since when somebody has stood in line */
@@ -415,9 +417,6 @@ struct engine {
 	unsigned readers_n;
 	struct ration ration;
 	struct lateness late; /* since status was logged last */
-
-	/* peers.c */
-	unsigned live_workers; /* of the application, this one included */
 
 	/* engine.c */
 	struct io_timer status_timer, drain_timer, tick_timer;
