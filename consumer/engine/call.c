@@ -12,30 +12,30 @@ enum { CALL_SKEW_MIN_MS = 4 * MINUTE_MS };
 /* The Date header of an answer tells how far the clocks are apart. */
 static bool learn_skew(struct call *call)
 {
-	struct engine *engine = call->engine;
+	struct caller *caller = call->caller;
 	int64_t skew;
 
 	if (call->http.date_wall_ms == 0)
 		return false;
-	skew = call->http.date_wall_ms - io_wall_ms(engine->io);
-	if (skew - engine->skew_ms < CALL_SKEW_MIN_MS && engine->skew_ms - skew < CALL_SKEW_MIN_MS)
+	skew = call->http.date_wall_ms - io_wall_ms(caller->io);
+	if (skew - caller->skew_ms < CALL_SKEW_MIN_MS && caller->skew_ms - skew < CALL_SKEW_MIN_MS)
 		return false;
-	io_log(engine->io, IO_WARN, "clock.skew skew_ms=%lld advice=\"%s\"", (long long)skew,
+	io_log(caller->io, IO_WARN, "clock.skew skew_ms=%lld advice=\"%s\"", (long long)skew,
 	       "this machine's clock is off; requests are signed with the service's time");
-	engine->skew_ms = skew;
+	caller->skew_ms = skew;
 	return true;
 }
 
 /* Classifies an answer that has arrived. */
 static enum call_outcome judge_answer(struct call *call)
 {
-	struct engine *engine = call->engine;
+	struct caller *caller = call->caller;
 
 	api_error_read(call->http.status, buf_view(&call->http.answer), &call->error);
 	switch (call->error.kind) {
 	case API_OK:
-		engine->fresh_credentials = false;
-		retry_success(&engine->retry);
+		caller->fresh_credentials = false;
+		retry_success(&caller->retry);
 		return CALL_OK;
 	case API_THROTTLED:
 		return CALL_THROTTLED;
@@ -48,7 +48,7 @@ static enum call_outcome judge_answer(struct call *call)
 		/* Once with credentials read afresh, then it is for a person. */
 		if (call->http.fresh_credentials)
 			return CALL_REFUSED;
-		engine->fresh_credentials = true;
+		caller->fresh_credentials = true;
 		return CALL_TRANSIENT;
 	case API_EXPIRED_ITERATOR:
 	case API_TRIMMED:
@@ -57,7 +57,7 @@ static enum call_outcome judge_answer(struct call *call)
 	case API_IN_USE:
 	case API_VALIDATION:
 	case API_OTHER:
-		retry_success(&engine->retry);
+		retry_success(&caller->retry);
 		return CALL_ERROR;
 	}
 	return CALL_TRANSIENT;
@@ -107,12 +107,19 @@ static bool call_admit(struct io_http *http, size_t n)
 	return call->admit == NULL || call->admit(call, n);
 }
 
-struct call *call_new(struct engine *engine, enum io_service service, struct str target,
-		      void (*done)(struct call *call), void *owner)
+void caller_init(struct caller *caller, struct io *io, int64_t timeout_ms)
+{
+	*caller = (struct caller){.io = io, .timeout_ms = timeout_ms};
+	list_init(&caller->calls);
+	retry_init(&caller->retry);
+}
+
+struct call *caller_call(struct caller *caller, enum io_service service, struct str target,
+			 void (*done)(struct call *call), void *owner)
 {
 	struct call *call = mem_alloc(sizeof(*call));
 
-	call->engine = engine;
+	call->caller = caller;
 	call->done = done;
 	call->owner = owner;
 	list_init(&call->link);
@@ -120,7 +127,7 @@ struct call *call_new(struct engine *engine, enum io_service service, struct str
 	buf_init(&call->http.body, CALL_BODY_MAX);
 	call->http.service = service;
 	call->http.target = target;
-	call->http.timeout_ms = engine->options.request_timeout_ms;
+	call->http.timeout_ms = caller->timeout_ms;
 	call->http.max_bytes = CALL_ANSWER_MAX;
 	call->http.reserved = service == IO_TABLES;
 	call->http.done = call_done;
@@ -128,27 +135,41 @@ struct call *call_new(struct engine *engine, enum io_service service, struct str
 	return call;
 }
 
+struct call *call_new(struct engine *engine, enum io_service service, struct str target,
+		      void (*done)(struct call *call), void *owner)
+{
+	struct call *call = caller_call(&engine->caller, service, target, done, owner);
+
+	call->engine = engine;
+	return call;
+}
+
+int64_t caller_wall_ms(const struct caller *caller)
+{
+	return io_wall_ms(caller->io) + caller->skew_ms;
+}
+
 int64_t call_service_wall_ms(const struct engine *engine)
 {
-	return io_wall_ms(engine->io) + engine->skew_ms;
+	return caller_wall_ms(&engine->caller);
 }
 
 void call_start(struct call *call)
 {
-	struct engine *engine = call->engine;
+	struct caller *caller = call->caller;
 
 	must(!call->http.body.failed);
-	call->http.sign_wall_ms = call_service_wall_ms(engine);
-	call->http.fresh_credentials = engine->fresh_credentials;
-	list_add(&engine->calls, &call->link);
-	io_http_send(engine->io, &call->http);
+	call->http.sign_wall_ms = caller_wall_ms(caller);
+	call->http.fresh_credentials = caller->fresh_credentials;
+	list_add(&caller->calls, &call->link);
+	io_http_send(caller->io, &call->http);
 }
 
 void call_cancel(struct call **call)
 {
 	if (*call == NULL)
 		return;
-	io_http_cancel((*call)->engine->io, &(*call)->http);
+	io_http_cancel((*call)->caller->io, &(*call)->http);
 	call_free(*call);
 	*call = NULL;
 }
@@ -163,7 +184,7 @@ int64_t call_delay_ms(struct call *call, unsigned attempt)
 		class = RETRY_TRANSIENT;
 	else if (call->outcome == CALL_TOO_BIG)
 		return 0;
-	return retry_delay_ms(&call->engine->retry, call->engine->io, class, attempt);
+	return retry_delay_ms(&call->caller->retry, call->caller->io, class, attempt);
 }
 
 bool call_error(const struct call *call, struct error *err)

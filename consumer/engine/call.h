@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One request to the service, and what its answer means. A call never repeats itself: its owner decides
- * by the outcome. What all calls share is kept here: clock skew, fresh credentials, counters.
+ * by the outcome. What all calls of an engine, or of a verb that asks without one (host/ask.h), share is
+ * in struct caller: clock skew, fresh credentials, the pace of retries.
  *
  * A call is allocated, filled in, started; it frees itself after `done` returned, or by call_cancel.
  * Inside `done` the answer's body may be taken over.
@@ -23,10 +24,21 @@ enum call_outcome {
 	CALL_REFUSED, /* not sent, or refused for its credentials: a person has to act */
 };
 
+/* What calls share. */
+struct caller {
+	struct io *io;
+	struct list calls; /* all that are under way */
+	struct retry retry;
+	int64_t skew_ms; /* how far the service's clock is ahead of the machine's */
+	bool fresh_credentials; /* the next request reads them again */
+	int64_t timeout_ms; /* of one request */
+};
+
 struct call {
 	struct io_http http;
-	struct engine *engine;
-	struct list link; /* in engine->calls */
+	struct caller *caller;
+	struct engine *engine; /* whose call it is; NULL: nobody's */
+	struct list link; /* in caller->calls */
 	void (*done)(struct call *call);
 	bool (*admit)(struct call *call, size_t n); /* optional */
 	void *owner;
@@ -36,7 +48,14 @@ struct call {
 	struct api_error error; /* when the service answered */
 };
 
+/* Nothing is under way, and nothing known yet. */
+void caller_init(struct caller *caller, struct io *io, int64_t timeout_ms);
+
 /* A call for `target`; its owner appends the request to call->http.body. */
+struct call *caller_call(struct caller *caller, enum io_service service, struct str target,
+			 void (*done)(struct call *call), void *owner);
+
+/* The same for a call of an engine. */
 struct call *call_new(struct engine *engine, enum io_service service, struct str target,
 		      void (*done)(struct call *call), void *owner);
 
@@ -57,6 +76,9 @@ void call_log_trouble(const struct call *call, const char *event, struct str wha
 		      int64_t delay_ms);
 
 /* The wall time by the service's clock: the machine's, corrected by the skew that answers showed. */
+int64_t caller_wall_ms(const struct caller *caller);
+
+/* The same, of an engine. */
 int64_t call_service_wall_ms(const struct engine *engine);
 
 #endif

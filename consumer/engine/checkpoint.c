@@ -165,8 +165,8 @@ static void lease_lost(struct shard *shard)
 	/* A row that nobody has, but that could not be written: not at once again. */
 	if (shard->owner == NULL && shard->row_attempts > 0)
 		io_timer_set(engine->io, &shard->row_timer,
-			     io_now_ms(engine->io) + retry_delay_ms(&engine->retry, engine->io,
-								    RETRY_TRANSIENT,
+			     io_now_ms(engine->io) + retry_delay_ms(&engine->caller.retry,
+								    engine->io, RETRY_TRANSIENT,
 								    shard->row_attempts));
 	shard_dropped(shard);
 	lineage_consider(shard);

@@ -192,7 +192,7 @@ static int64_t judge(struct cursor *cu, const struct flight *flight)
 		       flight->delivery.n - flight->acked, flight->why.text);
 		return tap_wait_ms(flight, 0);
 	}
-	delay_ms = retry_delay_ms(&engine->retry, engine->io, class, ++cu->attempts);
+	delay_ms = retry_delay_ms(&engine->caller.retry, engine->io, class, ++cu->attempts);
 	delay_ms = tap_wait_ms(flight, delay_ms);
 	tap_trouble(cu, flight, delay_ms);
 	if (verdict == VERDICT_POISON)

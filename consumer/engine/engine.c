@@ -93,8 +93,7 @@ struct engine *engine_new(struct io *io, const struct engine_options *options)
 	must(options->budget_bytes >= 2 * POLL_RESERVE_BYTES);
 	engine->io = io;
 	engine->options = *options;
-	retry_init(&engine->retry);
-	list_init(&engine->calls);
+	caller_init(&engine->caller, io, options->request_timeout_ms);
 	list_init(&engine->orphans);
 	list_init(&engine->dirty);
 	list_init(&engine->hungry);
@@ -122,7 +121,7 @@ static void halt(struct engine *engine)
 	io_timer_cancel(engine->io, &engine->status_timer);
 	io_timer_cancel(engine->io, &engine->tick_timer);
 	io_timer_cancel(engine->io, &engine->drain_timer);
-	must(list_empty(&engine->calls));
+	must(list_empty(&engine->caller.calls));
 }
 
 /* The loop's turn after engine_stop: nothing of ours is on the stack any more. */

@@ -147,7 +147,7 @@ void letter_settle(struct cursor *cu)
 		return;
 	}
 	class = flight->result == DELIVERY_RETRY ? RETRY_SINK : RETRY_SLOW;
-	delay_ms = retry_delay_ms(&engine->retry, engine->io, class, ++letter->attempts);
+	delay_ms = retry_delay_ms(&engine->caller.retry, engine->io, class, ++letter->attempts);
 	delay_ms = tap_wait_ms(flight, delay_ms);
 	tap_log_trouble(flight, delay_ms);
 	cu->blocked = true;

@@ -23,8 +23,8 @@ static void log_trouble(const struct reader *reader, enum io_level level, const 
 void page_malformed(struct reader *reader, const struct error *why)
 {
 	struct engine *engine = reader_engine(reader);
-	int64_t delay_ms =
-		retry_delay_ms(&engine->retry, engine->io, RETRY_THROTTLED, ++reader->attempts);
+	int64_t delay_ms = retry_delay_ms(&engine->caller.retry, engine->io, RETRY_THROTTLED,
+					  ++reader->attempts);
 
 	log_trouble(reader, IO_ERROR, "page.malformed", delay_ms, why);
 	reader_set_state(reader, READER_BACKOFF);

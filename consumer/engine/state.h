@@ -348,11 +348,8 @@ struct engine {
 	struct engine_options options;
 	struct engine_stats stats;
 	struct machine_counts steps;
-	struct retry retry;
-	struct list calls; /* all that are under way */
+	struct caller caller;
 	struct list orphans; /* struct flight: held by sinks, forgotten by their cursors */
-	int64_t skew_ms;
-	bool fresh_credentials;
 
 	struct tap *taps;
 	struct table *tables;
