@@ -4,21 +4,18 @@
 
 #include "base/arena.h"
 #include "consumer/engine/engine.h"
-#include "consumer/host/loop.h"
 #include "consumer/host/process.h"
 #include "consumer/verbs/arguments.h"
+#include "consumer/verbs/cloud.h"
 #include "consumer/verbs/forms.h"
 #include "consumer/verbs/load.h"
 
-enum { URL_MAX = 1024, SIGNALS_APART_MS = 500 };
+enum { SIGNALS_APART_MS = 500 };
 
 /* Everything that one run is made of, so that it can be taken apart again. */
 struct running {
 	struct config *config;
-	struct keys *keys;
-	struct buf streams_url, tables_url;
-	char *region, *ca_file; /* our own: reading credentials again frees the settings */
-	struct loop *loop;
+	struct cloud cloud;
 	struct forms forms;
 	struct process_identity identity;
 	struct sink_env envs[ENGINE_SINKS_MAX];
@@ -32,64 +29,6 @@ struct running {
 	struct error why;
 };
 
-/* Appends the URL of one service's endpoint, terminated. */
-static bool resolve_url(const struct aws_settings *settings, enum aws_service service,
-			struct str region, struct buf *url, struct error *err)
-{
-	struct endpoint endpoint;
-
-	if (!aws_settings_endpoint(settings, service, region, &endpoint, err))
-		return false;
-	buf_init(url, URL_MAX);
-	endpoint_add_url(url, &endpoint);
-	buf_c(url, '\0');
-	return true;
-}
-
-/* A copy of a terminated string, or NULL for NULL. */
-static char *copy(const char *text)
-{
-	return text == NULL ? NULL : mem_dup(text, str_of(text).n);
-}
-
-/* Finds region, endpoints and where credentials come from, and makes the loop. */
-static bool open_world(struct running *run, struct error *err)
-{
-	const struct config *config = run->config;
-	struct keys_options wanted = {
-		.profile = config->aws_profile,
-		.region = config->region,
-		.streams_url = config->endpoint_streams != NULL ? config->endpoint_streams
-								: config->endpoint,
-		.tables_url = config->endpoint,
-	};
-	const struct aws_settings *settings;
-	struct loop_options options;
-
-	run->keys = keys_new(&wanted);
-	settings = keys_settings(run->keys, err);
-	if (settings == NULL)
-		return false;
-	if (settings->region == NULL)
-		return error_set(err, ERROR_CONFIG,
-				 "no region: set region in the configuration, or AWS_REGION");
-	run->region = copy(settings->region);
-	run->ca_file = copy(config->ca_file != NULL ? config->ca_file : settings->ca_bundle);
-	if (!resolve_url(settings, AWS_STREAMS, str_of(run->region), &run->streams_url, err) ||
-	    !resolve_url(settings, AWS_TABLES, str_of(run->region), &run->tables_url, err))
-		return false;
-	options = (struct loop_options){
-		.endpoint_streams = run->streams_url.p,
-		.endpoint_tables = run->tables_url.p,
-		.region = run->region,
-		.ca_file = run->ca_file,
-		.keys = run->keys,
-		.log_level = config->log.level,
-	};
-	run->loop = loop_new(&options, err);
-	return run->loop != NULL;
-}
-
 /* struct sink_env: what the sinks that sign for AWS sign with. */
 static const struct credentials *credentials(const struct sink_env *env, struct error *err)
 {
@@ -99,7 +38,7 @@ static const struct credentials *credentials(const struct sink_env *env, struct 
 		.wall_ms = io_wall_ms(env->io),
 	};
 
-	return keys_get(run->keys, &want, err);
+	return keys_get(run->cloud.keys, &want, err);
 }
 
 /* Opens the sinks. */
@@ -109,12 +48,12 @@ static bool open_sinks(struct running *run, struct error *err)
 		const struct config_sink *sink = &run->config->sinks[i];
 
 		run->envs[i] = (struct sink_env){
-			.io = loop_io(run->loop),
-			.web = loop_web(run->loop),
+			.io = loop_io(run->cloud.loop),
+			.web = loop_web(run->cloud.loop),
 			.name = str_of(sink->name),
 			.application = str_of(run->config->application),
-			.region = str_of(run->region),
-			.ca_file = run->ca_file,
+			.region = str_of(run->cloud.region),
+			.ca_file = run->cloud.ca_file,
 			.credentials = credentials,
 			.arg = run,
 		};
@@ -163,7 +102,7 @@ static bool bind_tables(struct running *run, struct error *err)
 {
 	const struct config *config = run->config;
 
-	if (!forms_init(&run->forms, config, str_of(run->region), err))
+	if (!forms_init(&run->forms, config, str_of(run->cloud.region), err))
 		return false;
 	run->tables = mem_alloc_n(config->n_tables, sizeof(*run->tables));
 	for (size_t t = 0; t < config->n_tables; t++) {
@@ -191,7 +130,7 @@ static void stopped(void *arg, const struct error *why)
 	struct running *run = arg;
 
 	run->why = *why;
-	loop_stop(run->loop);
+	loop_stop(run->cloud.loop);
 }
 
 /* What sinks opened may have been moved or renewed: log files, certificates, secrets. */
@@ -209,7 +148,7 @@ static void reopen_sinks(struct running *run)
 static void on_signal(void *arg, int signo)
 {
 	struct running *run = arg;
-	int64_t now_ms = io_now_ms(loop_io(run->loop));
+	int64_t now_ms = io_now_ms(loop_io(run->cloud.loop));
 
 	if (signo == SIGHUP) {
 		reopen_sinks(run);
@@ -223,7 +162,7 @@ static void on_signal(void *arg, int signo)
 	if (now_ms - run->asked_ms < SIGNALS_APART_MS)
 		return;
 	run->signo = signo;
-	loop_stop(run->loop);
+	loop_stop(run->cloud.loop);
 }
 
 /* Makes and starts the engine. */
@@ -234,7 +173,7 @@ static void start_engine(struct running *run)
 
 	process_identify(&run->identity);
 	engine_options_init(&options);
-	options.region = str_of(run->region);
+	options.region = str_of(run->cloud.region);
 	options.checkpoint_table = str_of(config->checkpoint.table);
 	options.worker_id =
 		str_of(config->worker.id != NULL ? config->worker.id : run->identity.worker_id);
@@ -262,8 +201,8 @@ static void start_engine(struct running *run)
 	options.n_sinks = config->n_sinks;
 	options.stopped = stopped;
 	options.arg = run;
-	run->engine = engine_new(loop_io(run->loop), &options);
-	loop_on_signal(run->loop, on_signal, run);
+	run->engine = engine_new(loop_io(run->cloud.loop), &options);
+	loop_on_signal(run->cloud.loop, on_signal, run);
 	engine_start(run->engine);
 }
 
@@ -277,12 +216,7 @@ static void release(struct running *run)
 	engine_free(&run->engine);
 	forms_release(&run->forms);
 	mem_free(run->tables);
-	loop_free(run->loop);
-	keys_free(run->keys);
-	mem_free(run->region);
-	mem_free(run->ca_file);
-	buf_release(&run->streams_url);
-	buf_release(&run->tables_url);
+	cloud_release(&run->cloud);
 	config_free(run->config);
 }
 
@@ -302,10 +236,10 @@ static int run(int argc, char **argv, const struct program *program)
 	running.config = load_config(program, argv[1]);
 	if (running.config == NULL)
 		return error_exit_status(ERROR_CONFIG);
-	if (open_world(&running, &running.why) && open_sinks(&running, &running.why) &&
-	    bind_tables(&running, &running.why)) {
+	if (cloud_open(&running.cloud, running.config, &running.why) &&
+	    open_sinks(&running, &running.why) && bind_tables(&running, &running.why)) {
 		start_engine(&running);
-		loop_run(running.loop);
+		loop_run(running.cloud.loop);
 	}
 	status = running.signo != 0 ? 128 + running.signo : error_exit_status(running.why.code);
 	if (running.why.code != ERROR_NONE)
