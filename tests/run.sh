@@ -70,7 +70,7 @@ if [ "$what" = all ]; then
 	suite ddbfake $py tests/e2e/ddbfake.py ./ddbfake
 	suite verify $py tests/e2e/verify.py selftest
 	suite config tests/e2e/config.sh
-	for e2e in reads_all bad_input mishaps kills files letters webhooks emulators; do
+	for e2e in reads_all bad_input mishaps kills files letters webhooks emulators cost; do
 		suite "$e2e" $py tests/e2e/$e2e.py
 	done
 	suite handover $py tests/e2e/handover.py

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How many reads the service may charge for: max_reads_per_month, of which each worker that is alive has an
- * equal share (until a change of them is noticed, a little more or less). A bucket fills steadily and holds ten minutes' worth; it is empty at the start, so that
- * starting again and again gains nothing.
+ * equal share; until a change of them is noticed, a little more or less. A bucket fills steadily and holds
+ * ten minutes' worth; it is empty at the start, so that starting again and again gains nothing.
  *
  * When the bucket is empty, readers stand in line. Their turns are in a time of the line's own, which stands
  * still while nobody is served: a reader comes in again as much later as it would have waited had there been
