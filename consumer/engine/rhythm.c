@@ -18,18 +18,21 @@ static size_t bucket_of(int64_t late_ms)
 	return bucket;
 }
 
-void rhythm_polled(struct reader *reader, int64_t sent_ms)
+void lateness_add(struct lateness *late, int64_t late_ms)
 {
-	struct engine *engine = reader_engine(reader);
-	struct lateness *late = &engine->late;
-	int64_t late_ms = sent_ms - reader->due_ms;
-
-	if (sent_ms == 0)
-		return;
 	late->n++;
 	late->counts[bucket_of(late_ms)]++;
 	if (late_ms > late->max_ms)
 		late->max_ms = late_ms;
+}
+
+void rhythm_polled(struct reader *reader, int64_t sent_ms)
+{
+	struct engine *engine = reader_engine(reader);
+
+	if (sent_ms == 0)
+		return;
+	lateness_add(&engine->late, sent_ms - reader->due_ms);
 	reader->rest_until_ms = sent_ms + engine->options.poll_floor_ms;
 }
 

@@ -24,6 +24,9 @@ void rhythm_answered(struct reader *reader, int64_t sent_ms, size_t n, size_t by
 /* For how long the reader is not to poll yet; 0: it may. */
 int64_t rhythm_rest_ms(const struct reader *reader);
 
+/* Counts a poll that was so late; early ones count as in time. */
+void lateness_add(struct lateness *late, int64_t late_ms);
+
 /* The lateness in milliseconds that `permille` of all polls did not pass. */
 int64_t lateness_ms(const struct lateness *late, unsigned permille);
 
