@@ -76,6 +76,7 @@ struct config {
 		int64_t budget_bytes, window_bytes;
 		int64_t detach_after_ms;
 		int64_t poll_floor_ms, max_latency_ms;
+		int64_t max_reads_per_month; /* 0: no limit */
 		int64_t discovery_ms;
 		int64_t request_timeout_ms, drain_timeout_ms;
 	} engine;

@@ -68,11 +68,17 @@ static const struct option_spec engine_options[] = {
 		 "up "
 		 "later."},
 	{"poll_floor", OPTION_DURATION, RANGE(engine.poll_floor_ms, "250ms", 10, 10 * SECOND_MS),
-	 .help = "The shortest time between two reads of a shard that has nothing more to give; "
-		 "AWS "
-		 "allows five reads a second."},
+	 .help = "The shortest time between two reads of a shard that has nothing more to give. "
+		 "Less than 250ms is more than AWS is known to allow."},
 	{"max_latency", OPTION_DURATION, RANGE(engine.max_latency_ms, "1s", 10, MINUTE_MS),
-	 .help = "The longest time between two reads of an idle shard."},
+	 .help = "How long a change may wait in its shard before it is fetched, and so how often "
+		 "an idle shard is read."},
+	{"max_reads_per_month", OPTION_COUNT,
+	 RANGE(engine.max_reads_per_month, "0", 0, 1000000000000),
+	 .help = "How many reads, which is what AWS charges for, all workers of the application "
+		 "together may make in a month; 0: as many as max_latency takes. Where it is less "
+		 "than that it wins: changes arrive later, busy shards are read more often than "
+		 "idle ones, and the log says so."},
 	{"discovery", OPTION_DURATION, RANGE(engine.discovery_ms, "60s", 100, HOUR_MS),
 	 .help = "How often streams and shards are listed anew."},
 	{"request_timeout", OPTION_DURATION,

@@ -5,6 +5,7 @@
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/discovery.h"
+#include "consumer/engine/ration.h"
 #include "consumer/engine/status.h"
 #include "consumer/engine/tap.h"
 #include "consumer/engine/worker.h"
@@ -20,7 +21,7 @@ void engine_options_init(struct engine_options *options)
 		.budget_bytes = 256 << 20,
 		.window_bytes = 8 << 20,
 		.detach_after_ms = 5 * SECOND_MS,
-		.poll_floor_ms = 250,
+		.poll_floor_ms = ENGINE_POLL_FLOOR_MS,
 		.max_latency_ms = SECOND_MS,
 		.discovery_ms = MINUTE_MS,
 		.request_timeout_ms = 10 * SECOND_MS,
@@ -88,6 +89,7 @@ struct engine *engine_new(struct io *io, const struct engine_options *options)
 	engine->balance = balance_new();
 	pace_init(&engine->pace, io);
 	lister_init(&engine->lister, engine);
+	ration_init(engine);
 	worker_name(engine);
 	add_parts(engine);
 	return engine;
@@ -165,6 +167,10 @@ void engine_start(struct engine *engine)
 	engine->status_timer.fire = report;
 	io_timer_set(engine->io, &engine->tick_timer, now_ms + TICK_MS);
 	io_timer_set(engine->io, &engine->status_timer, now_ms + STATUS_MS);
+	if (engine->options.poll_floor_ms < ENGINE_POLL_FLOOR_MS)
+		io_log(engine->io, IO_WARN, "poll_floor.low poll_floor_ms=%lld advice=\"%s\"",
+		       (long long)engine->options.poll_floor_ms,
+		       "AWS may throttle readers that poll a shard more often than every 250ms");
 	checkpoint_start(engine);
 	for (size_t i = 0; i < engine->options.n_tables; i++)
 		discovery_start(&engine->tables[i]);
@@ -231,6 +237,7 @@ void engine_drain(struct engine *engine)
 	engine->drain_timer.fire = drain_step;
 	io_log(engine->io, IO_INFO, "engine.draining");
 	engine_phase(engine, ENGINE_DRAINING);
+	status_log(engine);
 	io_timer_set(engine->io, &engine->drain_timer, io_now_ms(engine->io));
 }
 
@@ -251,6 +258,7 @@ void engine_free(struct engine **engine)
 		flight_free(CONTAINER_OF(it, struct flight, node));
 	}
 	must(e->stats.budget_used_bytes == 0);
+	ration_release(e);
 	mem_free(e->taps);
 	mem_free(e->tables);
 	mem_free(e->worker_id);

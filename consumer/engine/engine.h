@@ -24,7 +24,11 @@
 #include "consumer/engine/io.h"
 #include "consumer/engine/sink.h"
 
-enum { ENGINE_SINKS_MAX = 16 };
+enum {
+	ENGINE_SINKS_MAX = 16,
+	/* Polling a shard more often than AWS's own readers do is asking to be throttled. */
+	ENGINE_POLL_FLOOR_MS = 250,
+};
 
 struct engine;
 
@@ -78,6 +82,7 @@ struct engine_options {
 	int64_t lease_ms, heartbeat_ms, checkpoint_ms;
 	int64_t budget_bytes, window_bytes, detach_after_ms;
 	int64_t poll_floor_ms, max_latency_ms, discovery_ms;
+	int64_t max_reads_per_month; /* of all workers together; 0: no limit */
 	int64_t request_timeout_ms, drain_timeout_ms;
 	int64_t max_leases; /* this worker takes no more */
 	bool until_caught_up; /* drain by itself once every sink has everything up to the tips */
@@ -131,6 +136,7 @@ void engine_stats(const struct engine *engine, struct engine_stats *out);
 /* What an observer may ask about one table. */
 struct engine_table_stats {
 	uint64_t records; /* read since the start */
+	uint64_t reads; /* GetRecords sent since the start: what the service charges for */
 	int64_t lag_ms; /* by wall clock: how old the oldest change may be that a sink lacks */
 	int64_t headroom_ms; /* until the oldest such change passes the stream's retention */
 	/* "starting", "current", "behind", "blocked", "failed", or "disabled": it is, and was read. */

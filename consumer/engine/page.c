@@ -6,10 +6,9 @@
 #include "consumer/engine/children.h"
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/reader.h"
+#include "consumer/engine/rhythm.h"
 #include "consumer/engine/shard.h"
 #include "consumer/engine/shardlist.h"
-
-enum { PAGE_FULL_BYTES = 900 << 10 }; /* the service cuts pages at 1 MB */
 
 /* Logs trouble of a reader. */
 static void log_trouble(const struct reader *reader, enum io_level level, const char *event,
@@ -112,7 +111,7 @@ static void page_failed(struct reader *reader, struct call *call)
 		io_log(call->engine->io, IO_INFO, "page.too_big table=%.*s shard=%s limit=%u",
 		       STR_ARG(reader->shard->source.table), reader->shard->id, reader->limit);
 		reader_set_state(reader, READER_IDLE);
-		reader_wait(reader, call->engine->options.poll_floor_ms);
+		reader_wait(reader, 0);
 	} else if (call->outcome == CALL_TOO_BIG) {
 		struct error why;
 
@@ -121,28 +120,6 @@ static void page_failed(struct reader *reader, struct call *call)
 	} else {
 		page_trouble(reader, call);
 	}
-}
-
-/* The wait until the next poll, after a page with `n` records and `bytes`. */
-static int64_t next_wait_ms(struct reader *reader, size_t n, size_t bytes, unsigned limit)
-{
-	const struct engine_options *options = &reader_engine(reader)->options;
-
-	if (n >= limit || bytes >= PAGE_FULL_BYTES) {
-		reader->idle_ms = options->poll_floor_ms;
-		return 0;
-	}
-	/* It will not grow: whatever a page has, the next one brings its end nearer. */
-	if (!reader->shard->open)
-		return 0;
-	if (n > 0 || reader->idle_ms == 0) {
-		reader->idle_ms = options->poll_floor_ms;
-		return options->poll_floor_ms;
-	}
-	reader->idle_ms *= 2;
-	if (reader->idle_ms > options->max_latency_ms)
-		reader->idle_ms = options->max_latency_ms;
-	return reader->idle_ms;
 }
 
 /* The first record of a shard whose beginning was trimmed already: later trims are noticed by it. */
@@ -208,20 +185,27 @@ static void shard_end(struct reader *reader)
 }
 
 /* Puts the next iterator in its place and sets the time of the next poll. */
-static void go_on(struct reader *reader, struct str raw_iterator, int64_t wait_ms)
+static void go_on(struct reader *reader, struct str raw_iterator)
 {
-	mem_free(reader->iterator);
-	reader->iterator = mem_dup(raw_iterator.p, raw_iterator.n);
+	size_t room = str_of(reader->iterator).n;
+
+	/* In the old one's place: thousands that move with every poll would be all over the heap. */
+	if (raw_iterator.n > room) {
+		mem_free(reader->iterator);
+		reader->iterator = mem_dup(raw_iterator.p, raw_iterator.n);
+	} else {
+		mem_copy(reader->iterator, raw_iterator.p, raw_iterator.n);
+		reader->iterator[raw_iterator.n] = '\0';
+	}
 	reader->iterator_ms = io_now_ms(reader_engine(reader)->io);
 	reader_set_state(reader, READER_IDLE);
-	reader_wait(reader, wait_ms);
+	reader_wait(reader, rhythm_rest_ms(reader));
 }
 
 /* Takes in a well-formed page. */
 static void take_page(struct reader *reader, struct batch *batch, struct str raw_iterator)
 {
 	struct shard *shard = reader->shard;
-	int64_t wait_ms = next_wait_ms(reader, batch->n, (size_t)batch->bytes, reader->limit);
 
 	reader_engine(reader)->read_once = true;
 	shard->read_bytes += batch->n > 0 ? batch->bytes : 0;
@@ -231,7 +215,7 @@ static void take_page(struct reader *reader, struct batch *batch, struct str raw
 		reader->limit * 2 < STREAMS_RECORDS_MAX ? reader->limit * 2 : STREAMS_RECORDS_MAX;
 	/* The iterator first: handing over may end the reader, and the records come before the end. */
 	if (raw_iterator.n > 0)
-		go_on(reader, raw_iterator, wait_ms);
+		go_on(reader, raw_iterator);
 	if (batch->n == 0 && raw_iterator.n > 0)
 		note_tip(reader);
 	if (batch->n > 0)
@@ -252,6 +236,7 @@ static void page_done(struct call *call)
 	int64_t kept;
 
 	reader->call = NULL;
+	rhythm_polled(reader, call->http.sent_ms);
 	if (call->outcome != CALL_OK) {
 		page_failed(reader, call);
 		return;
@@ -270,6 +255,7 @@ static void page_done(struct call *call)
 	batch->reserved_bytes = kept;
 	reader->reserved_bytes -= kept;
 	give_back(reader);
+	rhythm_answered(reader, call->http.sent_ms, batch->n, (size_t)batch->bytes);
 	take_page(reader, batch, raw_iterator);
 	batch_unref(batch);
 }
@@ -278,6 +264,7 @@ void page_ask(struct reader *reader)
 {
 	struct engine *engine = reader_engine(reader);
 
+	reader->shard->stream->table->reads++;
 	reader->asked_wall_ms = call_service_wall_ms(engine);
 	reader->call = call_new(engine, IO_STREAMS, STREAMS_RECORDS, page_done, reader);
 	reader->call->admit = page_admit;

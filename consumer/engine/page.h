@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One poll: GetRecords, what its answer means, and when the next one is due.
- *
- * Polling adapts: at once while pages are full, at the floor while records flow, and with growing waits
- * up to max_latency while a shard is idle. Trouble never looks like the end of a shard.
+ * One poll: GetRecords, and what its answer means. Trouble never looks like the end of a shard.
  */
 #ifndef ENGINE_PAGE_H
 #define ENGINE_PAGE_H

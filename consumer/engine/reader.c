@@ -6,6 +6,8 @@
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/page.h"
+#include "consumer/engine/ration.h"
+#include "consumer/engine/rhythm.h"
 #include "consumer/engine/shard.h"
 
 enum {
@@ -49,7 +51,7 @@ static void budget_wake(struct engine *engine)
 	    engine->stats.budget_used_bytes + POLL_RESERVE_BYTES > engine->options.budget_bytes)
 		return;
 	next = list_first(&engine->hungry, struct reader, budget_link);
-	io_timer_set(engine->io, &next->timer, io_now_ms(engine->io));
+	reader_wait(next, 0);
 }
 
 void budget_give(struct engine *engine, int64_t bytes)
@@ -66,7 +68,8 @@ void reader_wait(struct reader *reader, int64_t delay_ms)
 {
 	struct io *io = reader_engine(reader)->io;
 
-	io_timer_set(io, &reader->timer, io_now_ms(io) + delay_ms);
+	reader->due_ms = io_now_ms(io) + delay_ms;
+	io_timer_set(io, &reader->timer, reader->due_ms);
 }
 
 /* The reader's time has come. */
@@ -76,17 +79,20 @@ static void reader_due(struct io_timer *timer)
 	struct engine *engine = reader_engine(reader);
 
 	list_remove(&reader->budget_link);
+	ration_leave(reader);
 	if (reader->state == READER_BACKOFF || reader->state == READER_FULL)
 		reader_set_state(reader,
 				 reader->iterator == NULL ? READER_NEED_ITERATOR : READER_IDLE);
 	reader_step(reader);
 	budget_wake(engine);
+	ration_wake(engine);
 }
 
 struct reader *reader_new(struct shard *shard, enum group group, const struct position *at)
 {
 	struct engine *engine = shard->stream->table->engine;
-	struct reader *reader = mem_alloc(sizeof(*reader));
+	size_t marks = group == GROUP_CATCHUP;
+	struct reader *reader = mem_alloc(sizeof(*reader) + marks * sizeof(*reader->mark));
 	unsigned n = 1 + (shard->lead != NULL) + (shard->catchup != NULL);
 
 	reader->shard = shard;
@@ -96,6 +102,8 @@ struct reader *reader_new(struct shard *shard, enum group group, const struct po
 	reader->limit = STREAMS_RECORDS_MAX;
 	reader->timer.fire = reader_due;
 	list_init(&reader->budget_link);
+	ration_join(reader);
+	engine->readers_n++;
 	if (n > engine->stats.readers_peak)
 		engine->stats.readers_peak = n;
 	return reader;
@@ -110,6 +118,7 @@ static void forget_iterator(struct reader *reader)
 	io_timer_cancel(engine->io, &reader->timer);
 	call_cancel(&reader->call);
 	list_remove(&reader->budget_link);
+	ration_leave(reader);
 	mem_free(reader->iterator);
 	reader->iterator = NULL;
 	reader->reserved_bytes = 0;
@@ -121,6 +130,7 @@ void reader_free(struct reader **reader)
 	if (*reader == NULL)
 		return;
 	forget_iterator(*reader);
+	reader_engine(*reader)->readers_n--;
 	mem_free(*reader);
 	*reader = NULL;
 }
@@ -244,12 +254,17 @@ static void reader_step(struct reader *reader)
 		reader_wait(reader, FULL_CHECK_MS);
 	} else if (engine->paused || shard->start_dirty) {
 		reader_wait(reader, SHORT_WAIT_MS);
+	} else if (rhythm_rest_ms(reader) > 0) {
+		reader_wait(reader, rhythm_rest_ms(reader));
+	} else if (!ration_ready(reader)) {
+		return; /* it stands in line */
 	} else if (reader->reserved_bytes == 0 && !budget_take(engine, POLL_RESERVE_BYTES)) {
 		list_remove(&reader->budget_link);
 		list_add(&engine->hungry, &reader->budget_link);
 	} else {
 		if (reader->reserved_bytes == 0)
 			reader->reserved_bytes = POLL_RESERVE_BYTES;
+		ration_spend(reader);
 		page_ask(reader);
 	}
 }
@@ -262,8 +277,8 @@ static bool waits_for_cursors(struct reader *reader)
 	if (reader->state == READER_FULL)
 		return !group_full(reader);
 	return (reader->state == READER_NEED_ITERATOR || reader->state == READER_IDLE) &&
-	       reader->timer.node.place == 0 && list_empty(&reader->budget_link) &&
-	       followers(reader) > 0;
+	       reader->timer.node.place == 0 && reader->turn.place == 0 &&
+	       list_empty(&reader->budget_link) && followers(reader) > 0;
 }
 
 void readers_kick(struct shard *shard)
@@ -313,11 +328,11 @@ void readers_catch_up(struct shard *shard)
 	}
 	if (shard->catchup == NULL) {
 		shard->catchup = reader_new(shard, GROUP_CATCHUP, &least);
-		shard->catchup->mark = shard->lead->at;
+		*shard->catchup->mark = shard->lead->at;
 	} else if (position_cmp(&least, &shard->catchup->at) < 0 &&
-		   position_cmp(&shard->catchup->at, &shard->catchup->mark) >= 0) {
+		   position_cmp(&shard->catchup->at, shard->catchup->mark) >= 0) {
 		reader_move(shard->catchup, &least);
-		shard->catchup->mark = shard->lead->at;
+		*shard->catchup->mark = shard->lead->at;
 	}
 	take_in(shard);
 	/* Those that were detached with nothing to catch up on are at the lead already. */
@@ -505,7 +520,7 @@ static void iterator_done(struct call *call)
 	shard->fresh_root = false;
 	reader->use_horizon = false;
 	reader->iterator = mem_dup(raw.p, raw.n);
-	reader->iterator_ms = io_now_ms(engine->io);
+	reader->iterator_ms = reader->due_ms = io_now_ms(engine->io);
 	reader_set_state(reader, READER_IDLE);
 	reader_step(reader);
 }

@@ -72,8 +72,10 @@ struct shard *shard_get(struct stream *stream, struct str id, struct str parent_
 	if (shard != NULL)
 		return shard;
 	must(id.n <= SHARD_ID_MAX && parent_id.n <= SHARD_ID_MAX);
-	shard = mem_alloc(sizeof(*shard));
+	/* Both ids in one piece with the rest: there may be ten thousand of these. */
+	shard = mem_alloc(sizeof(*shard) + id.n + 1 + parent_id.n + 1);
 	shard->stream = stream;
+	shard->parent_id = shard->id + id.n + 1;
 	mem_copy(shard->id, id.p, id.n);
 	mem_copy(shard->parent_id, parent_id.p, parent_id.n);
 	shard->source = (struct source){

@@ -92,6 +92,7 @@ struct table {
 	int images; /* that its stream's view type has: IMAGES_NEW, IMAGES_OLD */
 	struct alarm alarms[ALARM_SOURCES];
 	uint64_t records, records_reported;
+	uint64_t reads, reads_reported; /* GetRecords sent */
 };
 
 /* A row of the checkpoint table whose shard is not known yet. */
@@ -137,7 +138,7 @@ static inline bool stream_replaces(const struct stream *stream)
 /* One shard and its lease row. */
 struct shard {
 	struct stream *stream;
-	char id[SHARD_ID_MAX + 1], parent_id[SHARD_ID_MAX + 1];
+	char *parent_id; /* behind `id`; empty: none */
 	struct source source; /* for sinks and formats */
 	unsigned char state, lease; /* enum shard_state, lease_state */
 	bool open; /* the listing shows no end */
@@ -185,6 +186,7 @@ struct shard {
 	struct reader *lead, *catchup;
 	size_t n_cursors;
 	struct cursor *cursors; /* one per sink of the table */
+	char id[];
 };
 
 /* One sink's progress in one shard. */
@@ -222,19 +224,25 @@ struct reader {
 	struct shard *shard;
 	unsigned char state, group; /* enum reader_state, enum group */
 	struct position at; /* handed over up to here */
-	struct position mark; /* catch-up: where the lead was when this pass began */
 	char *iterator; /* raw JSON; NULL: none */
 	int64_t iterator_ms; /* when it was issued */
 	struct call *call;
 	struct io_timer timer;
 	struct list budget_link; /* in engine->hungry */
 	int64_t reserved_bytes;
-	int64_t idle_ms; /* the wait after the next empty page */
 	int64_t asked_wall_ms;
+	/* See rhythm.h. */
+	int64_t due_ms; /* when it was to act last: for the lateness of its polls */
+	int64_t sent_ms; /* of the last poll that brought a page; 0: none yet */
+	int64_t rest_until_ms; /* not to be polled before */
+	int64_t gap_ms; /* how far apart the records seem to be, max_latency at most */
+	int64_t quiet_ms; /* how long nothing has come */
+	struct heap_node turn; /* in the ration's line */
 	unsigned attempts, limit;
 	bool use_horizon; /* its position cannot be addressed: the next iterator is at the trim horizon */
 	/* A trim was met and nothing was read since: whoever joins now has the same gap. */
 	bool gap_open, gap_certain;
+	struct position mark[]; /* of a catch-up reader: where the lead was when this pass began */
 };
 
 /* One page, until the last cursor is through with it. */
@@ -304,6 +312,28 @@ struct suspect {
 	char *owner; /* "<id>:<incarnation>" */
 	int64_t seen_ms;
 	int64_t certain_ms; /* 0: not certain yet */
+};
+
+/* See ration.h. */
+struct ration {
+	int64_t reads; /* per month, of all workers; 0: as many as there is reason for */
+	int64_t credit, counted_ms; /* what is in the bucket, as of counted_ms */
+	unsigned workers; /* that share it, as of workers_ms */
+	int64_t workers_ms;
+	struct heap line; /* readers by turn */
+	int64_t now; /* the turn that was served last */
+	int64_t line_ms; /* since when somebody has stood in line */
+	bool is_short; /* and it was said so */
+	struct io_timer timer;
+};
+
+enum { LATENESS_FINE_MS = 64, LATENESS_BUCKETS = LATENESS_FINE_MS + 16 };
+
+/* How late polls were sent: see rhythm.h. */
+struct lateness {
+	uint64_t n;
+	int64_t max_ms;
+	uint32_t counts[LATENESS_BUCKETS];
 };
 
 enum worker_state {
@@ -386,6 +416,9 @@ struct engine {
 
 	/* reader.c */
 	struct list hungry; /* readers that wait for budget */
+	unsigned readers_n;
+	struct ration ration;
+	struct lateness late; /* since status was logged last */
 
 	/* engine.c */
 	struct io_timer status_timer, drain_timer, tick_timer;

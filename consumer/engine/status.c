@@ -4,6 +4,7 @@
 #include "consumer/engine/children.h"
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/lineage.h"
+#include "consumer/engine/rhythm.h"
 #include "consumer/engine/shardlist.h"
 
 enum { BEHIND_MIN_MS = 10 * SECOND_MS };
@@ -149,33 +150,49 @@ void engine_table_stats(struct engine *engine, size_t table_index, struct engine
 			add_shard(shard, &oldest_wall_ms, &owned, &blocked);
 	}
 	out->records = table->records;
+	out->reads = table->reads;
 	out->lag_ms = now_wall_ms - oldest_wall_ms;
 	out->headroom_ms = RETENTION_MS - out->lag_ms;
 	out->state = table_state(table, owned, blocked, out->lag_ms);
 }
 
+/* So many per `unit_ms`, when there were `n` in `passed_ms`. */
+static uint64_t rate(uint64_t n, int64_t unit_ms, int64_t passed_ms)
+{
+	return passed_ms > 0 ? n * (uint64_t)unit_ms / (uint64_t)passed_ms : 0;
+}
+
+/* Logs the line of one table. */
+static void log_table(struct table *table, int64_t passed_ms)
+{
+	struct engine *engine = table->engine;
+	struct engine_table_stats stats;
+
+	alarm_repeat(table);
+	engine_table_stats(engine, table->index, &stats);
+	io_log(engine->io, IO_INFO,
+	       "table.status table=%.*s state=%s records=%llu records_per_s=%llu reads=%llu "
+	       "reads_per_min=%llu lag_s=%lld headroom_s=%lld",
+	       STR_ARG(table->options->name), stats.state, (unsigned long long)stats.records,
+	       (unsigned long long)rate(stats.records - table->records_reported, SECOND_MS,
+					passed_ms),
+	       (unsigned long long)stats.reads,
+	       (unsigned long long)rate(stats.reads - table->reads_reported, MINUTE_MS, passed_ms),
+	       (long long)(stats.lag_ms / SECOND_MS), (long long)(stats.headroom_ms / SECOND_MS));
+	table->records_reported = stats.records;
+	table->reads_reported = stats.reads;
+}
+
 void status_log(struct engine *engine)
 {
-	int64_t now_ms = io_now_ms(engine->io), passed_ms = now_ms - engine->status_ms;
+	int64_t now_ms = io_now_ms(engine->io);
+	struct lateness *late = &engine->late;
 
-	for (size_t i = 0; i < engine->options.n_tables; i++) {
-		struct table *table = &engine->tables[i];
-		struct engine_table_stats stats;
-		uint64_t fresh;
-
-		alarm_repeat(table);
-		engine_table_stats(engine, i, &stats);
-		fresh = stats.records - table->records_reported;
-		table->records_reported = stats.records;
-		io_log(engine->io, IO_INFO,
-		       "table.status table=%.*s state=%s records=%llu records_per_s=%llu "
-		       "lag_s=%lld "
-		       "headroom_s=%lld",
-		       STR_ARG(table->options->name), stats.state,
-		       (unsigned long long)stats.records,
-		       (unsigned long long)(passed_ms > 0 ? fresh * 1000 / (uint64_t)passed_ms : 0),
-		       (long long)(stats.lag_ms / SECOND_MS),
-		       (long long)(stats.headroom_ms / SECOND_MS));
-	}
+	for (size_t i = 0; i < engine->options.n_tables; i++)
+		log_table(&engine->tables[i], now_ms - engine->status_ms);
+	io_log(engine->io, IO_INFO, "reads.status reads=%llu late_p99_ms=%lld late_max_ms=%lld",
+	       (unsigned long long)late->n, (long long)lateness_ms(late, 990),
+	       (long long)late->max_ms);
+	*late = (struct lateness){0};
 	engine->status_ms = now_ms;
 }

@@ -11,7 +11,7 @@
 /* Whether every sink has everything up to the tips that were last seen. */
 bool status_caught_up(const struct engine *engine);
 
-/* Logs a line per table: throughput since the last time, lag, headroom, state. */
+/* Logs a line per table, throughput since the last time, lag, headroom, state; and how late polls were. */
 void status_log(struct engine *engine);
 
 #endif

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/host/http.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "consumer/host/route.h"
 #include "consumer/host/slot.h"
+
+/* So many times the slots' number started in a row is a rush. */
+enum { RUSH_PER_SLOT = 16 };
 
 struct http {
 	struct io *io;
@@ -17,6 +21,7 @@ struct http {
 	struct slot *slots;
 	size_t n_slots, n_reserved;
 	size_t n_ordinary; /* requests on slots that are not reserved ones */
+	size_t n_rush; /* requests that were started since none waited */
 	bool performing; /* libcurl is at work: its handles must not be touched */
 	/* A slot is in one of these three lists. */
 	struct list free, busy, abandoned;
@@ -209,6 +214,7 @@ static void start(struct http *http, struct io_http *request)
 	list_remove(&slot->link);
 	list_add(&http->busy, &slot->link);
 	http->n_ordinary += !request->reserved;
+	http->n_rush++;
 	request->sent_ms = want.now_ms;
 	must(curl_multi_add_handle(http->multi, slot->easy) == CURLM_OK);
 }
@@ -249,6 +255,19 @@ static void collect(struct http *http)
 	}
 }
 
+/*
+ * Gives the memory back that thousands of waiting requests have left behind, as when all shards are taken at
+ * the start: the kernel would never have it again otherwise, for what stays lies in between.
+ */
+static void end_rush(struct http *http)
+{
+	if (!list_empty(&http->waiting) || !list_empty(&http->waiting_reserved))
+		return;
+	if (http->n_rush >= RUSH_PER_SLOT * http->n_slots)
+		malloc_trim(0);
+	http->n_rush = 0;
+}
+
 void http_perform(struct http *http)
 {
 	struct io_http *request;
@@ -256,6 +275,7 @@ void http_perform(struct http *http)
 
 	while ((request = next_to_start(http)) != NULL)
 		start(http, request);
+	end_rush(http);
 	http->performing = true;
 	must(curl_multi_perform(http->multi, &running) == CURLM_OK);
 	http->performing = false;

@@ -2,7 +2,7 @@
 /* `ddbtap check`: whether a configuration can be used, and what it would do. */
 #include "base/err.h"
 #include "base/time.h"
-#include "consumer/engine/sink.h"
+#include "consumer/engine/engine.h"
 #include "consumer/verbs/arguments.h"
 #include "consumer/verbs/load.h"
 
@@ -85,6 +85,16 @@ static void put_summary(const struct config *config, struct buf *out)
 	put_sinks(config, out);
 }
 
+/* Says what can be used, but better were not. */
+static void warn(const struct config *config)
+{
+	if (config->engine.poll_floor_ms < ENGINE_POLL_FLOOR_MS)
+		verb_error(0,
+			   "warning: poll_floor (%lldms) is less than %dms: AWS may throttle "
+			   "readers that poll a shard more often",
+			   (long long)config->engine.poll_floor_ms, ENGINE_POLL_FLOOR_MS);
+}
+
 /* The verb. */
 static int run(int argc, char **argv, const struct program *program)
 {
@@ -102,6 +112,7 @@ static int run(int argc, char **argv, const struct program *program)
 	buf_init(&out, SUMMARY_MAX);
 	put_summary(config, &out);
 	status = verb_write(buf_view(&out));
+	warn(config);
 	buf_release(&out);
 	config_free(config);
 	return status;
@@ -114,8 +125,10 @@ const struct verb verb_check = {
 		 "\n"
 		 "Reads the configuration file CONFIG ('-': standard input) and prints what would "
 		 "run, or\n"
-		 "everything that is wrong with it, each with its place. Looks at nothing else: no "
-		 "network,\n"
+		 "everything that is wrong with it, each with its place. What can be used, but is "
+		 "not "
+		 "advisable,\n"
+		 "gives a warning on standard error. Looks at nothing else: no network,\n"
 		 "no environment, no other file.\n"
 		 "\n"
 		 "Exit status: 0 it can be used, 78 it cannot.\n",

@@ -237,6 +237,7 @@ static void start_engine(struct running *run)
 	options.detach_after_ms = config->engine.detach_after_ms;
 	options.poll_floor_ms = config->engine.poll_floor_ms;
 	options.max_latency_ms = config->engine.max_latency_ms;
+	options.max_reads_per_month = config->engine.max_reads_per_month;
 	options.discovery_ms = config->engine.discovery_ms;
 	options.request_timeout_ms = config->engine.request_timeout_ms;
 	options.drain_timeout_ms = config->engine.drain_timeout_ms;

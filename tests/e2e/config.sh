@@ -125,6 +125,14 @@ want_status 78
 want_err 'Is a directory'
 end
 
+begin check_warns_of_a_low_floor
+sed 's/^sinks:/engine: {poll_floor: 100ms}\n&/' config/examples/audit.yaml >"$scratch/low.yaml"
+run check "$scratch/low.yaml"
+want_status 0
+want_out 'application dns-audit'
+want_err 'ddbtap: warning: poll_floor (100ms) is less than 250ms: AWS may throttle'
+end
+
 begin check_takes_one_file
 run check
 want_status 64

@@ -382,6 +382,7 @@ void cluster_start(struct worker *worker)
 	options.stopped = stopped;
 	options.arg = worker;
 	cluster->polls.floor_ms = options.poll_floor_ms;
+	cluster->polls.reads_per_month = options.max_reads_per_month;
 	world_note(&cluster->world, worker->id, "starts as incarnation %u", worker->proc->life);
 	fleet_changes(worker);
 	worker->end = END_NONE;

@@ -502,6 +502,7 @@ void ledger_accept(struct ledger *ledger, size_t sink, unsigned life, const void
 {
 	struct ledger_shard *shard;
 	const struct ledger_write *write;
+	int64_t age_ms;
 
 	must(sink < ledger->n_sinks && life < LEDGER_LIVES);
 	if (ledger->stale)
@@ -527,8 +528,12 @@ void ledger_accept(struct ledger *ledger, size_t sink, unsigned life, const void
 	check_parents(ledger, shard, sink);
 	check_key_order(ledger, write, sink, life, cursor);
 	close_gap(ledger, shard, sink);
+	age_ms = world_wall_ms(ledger->world) - write->w->wall_ms;
 	ledger->accepted[sink]++;
-	ledger->doubled[sink] += mark(write, sink, LEDGER_DELIVERED);
+	if (mark(write, sink, LEDGER_DELIVERED))
+		ledger->doubled[sink]++;
+	else if (age_ms > ledger->slowest_ms[sink])
+		ledger->slowest_ms[sink] = age_ms;
 	if (write->in_shard + 1 > shard->taken[sink].last)
 		shard->taken[sink].last = write->in_shard + 1;
 }

@@ -102,6 +102,7 @@ struct ledger {
 	size_t n_writes;
 	bool stale; /* the lineage may have changed */
 	uint64_t accepted[LEDGER_SINKS], doubled[LEDGER_SINKS];
+	int64_t slowest_ms[LEDGER_SINKS]; /* from a change to its first delivery */
 	uint64_t letters[LEDGER_SINKS], letters_doubled[LEDGER_SINKS]; /* of that sink's records */
 };
 

@@ -72,6 +72,7 @@ bool misdeed(struct target *target, unsigned life, const struct delivery *delive
 	case PLANT_WIDE:
 	case PLANT_HASTY:
 	case PLANT_RUSH:
+	case PLANT_WASTEFUL:
 	case PLANT_CROWD:
 	case PLANT_STALL:
 	case PLANT_FORGET:

@@ -440,6 +440,7 @@ void network_send(struct proc *proc, struct io_http *http)
 	buf_init(&flight->answer, ANSWER_MAX);
 	http->slot = flight;
 	flight->sent_ms = world->now_ms;
+	http->sent_ms = io_now_ms(&proc->io);
 	proc->n_http++;
 	flight->fault = pick_fault(world, proc, flight->service, flight->operation);
 	world->hits[flight->fault]++;

@@ -18,6 +18,7 @@
 	PLANT(GREEDY, "greedy", "budget", "the engine says that it used more than it may")         \
 	PLANT(WIDE, "wide", "window", "the engine says that a window was overfull")                \
 	PLANT(HASTY, "hasty", "poll-rate", "an idle shard is polled twice at once")                \
+	PLANT(WASTEFUL, "wasteful", "poll-ration", "a poll counts as a thousand")                  \
 	PLANT(CROWD, "crowd", "two-readers", "a third reader polls the shard")                     \
 	PLANT(RUSH, "rush", "describe-rate", "more is listed than the service allows")             \
 	PLANT(SILENT, "silent", "gap-reported", "gap records are acknowledged and dropped")        \

@@ -8,6 +8,8 @@
 
 enum { PAGE_FULL_BYTES = 400 << 10, READERS_MAX = 2 };
 
+#define LONGEST_MONTH_MS (31.0 * DAY_MS)
+
 /* What one reader does. */
 struct poll_chain {
 	struct poll_chain *next;
@@ -175,15 +177,41 @@ static void check_describes(struct pollwatch *watch, unsigned life)
 	*before_ms = world->now_ms;
 }
 
+/* Takes `n` reads out of what an incarnation may still read, and checks poll-ration. */
+static void check_ration(struct pollwatch *watch, unsigned life, unsigned n)
+{
+	struct poll_ration *ration = &watch->rations[life];
+	struct world *world = watch->ledger->world;
+	double rate = (double)watch->reads_per_month / LONGEST_MONTH_MS;
+	double most = rate * 10 * MINUTE_MS > 10 ? rate * 10 * MINUTE_MS : 10;
+
+	if (watch->reads_per_month == 0)
+		return;
+	if (!ration->begun)
+		*ration = (struct poll_ration){.begun = true, .counted_ms = world->now_ms};
+	if (world->plant == PLANT_WASTEFUL && watch->polls == 50)
+		n = 1000;
+	ration->reads += rate * (double)(world->now_ms - ration->counted_ms);
+	if (ration->reads > most)
+		ration->reads = most;
+	ration->reads -= n;
+	ration->counted_ms = world->now_ms;
+	if (ration->reads < -1e-6)
+		world_fail(world, "poll-ration", "incarnation %u reads %.2f too often", life,
+			   -ration->reads);
+}
+
 void pollwatch_sent(struct pollwatch *watch, const struct world_call *call)
 {
+	bool is_poll = str_eq(call->operation, STR("GetRecords"));
 	struct poll_iterator *it;
 	struct poll_call *poll;
 	uint64_t limit = 1000;
 
 	if (str_eq(call->operation, STR("DescribeStream")))
 		check_describes(watch, call->life);
-	if (!str_eq(call->operation, STR("GetRecords")))
+	check_ration(watch, call->life, is_poll);
+	if (!is_poll)
 		return;
 	it = map_get(&watch->iterators, member(call->body, "ShardIterator"));
 	watch->polls++;
@@ -192,7 +220,7 @@ void pollwatch_sent(struct pollwatch *watch, const struct world_call *call)
 	it->chain->life = call->life;
 	check_rate(watch, it->chain);
 	it->chain->sent_ms = watch->ledger->world->now_ms;
-	it->chain->hurry = true;
+	it->chain->hurry = false;
 	str_to_u64(member(call->body, "Limit"), &limit);
 	poll = mem_alloc(sizeof(*poll));
 	*poll = (struct poll_call){.id = call->id, .chain = it->chain, .limit = (unsigned)limit};
@@ -234,6 +262,6 @@ void pollwatch_ended(struct pollwatch *watch, const struct world_call *call, boo
 	poll = map_remove(&watch->calls, id_key(&call->id));
 	if (poll == NULL)
 		return;
-	poll->chain->hurry = !ok || poll->full || call->answer.n >= PAGE_FULL_BYTES;
+	poll->chain->hurry = ok && (poll->full || call->answer.n >= PAGE_FULL_BYTES);
 	mem_free(poll);
 }

@@ -3,8 +3,10 @@
  * Watches how often the service is asked. A chain is what one reader does: an iterator, and those that
  * follow from it. Checks:
  *
- *	poll-rate	one chain polls not faster than the floor, unless the page before was full, the
- *			poll before failed, or the shard is closed
+ *	poll-rate	one chain polls not faster than the floor, unless the page before was full or the
+ *			shard is closed
+ *	poll-ration	an incarnation never reads more than max_reads_per_month allows: a bucket that is
+ *			empty at the start, fills at that rate and holds ten minutes' worth, or ten reads
  *	two-readers	an incarnation never has more than two GetRecords of a shard under way
  *	describe-rate	an incarnation never sends more than ten DescribeStream in any second
  */
@@ -14,10 +16,18 @@
 #include "tests/sim/ledger.h"
 
 enum { DESCRIBES_MAX = 10 }; /* a second */
+/* What an incarnation may still read. */
+struct poll_ration {
+	bool begun;
+	int64_t counted_ms;
+	double reads; /* as of counted_ms */
+};
 
 struct pollwatch {
 	struct ledger *ledger;
 	int64_t floor_ms;
+	int64_t reads_per_month; /* 0: no limit */
+	struct poll_ration rations[LEDGER_LIVES];
 	struct map iterators; /* text -> struct poll_iterator */
 	struct map calls; /* request id -> struct poll_call */
 	struct poll_chain *chains;

@@ -63,6 +63,17 @@ static bool behind(struct cluster *cluster, struct str arg, int64_t *out)
 	return true;
 }
 
+/* The longest that a change took to its sink, in milliseconds. */
+static bool slowest(struct cluster *cluster, struct str arg, int64_t *out)
+{
+	const struct target *target = cluster_find_sink(cluster, arg);
+
+	if (target == NULL)
+		return false;
+	*out = cluster->ledger.slowest_ms[target->number];
+	return true;
+}
+
 /* Gap records that a sink got. */
 static bool gaps(struct cluster *cluster, struct str arg, int64_t *out)
 {
@@ -114,6 +125,25 @@ static bool table_figure(struct cluster *cluster, struct str arg, bool headroom,
 			*out = stats.headroom_ms;
 		if (!headroom && stats.lag_ms > *out)
 			*out = stats.lag_ms;
+	}
+	return true;
+}
+
+/* GetRecords that the running workers have counted for a table. */
+static bool reads(struct cluster *cluster, struct str arg, int64_t *out)
+{
+	size_t table = cluster_find_table(cluster, arg);
+
+	if (table == cluster->n_tables)
+		return false;
+	*out = 0;
+	for (size_t i = 0; i < cluster->n_workers; i++) {
+		struct engine_table_stats stats;
+
+		if (cluster->workers[i].engine == NULL)
+			continue;
+		engine_table_stats(cluster->workers[i].engine, table, &stats);
+		*out += (int64_t)stats.reads;
 	}
 	return true;
 }
@@ -389,7 +419,9 @@ static const struct quantity quantities[] = {
 	{"gaps", "sink", gaps},
 	{"letters", "sink", letters},
 	{"behind", "sink", behind},
+	{"slowest", "sink", slowest},
 	{"written", "table", written},
+	{"reads", "table", reads},
 	{"log", "event", logged},
 	{"requests", "operation", logged},
 	{"lag", "table", lag},

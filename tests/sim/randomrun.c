@@ -73,6 +73,11 @@ static void choose_options(struct run *run)
 		run->cluster.world.bloat_bytes = (size_t)between(run, 10, 200) << 10;
 		run->cluster.isolation = false;
 	}
+	if (rng_chance(run->rng, 8) || run->cluster.world.plant == PLANT_WASTEFUL) {
+		/* So many reads a second: enough for the end, not for isolation on the way. */
+		options->max_reads_per_month = between(run, 5, 20) * 31 * 86400;
+		run->cluster.isolation = false;
+	}
 }
 
 /* How each of eight sinks fails that fail all at once, and what they need for it. */

@@ -18,6 +18,7 @@ bool scenario_option(struct cluster *cluster, struct str name, int64_t value)
 		{"detach_after_ms", &engine->detach_after_ms},
 		{"poll_floor_ms", &engine->poll_floor_ms},
 		{"max_latency_ms", &engine->max_latency_ms},
+		{"max_reads_per_month", &engine->max_reads_per_month},
 		{"discovery_ms", &engine->discovery_ms},
 		{"request_timeout_ms", &engine->request_timeout_ms},
 		{"drain_timeout_ms", &engine->drain_timeout_ms},

@@ -53,6 +53,7 @@ static void the_smallest_configuration_has_all_defaults(void)
 	CHECK_INT(c->engine.detach_after_ms, 5000);
 	CHECK_INT(c->engine.poll_floor_ms, 250);
 	CHECK_INT(c->engine.max_latency_ms, 1000);
+	CHECK_INT(c->engine.max_reads_per_month, 0);
 	CHECK_INT(c->engine.discovery_ms, 60000);
 	CHECK_INT(c->engine.request_timeout_ms, 10000);
 	CHECK_INT(c->engine.drain_timeout_ms, 10000);
@@ -86,7 +87,8 @@ static const char full[] =
 	"checkpoint: {table: other, interval: 2s}\n"
 	"worker: {id: w-1, lease: 20s, heartbeat: 5s}\n"
 	"engine: {budget: 64MiB, window: 1MiB, detach_after: 1s, poll_floor: 100ms,\n"
-	"  max_latency: 3s, discovery: 5m, request_timeout: 4s, drain_timeout: 0s}\n"
+	"  max_latency: 3s, max_reads_per_month: 5000000, discovery: 5m, request_timeout: 4s,\n"
+	"  drain_timeout: 0s}\n"
 	"log: {level: debug}\n"
 	"tables:\n"
 	"- {name: recordChange, profile: vinyldns, role: record_set_change, start: latest}\n"
@@ -125,6 +127,7 @@ static void every_option_arrives(void)
 	CHECK_INT(c->engine.detach_after_ms, 1000);
 	CHECK_INT(c->engine.poll_floor_ms, 100);
 	CHECK_INT(c->engine.max_latency_ms, 3000);
+	CHECK_INT(c->engine.max_reads_per_month, 5000000);
 	CHECK_INT(c->engine.discovery_ms, 300000);
 	CHECK_INT(c->engine.request_timeout_ms, 4000);
 	CHECK_INT(c->engine.drain_timeout_ms, 0);
