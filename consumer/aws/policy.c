@@ -38,12 +38,14 @@ static struct policy_action *action_called(struct policy *policy, const char *na
 void policy_allow(struct policy *policy, const char *action, struct str resource)
 {
 	struct map *resources = &action_called(policy, action)->resources;
-	struct str copy;
+	char *text;
 
 	if (map_get(resources, resource) != NULL)
 		return;
-	copy = arena_str(&policy->arena, resource);
-	map_put(resources, copy, (char *)(uintptr_t)copy.p);
+	text = arena_alloc(&policy->arena, resource.n + 1);
+	mem_copy(text, resource.p, resource.n);
+	text[resource.n] = '\0';
+	map_put(resources, str_of(text), text);
 }
 
 /* Whether two actions are allowed on the same resources, told in the same order. */

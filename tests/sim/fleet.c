@@ -269,7 +269,7 @@ static void check_usage(struct cluster *cluster, size_t working)
 			"%zu idle workers read %llu units in %d s, a look at all heartbeats each "
 			"time is %llu",
 			working, (unsigned long long)used.read / 2, USAGE_S,
-			(unsigned long long)(working * beats));
+			(unsigned long long)working * beats);
 }
 
 /* Checks herd. */

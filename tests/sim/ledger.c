@@ -458,13 +458,6 @@ static void check_parents(struct ledger *ledger, const struct ledger_shard *shar
 	}
 }
 
-/* Something of the shard comes after its last gap record. */
-static void close_gap(struct ledger *ledger, struct ledger_shard *shard, size_t sink)
-{
-	if (shard->taken[sink].gap_wall_ms == INT64_MAX)
-		shard->taken[sink].gap_wall_ms = world_wall_ms(ledger->world);
-}
-
 /* A gap record excuses what is trimmed, until something comes after it: it is open until then. */
 static void accept_gap(struct ledger *ledger, struct ledger_shard *shard, size_t sink,
 		       const struct ledger_record *record)
@@ -478,7 +471,8 @@ static void accept_gap(struct ledger *ledger, struct ledger_shard *shard, size_t
 }
 
 /* Marks a write as had by a sink, one way or the other; whether it had it that way already. */
-static bool mark(const struct ledger_write *write, size_t sink, enum ledger_how how)
+static bool mark(const struct ledger *ledger, const struct ledger_write *write, size_t sink,
+		 enum ledger_how how)
 {
 	unsigned char had;
 	struct ledger_taken *taken = &write->shard->taken[sink];
@@ -492,6 +486,9 @@ static bool mark(const struct ledger_write *write, size_t sink, enum ledger_how 
 			taken->has[i] = 0;
 		taken->n_has = room;
 	}
+	/* Something of the shard comes after its last gap record. */
+	if (taken->gap_wall_ms == INT64_MAX)
+		taken->gap_wall_ms = world_wall_ms(ledger->world);
 	had = taken->has[write->in_shard];
 	taken->has[write->in_shard] |= (unsigned char)how;
 	return (had & how) != 0;
@@ -527,10 +524,9 @@ void ledger_accept(struct ledger *ledger, size_t sink, unsigned life, const void
 	}
 	check_parents(ledger, shard, sink);
 	check_key_order(ledger, write, sink, life, cursor);
-	close_gap(ledger, shard, sink);
 	age_ms = world_wall_ms(ledger->world) - write->w->wall_ms;
 	ledger->accepted[sink]++;
-	if (mark(write, sink, LEDGER_DELIVERED))
+	if (mark(ledger, write, sink, LEDGER_DELIVERED))
 		ledger->doubled[sink]++;
 	else if (age_ms > ledger->slowest_ms[sink])
 		ledger->slowest_ms[sink] = age_ms;
@@ -595,7 +591,6 @@ void ledger_accept_letter(struct ledger *ledger, size_t sink, const void *cursor
 	}
 	check_parents(ledger, shard, sink);
 	check_letter_order(ledger, write, sink, life, cursor);
-	close_gap(ledger, shard, sink);
 	ledger->letters[sink]++;
-	ledger->letters_doubled[sink] += mark(write, sink, LEDGER_LETTER);
+	ledger->letters_doubled[sink] += mark(ledger, write, sink, LEDGER_LETTER);
 }

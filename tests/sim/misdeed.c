@@ -31,67 +31,49 @@ static void plant_orphan(struct target *target, unsigned life)
 	}
 }
 
-bool misdeed(struct target *target, unsigned life, const struct delivery *delivery, size_t i,
-	     struct ledger_record *record)
+/* Delivers the next record of the key in the place of this one, once. */
+static void plant_swap(struct target *target, const struct delivery *delivery, size_t i,
+		       struct ledger_record *record)
 {
 	struct ledger_record other;
 
-	switch (target->world->plant) {
-	case PLANT_LOST:
-		return target->n_seen == 20;
-	case PLANT_ORPHAN:
-		plant_orphan(target, life);
-		return false;
-	case PLANT_SILENT:
-		return str_eq(record->op, STR("gap"));
-	case PLANT_ALTERED:
-		if (target->n_seen == 20)
-			record->keys.n--;
-		return false;
-	case PLANT_SWAPPED:
-		if (i + 1 < delivery->n && !target->planted &&
-		    record_parse(delivery_record(delivery, i + 1), &other) &&
-		    str_eq(record->keys, other.keys)) {
-			target->planted = true;
-			*record = other;
-		}
-		return false;
-	case PLANT_DOUBLED:
-		if (i > 1 && !target->planted &&
-		    record_parse(delivery_record(delivery, i - 2), &other) &&
-		    str_eq(record->keys, other.keys)) {
-			target->planted = true;
-			ledger_accept(target->ledger, target->number, life, delivery->cursor,
-				      &other);
-		}
-		return false;
-	case PLANT_NONE:
-	case PLANT_EARLY:
-	case PLANT_ZOMBIE:
-	case PLANT_GREEDY:
-	case PLANT_WIDE:
-	case PLANT_HASTY:
-	case PLANT_RUSH:
-	case PLANT_WASTEFUL:
-	case PLANT_CROWD:
-	case PLANT_STALL:
-	case PLANT_FORGET:
-	case PLANT_LEAK:
-	case PLANT_LETTER_LOST:
-	case PLANT_LETTER_ALTERED:
-	case PLANT_AMNESIA:
-	case PLANT_HURRY:
-	case PLANT_POSTHUMOUS:
-	case PLANT_UNTIDY:
-	case PLANT_ROBBER:
-	case PLANT_USURPER:
-	case PLANT_UNDEAD:
-	case PLANT_IDLER:
-	case PLANT_LOPSIDED:
-	case PLANT_CHATTY:
-	case PLANT_STAMPEDE:
-	case PLANT_N:
-		break;
+	if (i + 1 < delivery->n && !target->planted &&
+	    record_parse(delivery_record(delivery, i + 1), &other) &&
+	    str_eq(record->keys, other.keys)) {
+		target->planted = true;
+		*record = other;
 	}
+}
+
+/* Delivers an earlier record of the key again, once. */
+static void plant_double(struct target *target, unsigned life, const struct delivery *delivery,
+			 size_t i, const struct ledger_record *record)
+{
+	struct ledger_record other;
+
+	if (i > 1 && !target->planted && record_parse(delivery_record(delivery, i - 2), &other) &&
+	    str_eq(record->keys, other.keys)) {
+		target->planted = true;
+		ledger_accept(target->ledger, target->number, life, delivery->cursor, &other);
+	}
+}
+
+bool misdeed(struct target *target, unsigned life, const struct delivery *delivery, size_t i,
+	     struct ledger_record *record)
+{
+	enum plant plant = target->world->plant;
+
+	if (plant == PLANT_LOST)
+		return target->n_seen == 20;
+	if (plant == PLANT_SILENT)
+		return str_eq(record->op, STR("gap"));
+	if (plant == PLANT_ORPHAN)
+		plant_orphan(target, life);
+	else if (plant == PLANT_ALTERED && target->n_seen == 20)
+		record->keys.n--;
+	else if (plant == PLANT_SWAPPED)
+		plant_swap(target, delivery, i, record);
+	else if (plant == PLANT_DOUBLED)
+		plant_double(target, life, delivery, i, record);
 	return false;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/scenario_option.h"
 
-bool scenario_option(struct cluster *cluster, struct str name, int64_t value)
+/* The number of that name, of the engine, the service or the network; NULL: none. */
+static int64_t *number_called(struct cluster *cluster, struct str name)
 {
 	struct engine_options *engine = &cluster->options;
 	struct service_options *service = service_options(cluster->world.service);
 	const struct {
 		const char *name;
 		int64_t *value;
-	} longs[] = {
+	} all[] = {
 		{"lease_ms", &engine->lease_ms},
 		{"heartbeat_ms", &engine->heartbeat_ms},
 		{"max_leases", &engine->max_leases},
@@ -29,10 +30,22 @@ bool scenario_option(struct cluster *cluster, struct str name, int64_t value)
 		{"latency_max_ms", &cluster->world.latency_max_ms},
 		{"late_max_ms", &cluster->world.late_max_ms},
 	};
+
+	for (size_t i = 0; i < ARRAY_N(all); i++) {
+		if (str_eq(name, str_of(all[i].name)))
+			return all[i].value;
+	}
+	return NULL;
+}
+
+/* The percentage of that name, of the service; NULL: none. */
+static unsigned *percentage_called(struct cluster *cluster, struct str name)
+{
+	struct service_options *service = service_options(cluster->world.service);
 	const struct {
 		const char *name;
 		unsigned *value;
-	} percents[] = {
+	} all[] = {
 		{"lie_open_parent", &service->lie_open_parent},
 		{"lie_missing_child", &service->lie_missing_child},
 		{"empty_page", &service->empty_page},
@@ -41,22 +54,26 @@ bool scenario_option(struct cluster *cluster, struct str name, int64_t value)
 		{"partial_batch", &service->partial_batch},
 	};
 
-	for (size_t i = 0; i < ARRAY_N(longs); i++) {
-		if (str_eq(name, str_of(longs[i].name))) {
-			*longs[i].value = value;
-			return true;
-		}
+	for (size_t i = 0; i < ARRAY_N(all); i++) {
+		if (str_eq(name, str_of(all[i].name)))
+			return all[i].value;
 	}
-	for (size_t i = 0; i < ARRAY_N(percents); i++) {
-		if (str_eq(name, str_of(percents[i].name))) {
-			*percents[i].value = (unsigned)value;
-			return true;
-		}
-	}
-	if (str_eq(name, STR("bloat_bytes")))
+	return NULL;
+}
+
+bool scenario_option(struct cluster *cluster, struct str name, int64_t value)
+{
+	int64_t *number = number_called(cluster, name);
+	unsigned *percentage = percentage_called(cluster, name);
+
+	if (number != NULL)
+		*number = value;
+	else if (percentage != NULL)
+		*percentage = (unsigned)value;
+	else if (str_eq(name, STR("bloat_bytes")))
 		cluster->world.bloat_bytes = (size_t)value;
 	else if (str_eq(name, STR("until_caught_up")))
-		engine->until_caught_up = value != 0;
+		cluster->options.until_caught_up = value != 0;
 	else if (str_eq(name, STR("isolation")))
 		cluster->isolation = value != 0;
 	else if (str_eq(name, STR("balanced")))

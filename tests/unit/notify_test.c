@@ -170,8 +170,8 @@ static void addresses_that_cannot_be_used_are_told(void)
 {
 	static const char *const bad[] = {
 		"relative/path", "vsock:2:1234", "@", "/",
-		"/a/path/that/is/longer/than/the/address/of/a/socket/in/the/file/system/can/be/on/"
-		"this/kind/of/system/which/is/108"};
+		("/a/path/that/is/longer/than/the/address/of/a/socket/in/the/file/system/can/be/on/"
+		 "this/kind/of/system/which/is/108")};
 
 	for (size_t i = 0; i < ARRAY_N(bad); i++) {
 		setup();
