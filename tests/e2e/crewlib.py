@@ -61,6 +61,7 @@ class Rows:
         self.owners = {}  # of each lease, all it ever had
         self.tenures = collections.Counter()  # how often an incarnation took a lease
         self.ended = set()  # leases and sinks
+        self.given = set()  # leases that were given to somebody who did not write their rows yet
         # Leases that were given from owner to owner, taken from the dead, and taken from fenced ones of those.
         self.handed = self.robbed = self.inherited = 0
 
@@ -110,19 +111,21 @@ class Rows:
             del self.rows[key]
             return
         self.rows[key] = new
+        self.given.discard(key)
         owner = owner_of(new)
         if int(new["leaseCounter"]["N"]) != (int(old["leaseCounter"]["N"]) if old else 0) + 1:
             yield f"the counter went from {old and old['leaseCounter']} to {new['leaseCounter']}"
         if owner and owner != before:
             self.tenures[owner, key] += 1
             self.owners.setdefault(key, []).append(owner)
-            yield from self._change(owner, before, new)
+            yield from self._change(key, owner, before)
         yield from self._moves(key, old, new)
 
-    def _change(self, owner, before, new):
-        """What is wrong with a change of the owner. Who hands a lease over has just written a checkpoint."""
-        if before and new["ownerSwitchesSinceCheckpoint"]["N"] == "0":
+    def _change(self, key, owner, before):
+        """What is wrong with a change of the owner. Who hands a lease over writes a checkpoint with it."""
+        if before and self.rows[key]["ownerSwitchesSinceCheckpoint"]["N"] == "0":
             self.handed += 1
+            self.given.add(key)
         elif before:
             self.robbed += 1
             self.inherited += before in self.fenced
@@ -459,9 +462,9 @@ class Crew:
         wait_for(lambda: all(member.tap.process.poll() is not None for member in self.members), 30)
         for member in self.members:
             assert member.tap.process.returncode == 0, member.tap.said()[-4000:]
-        # Nobody takes what is finished from the dead.
+        # Nobody takes what is finished from the dead, or sees what is given to him when he leaves.
         owned = [key for key, row in self.rows.follow().rows.items()
-                 if owner_of(row) and self.rows.unfinished({key: False}, {})]
+                 if owner_of(row) and key not in self.rows.given and self.rows.unfinished({key: False}, {})]
         assert not owned, f"{len(owned)} leases were not given back: {owned[:3]}"
         return writes
 

@@ -30,7 +30,7 @@ SCRATCH = os.path.join(TOP, "build", "e2e-handover")
 def make_crew(name, seed, workers, reshard=None):
     """Workers that all run, and a load on their tables."""
     crew = Crew(os.path.join(SCRATCH, name), seed, workers, TABLES, SHARDS, faults=SLOW,
-                engine={"poll_floor": "50ms", "max_latency": "200ms", "discovery": "300ms"},
+                engine={"poll_floor": "50ms", "max_latency": "200ms", "discovery": "3s"},
                 worker={"lease": f"{LEASE}s", "heartbeat": "500ms"})
     crew.write(3, 0.03, 8, reshard)
     return crew
