@@ -64,6 +64,7 @@ class Rows:
         self.given = set()  # leases that were given to somebody who did not write their rows yet
         # Leases that were given from owner to owner, taken from the dead, and taken from fenced ones of those.
         self.handed = self.robbed = self.inherited = 0
+        self.robbed_of_held = 0  # from dead ones that had written the row since they got it
 
     def follow(self):
         """Takes in what was written since; returns self."""
@@ -111,7 +112,6 @@ class Rows:
             del self.rows[key]
             return
         self.rows[key] = new
-        self.given.discard(key)
         owner = owner_of(new)
         if int(new["leaseCounter"]["N"]) != (int(old["leaseCounter"]["N"]) if old else 0) + 1:
             yield f"the counter went from {old and old['leaseCounter']} to {new['leaseCounter']}"
@@ -119,15 +119,20 @@ class Rows:
             self.tenures[owner, key] += 1
             self.owners.setdefault(key, []).append(owner)
             yield from self._change(key, owner, before)
+        else:
+            self.given.discard(key)
         yield from self._moves(key, old, new)
 
     def _change(self, key, owner, before):
         """What is wrong with a change of the owner. Who hands a lease over writes a checkpoint with it."""
+        seen = key not in self.given
+        self.given.discard(key)
         if before and self.rows[key]["ownerSwitchesSinceCheckpoint"]["N"] == "0":
             self.handed += 1
             self.given.add(key)
         elif before:
             self.robbed += 1
+            self.robbed_of_held += seen
             self.inherited += before in self.fenced
             if self.is_alive(before):
                 yield f"taken by {owner} from {before}, who lives"
