@@ -248,6 +248,22 @@ static struct peer *richest(const struct engine *engine)
 	return best;
 }
 
+/* Whether the shards are known, all of them: what is given to us before that, nobody would read. */
+static bool all_listed(const struct engine *engine)
+{
+	for (size_t i = 0; i < engine->options.n_tables; i++) {
+		const struct table *table = &engine->tables[i];
+
+		if (!table->known)
+			return false;
+		list_each(it, &table->streams, spare) {
+			if (!CONTAINER_OF(it, struct stream, link)->listed)
+				return false;
+		}
+	}
+	return true;
+}
+
 /* Asks for leases, when somebody holds more than is fair. */
 static void consider_asking(struct engine *engine)
 {
@@ -308,7 +324,7 @@ void balance_tick(struct engine *engine)
 		sweep_soon(engine);
 	}
 	/* What nobody has is there to be taken first. */
-	if (tally.free == 0)
+	if (tally.free == 0 && all_listed(engine))
 		consider_asking(engine);
 }
 

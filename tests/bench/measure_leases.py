@@ -26,7 +26,7 @@ WRITES_LIMIT = 5  # per second
 READ_UNITS_LIMIT = 20  # per second
 SPREAD = 1  # by how many shards workers may differ
 SETTLED = 10  # s without a change
-STARTING = 120  # s that sharing out may take
+STARTING = 300  # s that sharing out may take: each worker lists all shards, one after the other
 
 
 def owners(client):

@@ -61,8 +61,10 @@ class Rows:
         self.owners = {}  # of each lease, all it ever had
         self.tenures = collections.Counter()  # how often an incarnation took a lease
         self.ended = set()  # leases and sinks
+        self.given = set()  # leases that were given to somebody who did not write their rows yet
         # Leases that were given from owner to owner, taken from the dead, and taken from fenced ones of those.
         self.handed = self.robbed = self.inherited = 0
+        self.robbed_of_held = 0  # from dead ones that had written the row since they got it
 
     def follow(self):
         """Takes in what was written since; returns self."""
@@ -116,15 +118,21 @@ class Rows:
         if owner and owner != before:
             self.tenures[owner, key] += 1
             self.owners.setdefault(key, []).append(owner)
-            yield from self._change(owner, before, new)
+            yield from self._change(key, owner, before)
+        else:
+            self.given.discard(key)
         yield from self._moves(key, old, new)
 
-    def _change(self, owner, before, new):
-        """What is wrong with a change of the owner. Who hands a lease over has just written a checkpoint."""
-        if before and new["ownerSwitchesSinceCheckpoint"]["N"] == "0":
+    def _change(self, key, owner, before):
+        """What is wrong with a change of the owner. Who hands a lease over writes a checkpoint with it."""
+        seen = key not in self.given
+        self.given.discard(key)
+        if before and self.rows[key]["ownerSwitchesSinceCheckpoint"]["N"] == "0":
             self.handed += 1
+            self.given.add(key)
         elif before:
             self.robbed += 1
+            self.robbed_of_held += seen
             self.inherited += before in self.fenced
             if self.is_alive(before):
                 yield f"taken by {owner} from {before}, who lives"
@@ -459,9 +467,9 @@ class Crew:
         wait_for(lambda: all(member.tap.process.poll() is not None for member in self.members), 30)
         for member in self.members:
             assert member.tap.process.returncode == 0, member.tap.said()[-4000:]
-        # Nobody takes what is finished from the dead.
+        # Nobody takes what is finished from the dead, or sees what is given to him when he leaves.
         owned = [key for key, row in self.rows.follow().rows.items()
-                 if owner_of(row) and self.rows.unfinished({key: False}, {})]
+                 if owner_of(row) and key not in self.rows.given and self.rows.unfinished({key: False}, {})]
         assert not owned, f"{len(owned)} leases were not given back: {owned[:3]}"
         return writes
 

@@ -4,7 +4,7 @@
 
     storm.py [--seed N] [--seconds N] [--keep]
 
-Four processes count in items of ten tables with 200 open shards, which roll and split all the time. Some requests
+Four processes count in items of four tables with 200 open shards, which roll and split all the time. Some requests
 fail after they were carried out, some rows are written late, some listings lie, the receiver fails now and then.
 Workers are killed, stopped and continued (some for longer than the lease time), and asked to leave, at random. Then
 it is calm: within half a minute the shards have to be spread evenly over the workers. In the end every shard is
@@ -29,12 +29,12 @@ from nativeline import Native
 from taplib import TOP
 
 WORKERS = ("w1", "w2", "w3")
-TABLES = {f"table{i}": i % 5 == 4 for i in range(10)}  # every fifth has all of a writer's items in one shard
-SHARDS = 20  # of each table
+TABLES = {f"table{i}": i == 3 for i in range(4)}  # the last one has all of a writer's items in one shard
+SHARDS = 50  # of each table
 WRITERS = 4
-KEYS = 12  # items per writer and table
+KEYS = 30  # items per writer and table
 PAUSE = 0.03  # s between a writer's writes
-ROLL = 0.7  # s between rolls of a table; more in long storms, for all shards of 24 h are listed again and again
+ROLL = 1.6  # s between rolls of a table; more in long storms, for all shards of 24 h are listed again and again
 LEASE = 2  # s
 CALM = 30  # s within which shards are spread evenly, when nobody dies or stands still any more
 SPREAD = 1  # by how many shards workers may differ then
@@ -224,7 +224,7 @@ def plant(crew, writes, arrivals):
 
 def run(options):
     """The storm, the calm and the judgement; returns what the self-test needs."""
-    engine = {"poll_floor": "50ms", "max_latency": "400ms", "discovery": "500ms", "request_timeout": "1s"}
+    engine = {"poll_floor": "50ms", "max_latency": "400ms", "discovery": "5s", "request_timeout": "1s"}
     lies = ("--lie-open-parent", 5, "--lie-missing-child", 5, "--empty-page", 5, "--short-page", 5)
     with Crew(SCRATCH, options.seed, WORKERS, TABLES, SHARDS, lies, FAULTS, engine=engine,
               worker={"lease": f"{LEASE}s", "heartbeat": "500ms"},
@@ -234,7 +234,7 @@ def run(options):
         # Writes of rows that come late: after others, after their time is up, after their sender's death.
         crew.fake.admin("fault", kind="delay", target="UpdateItem", ms=1700, percent=1)
         crew.fake.admin("fault", kind="delay", target="UpdateItem", ms=250, percent=5)
-        crew.write(WRITERS, PAUSE, KEYS, reshard=max(ROLL, options.seconds / 150))
+        crew.write(WRITERS, PAUSE, KEYS, reshard=max(ROLL, options.seconds / 60))
         crew.growing()
         storm = Storm(crew, options.seed)
         storm.play(options.seconds)
