@@ -17,7 +17,7 @@
 
 #include "tests/sim/world.h"
 
-enum { LEDGER_SINKS = 12, LEDGER_LIVES = 96, LEDGER_STARTS = 4 };
+enum { LEDGER_SINKS = 12, LEDGER_LIVES = 96, LEDGER_STARTS = 4, LEDGER_DEPTH = 200 };
 
 enum ledger_how { LEDGER_DELIVERED = 1, LEDGER_LETTER = 2 };
 
@@ -174,6 +174,9 @@ void ledger_started(struct ledger *ledger, struct ledger_shard *shard);
 
 /* Whether a sink was told that there was another stream before one of those after `arn`. */
 bool ledger_told(const struct ledger *ledger, struct str arn, size_t sink);
+
+/* Whether a trimmed write is covered by a gap record for its shard, an ancestor or a descendant. */
+bool ledger_excused(const struct ledger *ledger, const struct ledger_write *write, size_t sink);
 
 /* Whether the sink has the write. */
 bool ledger_has(const struct ledger *ledger, const struct ledger_write *write, size_t sink);

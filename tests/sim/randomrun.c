@@ -65,7 +65,7 @@ static void choose_options(struct run *run)
 	if (rng_chance(run->rng, 30))
 		service->short_page = (unsigned)between(run, 1, 80);
 	if (rng_chance(run->rng, 30))
-		service->partial_batch = (unsigned)between(run, 1, 60);
+		service->partial_batch = (unsigned)between(run, 1, 15);
 	if (rng_chance(run->rng, 20))
 		run->cluster.world.latency_max_ms = between(run, 50, 300);
 	if (rng_chance(run->rng, 10)) {

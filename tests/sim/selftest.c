@@ -5,7 +5,7 @@
 
 #include "tests/sim/randomrun.h"
 
-enum { SEEDS = 40 };
+enum { SEEDS = 100 };
 
 static const struct {
 	const char *word, *invariant, *what;
