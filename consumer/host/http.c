@@ -21,7 +21,7 @@ struct http {
 	struct slot *slots;
 	size_t n_slots, n_reserved;
 	size_t n_ordinary; /* requests on slots that are not reserved ones */
-	size_t n_rush; /* requests that were started since none waited */
+	size_t n_rush; /* requests that were started since there was none */
 	bool performing; /* libcurl is at work: its handles must not be touched */
 	/* A slot is in one of these three lists. */
 	struct list free, busy, abandoned;
@@ -255,19 +255,6 @@ static void collect(struct http *http)
 	}
 }
 
-/*
- * Gives the memory back that thousands of waiting requests have left behind, as when all shards are taken at
- * the start: the kernel would never have it again otherwise, for what stays lies in between.
- */
-static void end_rush(struct http *http)
-{
-	if (!list_empty(&http->waiting) || !list_empty(&http->waiting_reserved))
-		return;
-	if (http->n_rush >= RUSH_PER_SLOT * http->n_slots)
-		malloc_trim(0);
-	http->n_rush = 0;
-}
-
 void http_perform(struct http *http)
 {
 	struct io_http *request;
@@ -275,7 +262,6 @@ void http_perform(struct http *http)
 
 	while ((request = next_to_start(http)) != NULL)
 		start(http, request);
-	end_rush(http);
 	http->performing = true;
 	must(curl_multi_perform(http->multi, &running) == CURLM_OK);
 	http->performing = false;
@@ -286,6 +272,21 @@ void http_perform(struct http *http)
 		slot_rest(http, slot);
 		buf_release(&slot->body);
 	}
+}
+
+/*
+ * At rest after thousands of requests in a row, as when all shards are taken at the start: gives back the
+ * memory that they have left behind. What stays lies in between, so the kernel would not have it again
+ * otherwise.
+ */
+static void end_rush(struct http *http)
+{
+	if (!list_empty(&http->waiting) || !list_empty(&http->waiting_reserved) ||
+	    !list_empty(&http->busy) || !list_empty(&http->finished))
+		return;
+	if (http->n_rush >= RUSH_PER_SLOT * http->n_slots)
+		malloc_trim(0);
+	http->n_rush = 0;
 }
 
 void http_finish(struct http *http)
@@ -301,6 +302,7 @@ void http_finish(struct http *http)
 		list_remove(&request->link);
 		request->done(request); /* and the request may be gone */
 	}
+	end_rush(http);
 }
 
 bool http_is_due(const struct http *http)
