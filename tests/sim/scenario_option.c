@@ -1,6 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/scenario_option.h"
 
+/* Sets how often, in percent, the service is unhelpful; false when there is no such lie. */
+static bool percent_option(struct service_options *service, struct str name, int64_t value)
+{
+	const struct {
+		const char *name;
+		unsigned *value;
+	} percents[] = {
+		{"lie_open_parent", &service->lie_open_parent},
+		{"lie_missing_child", &service->lie_missing_child},
+		{"empty_page", &service->empty_page},
+		{"short_page", &service->short_page},
+		{"no_child_filter", &service->no_child_filter},
+		{"partial_batch", &service->partial_batch},
+	};
+
+	for (size_t i = 0; i < ARRAY_N(percents); i++) {
+		if (str_eq(name, str_of(percents[i].name))) {
+			*percents[i].value = (unsigned)value;
+			return true;
+		}
+	}
+	return false;
+}
+
 bool scenario_option(struct cluster *cluster, struct str name, int64_t value)
 {
 	struct engine_options *engine = &cluster->options;
@@ -29,17 +53,6 @@ bool scenario_option(struct cluster *cluster, struct str name, int64_t value)
 		{"latency_max_ms", &cluster->world.latency_max_ms},
 		{"late_max_ms", &cluster->world.late_max_ms},
 	};
-	const struct {
-		const char *name;
-		unsigned *value;
-	} percents[] = {
-		{"lie_open_parent", &service->lie_open_parent},
-		{"lie_missing_child", &service->lie_missing_child},
-		{"empty_page", &service->empty_page},
-		{"short_page", &service->short_page},
-		{"no_child_filter", &service->no_child_filter},
-		{"partial_batch", &service->partial_batch},
-	};
 
 	for (size_t i = 0; i < ARRAY_N(longs); i++) {
 		if (str_eq(name, str_of(longs[i].name))) {
@@ -47,12 +60,8 @@ bool scenario_option(struct cluster *cluster, struct str name, int64_t value)
 			return true;
 		}
 	}
-	for (size_t i = 0; i < ARRAY_N(percents); i++) {
-		if (str_eq(name, str_of(percents[i].name))) {
-			*percents[i].value = (unsigned)value;
-			return true;
-		}
-	}
+	if (percent_option(service, name, value))
+		return true;
 	if (str_eq(name, STR("bloat_bytes")))
 		cluster->world.bloat_bytes = (size_t)value;
 	else if (str_eq(name, STR("until_caught_up")))
