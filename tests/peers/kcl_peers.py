@@ -29,6 +29,31 @@ def drains_rolls_and_splits(line):
         assert len(ends) > 10, leases
 
 
+def copes_with_what_we_do_to_consumers(line):
+    """Listings that lie, pages that are empty or short, errors and throttling: the fake asks of its clients what they
+    know from the service."""
+    with world(f"kcl-copes-{line}") as w:
+        w.write(300)
+        lies = ("lie_open_parent", "lie_missing_child", "empty_page", "short_page")
+        w.fake.admin("set", **dict.fromkeys(lies, 30))
+        with w.app(line) as app:
+            wait_for(app.records, SECONDS)
+            for target in ("DescribeStream", "GetShardIterator", "GetRecords", "UpdateItem", "GetItem", "Scan", "Query"):
+                w.fake.admin("fault", kind="throttle", percent=8, target=target)
+                w.fake.admin("fault", kind="500", percent=5, target=target)
+            w.write(300)
+            w.wait_until_read(app)
+            w.fake.admin("stop-faults")
+            app.stop()
+        w.check(app.records())
+        stats = w.fake.admin("stats")
+        # The third line asks for the children of a shard, and is not told of fewer than there are.
+        assert all(stats["hits"][lie] > 0 for lie in lies if (lie, line) != ("lie_missing_child", 3)), stats
+        assert stats["faults"]["throttle"] + stats["faults"]["500"] > 3, stats
+        leases = dump_leases(w.db, "app")
+        assert check_leases(leases, w.shards()) == [], check_leases(leases, w.shards())
+
+
 def ended(w):
     """How many shards have an end."""
     return sum("EndingSequenceNumber" in shard["SequenceNumberRange"] for shard in w.shards())
@@ -75,7 +100,8 @@ def for_line(test, line):
     return run
 
 
-TESTS = [for_line(test, line) for test in (gives_values_back, drains_rolls_and_splits, goes_on_where_it_stopped)
+TESTS = [for_line(test, line) for test in (gives_values_back, drains_rolls_and_splits, copes_with_what_we_do_to_consumers,
+                                       goes_on_where_it_stopped)
          for line in LINES]
 
 if __name__ == "__main__":

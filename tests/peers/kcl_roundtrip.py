@@ -2,20 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Consumers that take turns on one application's leases: each goes on where the one before it stopped.
 
-    kcl_roundtrip.py TURN...           a turn is kcl1 or kcl3, with :kill if it ends by SIGKILL
+    kcl_roundtrip.py TURN...           a turn is kcl1, kcl3 or foreign, with :kill if it ends by SIGKILL
 
 Between two turns changes are written and shards roll and split. After each the leases must be such as a KCL writes,
 and after one that ended gracefully they must stand at the last record that it delivered. In the end every write was
 delivered, in order, children after parents, and only what a kill left open again.
 
-A new kind of consumer needs start(), records() (all that it delivered so far, each with shard and seq), stop() and
-kill(), and a line in RUNNERS.
+`foreign` is a small worker that knows the rules of leases: see foreignlib.py. A new kind of consumer needs start(),
+alive(), records() (all that it delivered so far, each with shard and seq), stop() and kill(), and a line in RUNNERS. A
+graceful stop leaves checkpoints at the last record that it delivered.
 """
 import os
 import sys
 
 from peerlib import SCRATCH, wait_for
 from accountlib import account, typed
+from foreignlib import Foreign
 from kcllib import END, SECONDS, KclApp, check_leases, dump_leases, world
 
 WRITES = 150  # before each turn, and again while it is under way
@@ -29,14 +31,19 @@ def kcl(line):
     return make
 
 
-RUNNERS = {"kcl1": kcl(1), "kcl3": kcl(3)}
+def same(record, write):
+    """Whether a record is as it was written, as far as its consumer tells."""
+    return "keys" not in record or typed(record, write)
+
+
+RUNNERS = {"kcl1": kcl(1), "kcl3": kcl(3), "foreign": Foreign}
 
 
 class Roundtrip:
     """One world through which the turns go."""
 
-    def __init__(self, w):
-        self.w = w
+    def __init__(self, w, runners, seconds):
+        self.w, self.make, self.seconds = w, runners, seconds
         self.runners, self.counts = {}, {}
         self.delivered = []  # by all, in the order of delivery
 
@@ -45,7 +52,7 @@ class Roundtrip:
         name, _, end = word.partition(":")
         runner = self.runners.get(name)
         if runner is None:
-            runner = self.runners[name] = RUNNERS[name](self.w)
+            runner = self.runners[name] = self.make[name](self.w)
             self.counts[name] = 0
         self.w.write(WRITES)
         runner.start()
@@ -73,9 +80,11 @@ class Roundtrip:
         want = {write["seq"] for write in self.w.fake.writes()}
 
         def complete():
+            if not self.runners[name].alive():
+                raise RuntimeError(f"{name} ended by itself")
             mine = self.runners[name].records()[self.counts[name]:]
             return want <= before | {record["seq"] for record in mine}
-        wait_for(complete, SECONDS)
+        wait_for(complete, self.seconds)
 
     def check_leases(self, graceful):
         """Holds the leases against the shards, and against what was delivered last in each."""
@@ -90,15 +99,15 @@ class Roundtrip:
 
     def check(self):
         """Everything arrived, in order; returns how much came again."""
-        found = account(self.delivered, self.w.fake.writes(), self.w.shards(), typed)
+        found = account(self.delivered, self.w.fake.writes(), self.w.shards(), same)
         assert found.good(), found.text()
         return found.again
 
 
-def roundtrip(turns):
-    """Lets the consumers take their turns; returns how much came again."""
+def roundtrip(turns, runners=None, seconds=SECONDS):
+    """Lets the consumers take their turns, each of which may take so long; returns how much came again."""
     with world("roundtrip-" + "-".join(turns).replace(":", "-")) as w:
-        trip = Roundtrip(w)
+        trip = Roundtrip(w, runners or RUNNERS, seconds)
         try:
             for word in turns:
                 trip.turn(word)

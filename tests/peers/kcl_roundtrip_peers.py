@@ -4,11 +4,13 @@
 import sys
 
 from peerlib import run_tests
+from foreignlib import Foreign
 from kcl_roundtrip import roundtrip
 
 # With how many records may come again: those of a batch that a kill left without checkpoint, and on a machine that
 # stands still for seconds those of a batch whose lease expired.
-TURNS = [(("kcl1", "kcl3", "kcl1", "kcl3"), 100), (("kcl3", "kcl1:kill", "kcl3"), 300)]
+TURNS = [(("foreign", "foreign"), 0), (("kcl1", "kcl3", "kcl1", "kcl3"), 100),
+         (("kcl3", "kcl1:kill", "kcl3"), 300), (("kcl1", "foreign", "kcl3", "foreign"), 100)]
 
 
 def trip(turns, most):
@@ -20,5 +22,20 @@ def trip(turns, most):
     return run
 
 
+def caught(misdeed, words):
+    """The test that a worker with this misdeed is caught, for the reason that fits."""
+    def run():
+        try:
+            roundtrip(("foreign", "foreign"), {"foreign": lambda w: Foreign(w, misdeed)}, seconds=5)
+        except AssertionError as why:
+            assert words in str(why), why
+        else:
+            raise AssertionError("not caught")
+    run.__name__ = f"one_that_{misdeed}_is_caught"
+    return run
+
+
+MISDEEDS = [caught("skips", "waited"), caught("hurries", "before"), caught("forgets", "waited")]
+
 if __name__ == "__main__":
-    sys.exit(run_tests([trip(*each) for each in TURNS]))
+    sys.exit(run_tests([*MISDEEDS, *(trip(*each) for each in TURNS)]))

@@ -38,6 +38,10 @@ class KclApp(Server):
     def ready(self):
         return " started\n" in self.said()
 
+    def alive(self):
+        """Whether it still runs."""
+        return self.process is not None and self.process.poll() is None
+
     def records(self):
         """The records so far, in the order in which they came."""
         return read_records(self.out)
