@@ -38,12 +38,13 @@ static struct policy_action *action_called(struct policy *policy, const char *na
 void policy_allow(struct policy *policy, const char *action, struct str resource)
 {
 	struct map *resources = &action_called(policy, action)->resources;
-	struct str copy;
+	char *copy;
 
 	if (map_get(resources, resource) != NULL)
 		return;
-	copy = arena_str(&policy->arena, resource);
-	map_put(resources, copy, (char *)(uintptr_t)copy.p);
+	copy = arena_alloc(&policy->arena, resource.n + 1);
+	mem_copy(copy, resource.p, resource.n);
+	map_put(resources, str_make(copy, resource.n), copy);
 }
 
 /* Whether two actions are allowed on the same resources, told in the same order. */
