@@ -38,14 +38,13 @@ static struct policy_action *action_called(struct policy *policy, const char *na
 void policy_allow(struct policy *policy, const char *action, struct str resource)
 {
 	struct map *resources = &action_called(policy, action)->resources;
-	char *text;
+	char *copy;
 
 	if (map_get(resources, resource) != NULL)
 		return;
-	text = arena_alloc(&policy->arena, resource.n + 1);
-	mem_copy(text, resource.p, resource.n);
-	text[resource.n] = '\0';
-	map_put(resources, str_of(text), text);
+	copy = arena_alloc(&policy->arena, resource.n + 1);
+	mem_copy(copy, resource.p, resource.n);
+	map_put(resources, str_make(copy, resource.n), copy);
 }
 
 /* Whether two actions are allowed on the same resources, told in the same order. */

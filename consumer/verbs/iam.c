@@ -43,7 +43,7 @@ static void allow(struct policy *policy, const struct sink_scope *scope, const c
 }
 
 /* Whether a sink gets a table's records: as such, or as the dead letters of another. */
-static bool sink_gets(const struct config *config, size_t sink, const char *table)
+static bool receives(const struct config *config, size_t sink, const char *table)
 {
 	if (config_sink_takes(&config->sinks[sink], str_of(table)))
 		return true;
@@ -69,7 +69,7 @@ static void allow_sinks(struct policy *policy, const struct config *config,
 			continue;
 		scope->n_tables = 0;
 		for (size_t t = 0; t < config->n_tables; t++) {
-			if (sink_gets(config, i, config->tables[t].name))
+			if (receives(config, i, config->tables[t].name))
 				tables[scope->n_tables++] = config->tables[t].name;
 		}
 		sink->type->permissions(scope, sink->options, policy);

@@ -168,10 +168,10 @@ static void without_a_socket_nothing_happens(void)
 
 static void addresses_that_cannot_be_used_are_told(void)
 {
-	static const char *const bad[] = {
-		"relative/path", "vsock:2:1234", "@", "/",
-		("/a/path/that/is/longer/than/the/address/of/a/socket/in/the/file/system/can/be/on/"
-		 "this/kind/of/system/which/is/108")};
+	static const char too_long[] =
+		"/a/path/that/is/longer/than/the/address/of/a/socket/in/the/file/system/can/be/on/"
+		"this/kind/of/system/which/is/108";
+	static const char *const bad[] = {"relative/path", "vsock:2:1234", "@", "/", too_long};
 
 	for (size_t i = 0; i < ARRAY_N(bad); i++) {
 		setup();
