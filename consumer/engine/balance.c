@@ -390,19 +390,6 @@ static void hand_over(struct engine *engine, size_t n, int64_t bytes)
 	}
 }
 
-/* Whether the owner is a worker that lives, by what we know. */
-static bool known_alive(const struct engine *engine, struct str owner)
-{
-	const struct peer *peer;
-	size_t at = 0;
-
-	while ((peer = map_next(&engine->peers, &at)) != NULL) {
-		if (peer_is(peer, owner))
-			return peer_lives(peer);
-	}
-	return false;
-}
-
 void balance_own_row(struct engine *engine, const struct heartbeat *own)
 {
 	struct balance *b = engine->balance;
@@ -417,7 +404,7 @@ void balance_own_row(struct engine *engine, const struct heartbeat *own)
 		n = request->n;
 	if (n > HEARTBEAT_GAVE_MAX)
 		n = HEARTBEAT_GAVE_MAX;
-	if (!known_alive(engine, request->owner)) {
+	if (!peers_known_alive(engine, request->owner)) {
 		/* It may have come after our last look at the others. */
 		if (b->stranger_ms == 0)
 			b->stranger_ms = io_now_ms(engine->io);

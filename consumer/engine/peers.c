@@ -113,6 +113,18 @@ bool peers_owner_lives(struct engine *engine, struct str owner, int64_t *dead_ms
 	return *dead_ms == 0;
 }
 
+bool peers_known_alive(const struct engine *engine, struct str owner)
+{
+	const struct peer *peer;
+	size_t at = 0;
+
+	while ((peer = map_next(&engine->peers, &at)) != NULL) {
+		if (peer_is(peer, owner))
+			return peer_lives(peer);
+	}
+	return false;
+}
+
 /*
  * An exact look is over that began at `since_ms`: who was suspected before and still has no heartbeat row is
  * gone for certain. Returns whether younger suspects are left; `*news` whether somebody became certain.

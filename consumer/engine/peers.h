@@ -28,6 +28,9 @@ bool peers_owner_lives(struct engine *engine, struct str owner, int64_t *dead_ms
 /* Whether the worker lives, as far as we know. */
 bool peer_lives(const struct peer *peer);
 
+/* Whether the owner is another worker of whom we know that it lives; asks nobody. */
+bool peers_known_alive(const struct engine *engine, struct str owner);
+
 /* Whether a peer is the owner "<id>:<incarnation>". */
 bool peer_is(const struct peer *peer, struct str owner);
 

@@ -4,10 +4,11 @@
 #include "consumer/engine/children.h"
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/lineage.h"
+#include "consumer/engine/peers.h"
 #include "consumer/engine/rhythm.h"
 #include "consumer/engine/shardlist.h"
 
-enum { BEHIND_MIN_MS = 10 * SECOND_MS };
+enum { BEHIND_MIN_MS = 10 * SECOND_MS, DEPTH_MAX = 64 };
 
 /* Whether all sinks of an owned shard have everything up to its tip. */
 static bool shard_at_tip(const struct shard *shard)
@@ -24,7 +25,20 @@ static bool shard_at_tip(const struct shard *shard)
 	return true;
 }
 
-/* Whether nothing is left to do for the shard, as far as can be seen. */
+/* Whether the shard is with another worker, who lives: its row says so, or it follows one of theirs. */
+static bool shard_elsewhere(const struct shard *shard)
+{
+	const struct engine *engine = shard->stream->table->engine;
+
+	for (unsigned depth = 0; shard != NULL && !shard->ours && depth < DEPTH_MAX; depth++) {
+		if (shard->owner != NULL)
+			return peers_known_alive(engine, str_of(shard->owner));
+		shard = shard->has_row ? NULL : shard->parent;
+	}
+	return false;
+}
+
+/* Whether nothing is left to do for the shard here, as far as can be seen. */
 static bool shard_current(const struct shard *shard)
 {
 	switch ((enum shard_state)shard->state) {
@@ -33,9 +47,10 @@ static bool shard_current(const struct shard *shard)
 		return true;
 	case SHARD_OWNED:
 		return shard_at_tip(shard);
-	case SHARD_DISCOVERED:
 	case SHARD_BLOCKED:
 	case SHARD_READY:
+		return shard_elsewhere(shard);
+	case SHARD_DISCOVERED:
 	case SHARD_DRAINED:
 		return false;
 	}
