@@ -20,6 +20,9 @@ enum {
 	EXPORT_MAX_BYTES = 16 << 20,
 };
 
+/* Of the rows that are no leases. */
+static const struct str own_prefix = STR_INIT("ddbtap/");
+
 /* Rows on their way to standard output. */
 struct export
 {
@@ -104,10 +107,9 @@ static bool keep(struct import *import, const struct row_view *view)
 				 "these rows are of a newer version of ddbtap (schema %lld, this "
 				 "one knows %d)",
 				 (long long)view->row.schema, ROW_SCHEMA_VERSION);
-	if (view->row.kind == ROW_SCHEMA)
-		return true; /* every table gets it from its first worker */
-	if (heartbeat_is(view->row.key) || str_eq(view->row.key, ROSTER_KEY)) {
-		import->skipped++;
+	/* The schema's row comes from a table's first worker; the others but the registry are about workers. */
+	if (str_starts(view->row.key, own_prefix) && !str_eq(view->row.key, ROW_REGISTRY_KEY)) {
+		import->skipped += view->row.kind != ROW_SCHEMA;
 		return true;
 	}
 	if (map_get(&import->keys, view->row.key) != NULL)

@@ -106,7 +106,11 @@ static bool look_at_all(struct living *living, struct visit *visit, size_t *left
 /* Fences a worker that was silent for the lease time; one that moves at this moment lives. */
 static bool fence(struct living_worker *worker, struct visit *visit)
 {
-	struct heartbeat beat = {.id = worker->id, .counter = worker->counter};
+	struct heartbeat beat = {
+		.id = worker->id,
+		.incarnation = worker->incarnation,
+		.counter = worker->counter,
+	};
 	struct question question;
 	enum written written;
 

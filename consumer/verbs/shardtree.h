@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The shards of a table's streams, as the service lists them and the checkpoint table has them, and
- * where each stands, by the rules of the engine's lineage.c. Asks the tables alone, so that it does
- * not matter whether workers run.
+ * where each stands, by the rules of the engine's lineage.c and start.c. Asks the tables alone, so
+ * that it does not matter whether workers run.
  */
 #ifndef VERBS_SHARDTREE_H
 #define VERBS_SHARDTREE_H
