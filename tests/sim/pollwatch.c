@@ -177,27 +177,31 @@ static void check_describes(struct pollwatch *watch, unsigned life)
 	*before_ms = world->now_ms;
 }
 
-/* Takes `n` reads out of what an incarnation may still read, and checks poll-ration. */
-static void check_ration(struct pollwatch *watch, unsigned life, unsigned n)
+/*
+ * Takes `n` reads out of what an incarnation may still read, by its own boot clock, and checks
+ * poll-ration.
+ */
+static void check_ration(struct pollwatch *watch, const struct world_call *call, unsigned n)
 {
-	struct poll_ration *ration = &watch->rations[life];
+	struct poll_ration *ration = &watch->rations[call->life];
 	struct world *world = watch->ledger->world;
+	int64_t now_ms = world->now_ms + (call->proc == NULL ? 0 : call->proc->boot_ms);
 	double rate = (double)watch->reads_per_month / LONGEST_MONTH_MS;
 	double most = rate * 10 * MINUTE_MS > 10 ? rate * 10 * MINUTE_MS : 10;
 
 	if (watch->reads_per_month == 0)
 		return;
 	if (!ration->begun)
-		*ration = (struct poll_ration){.begun = true, .counted_ms = world->now_ms};
+		*ration = (struct poll_ration){.begun = true, .counted_ms = now_ms};
 	if (world->plant == PLANT_WASTEFUL && watch->polls == 50)
 		n = 1000;
-	ration->reads += rate * (double)(world->now_ms - ration->counted_ms);
+	ration->reads += rate * (double)(now_ms - ration->counted_ms);
 	if (ration->reads > most)
 		ration->reads = most;
 	ration->reads -= n;
-	ration->counted_ms = world->now_ms;
+	ration->counted_ms = now_ms;
 	if (ration->reads < -1e-6)
-		world_fail(world, "poll-ration", "incarnation %u reads %.2f too often", life,
+		world_fail(world, "poll-ration", "incarnation %u reads %.2f too often", call->life,
 			   -ration->reads);
 }
 
@@ -210,7 +214,7 @@ void pollwatch_sent(struct pollwatch *watch, const struct world_call *call)
 
 	if (str_eq(call->operation, STR("DescribeStream")))
 		check_describes(watch, call->life);
-	check_ration(watch, call->life, is_poll);
+	check_ration(watch, call, is_poll);
 	if (!is_poll)
 		return;
 	it = map_get(&watch->iterators, member(call->body, "ShardIterator"));
