@@ -340,6 +340,7 @@ void cluster_start(struct worker *worker)
 	worker->proc->boot_ms = worker->boot_ms;
 	worker->proc->skew_ms = worker->skew_ms;
 	worker->draining = false;
+	pollwatch_started(&cluster->polls, worker->proc);
 	must(worker->proc->life < LEDGER_LIVES - 1);
 	snprintf(worker->process, sizeof(worker->process), "%u", 1000 + worker->proc->life);
 	for (size_t i = 0; i < cluster->n_targets; i++) {

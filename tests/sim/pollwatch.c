@@ -177,6 +177,13 @@ static void check_describes(struct pollwatch *watch, unsigned life)
 	*before_ms = world->now_ms;
 }
 
+void pollwatch_started(struct pollwatch *watch, const struct proc *proc)
+{
+	watch->rations[proc->life] = (struct poll_ration){
+		.counted_ms = watch->ledger->world->now_ms + proc->boot_ms,
+	};
+}
+
 /*
  * Takes `n` reads out of what an incarnation may still read, by its own boot clock, and checks
  * poll-ration.
@@ -191,8 +198,6 @@ static void check_ration(struct pollwatch *watch, const struct world_call *call,
 
 	if (watch->reads_per_month == 0)
 		return;
-	if (!ration->begun)
-		*ration = (struct poll_ration){.begun = true, .counted_ms = now_ms};
 	if (world->plant == PLANT_WASTEFUL && watch->polls == 50)
 		n = 1000;
 	ration->reads += rate * (double)(now_ms - ration->counted_ms);

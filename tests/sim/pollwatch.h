@@ -18,7 +18,6 @@
 enum { DESCRIBES_MAX = 10 }; /* a second */
 /* What an incarnation may still read. */
 struct poll_ration {
-	bool begun;
 	int64_t counted_ms;
 	double reads; /* as of counted_ms */
 };
@@ -44,6 +43,9 @@ void pollwatch_init(struct pollwatch *watch, struct ledger *ledger, int64_t floo
 
 /* Frees what the watch holds. */
 void pollwatch_release(struct pollwatch *watch);
+
+/* An incarnation starts: its ration of reads begins to fill. */
+void pollwatch_started(struct pollwatch *watch, const struct proc *proc);
 
 /* A request was sent. */
 void pollwatch_sent(struct pollwatch *watch, const struct world_call *call);
