@@ -373,6 +373,7 @@ static void look_over(struct engine *engine)
 static void look_failed(struct engine *engine, struct call *call, const struct error *why)
 {
 	engine->exact_wanted = engine->exact_wanted || engine->look_exact;
+	engine->look_goes_on = false;
 	if (!engine->looked &&
 	    (call->outcome == CALL_REFUSED || engine->look_attempts >= STARTUP_ATTEMPTS)) {
 		engine_stop(engine, why);
@@ -396,6 +397,22 @@ static bool rows_left(const struct engine *engine)
 			return true;
 	}
 	return false;
+}
+
+/* Not all rows were read: this look goes on with those that did not come, after a pause. */
+static void ask_rest(struct engine *engine, struct call *call)
+{
+	struct peer *peer;
+	size_t at = 0;
+
+	while ((peer = map_next(&engine->peers, &at)) != NULL) {
+		if (peer->seen_in != engine->looks)
+			peer->asked_in = 0;
+	}
+	engine->look_goes_on = true;
+	call->outcome = CALL_THROTTLED;
+	io_timer_set(engine->io, &engine->look_timer,
+		     io_now_ms(engine->io) + call_delay_ms(call, ++engine->look_attempts));
 }
 
 /* A part of a look has been answered. */
@@ -422,10 +439,7 @@ static void look_answered(struct call *call)
 	if (!ok) {
 		engine_stop(engine, &why);
 	} else if (page.incomplete) {
-		call->outcome = CALL_THROTTLED;
-		engine->look_attempts++;
-		error_set(&why, ERROR_RETRY, "BatchGetItem: not all rows were read");
-		look_failed(engine, call, &why);
+		ask_rest(engine, call);
 	} else {
 		engine->look_attempts = 0;
 		if (rows_left(engine))
@@ -475,6 +489,11 @@ static void look(struct io_timer *timer)
 
 	if (engine->look_call != NULL || engine->draining || engine->stopped)
 		return;
+	if (engine->look_goes_on) {
+		engine->look_goes_on = false;
+		ask_rows(engine, true);
+		return;
+	}
 	engine->looks++;
 	engine->look_ms = io_now_ms(engine->io);
 	engine->look_exact = engine->exact_wanted || !engine->looked;

@@ -381,6 +381,7 @@ struct engine {
 	uint64_t looks; /* the number of the present, or last, look */
 	int64_t look_ms; /* when it began */
 	bool look_exact; /* it reads consistently */
+	bool look_goes_on; /* some of its rows were not read yet */
 	bool exact_wanted; /* the next one has to */
 	bool looked; /* an exact one is done */
 	unsigned look_attempts;

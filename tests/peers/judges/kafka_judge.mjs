@@ -50,9 +50,22 @@ function headersOf(pairs) {
   return headers;
 }
 
+// Where the partitions begin and end. A broker that has just been started again does not lead them at once.
+async function offsetsOf(address, topic, milliseconds) {
+  const until = Date.now() + milliseconds;
+  for (;;) {
+    try {
+      return await withAdmin(address, (admin) => admin.fetchTopicOffsets(topic));
+    } catch (error) {
+      if (!error.retriable || Date.now() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+}
+
 // Everything from the beginning to the ends that the partitions had when it was asked.
 async function read({ address, topic, isolation, milliseconds }) {
-  const offsets = await withAdmin(address, (admin) => admin.fetchTopicOffsets(topic));
+  const offsets = await offsetsOf(address, topic, milliseconds);
   const ends = new Map(offsets.filter((o) => BigInt(o.low) < BigInt(o.high))
     .map((o) => [o.partition, BigInt(o.high)]));
   const records = new Map(); // by place, because a consumer that starts again reads again
