@@ -38,7 +38,8 @@ def copes_with_what_we_do_to_consumers(line):
         w.fake.admin("set", **dict.fromkeys(lies, 30))
         with w.app(line) as app:
             wait_for(app.records, SECONDS)
-            for target in ("DescribeStream", "GetShardIterator", "GetRecords", "UpdateItem", "GetItem", "Scan", "Query"):
+            for target in ("DescribeStream", "GetShardIterator", "GetRecords", "UpdateItem", "GetItem", "Scan",
+                           "Query"):
                 w.fake.admin("fault", kind="throttle", percent=8, target=target)
                 w.fake.admin("fault", kind="500", percent=5, target=target)
             w.write(300)
@@ -100,8 +101,9 @@ def for_line(test, line):
     return run
 
 
-TESTS = [for_line(test, line) for test in (gives_values_back, drains_rolls_and_splits, copes_with_what_we_do_to_consumers,
-                                       goes_on_where_it_stopped)
+TESTS = [for_line(test, line)
+         for test in (gives_values_back, drains_rolls_and_splits, copes_with_what_we_do_to_consumers,
+                      goes_on_where_it_stopped)
          for line in LINES]
 
 if __name__ == "__main__":
