@@ -4,7 +4,10 @@
 #include "base/time.h"
 #include "consumer/engine/shard.h"
 
-enum { LINEAGE_DEPTH_MAX = 64 };
+enum {
+	LINEAGE_DEPTH_MAX = 64,
+	CLOSED_SLACK_MS = 2 * SECOND_MS, /* the service's times are cut to the second */
+};
 
 bool start_chosen(const struct table *table)
 {
@@ -130,12 +133,58 @@ static int64_t time_for(const struct shard *shard)
 	return start_wall_ms;
 }
 
+/* The first time at which, as the rows say, a tip of the stream was found; INT64_MAX: none yet. */
+static int64_t first_tip_ms(const struct stream *stream)
+{
+	int64_t least_ms = INT64_MAX;
+	const struct shard *shard;
+	size_t at = 0;
+
+	while ((shard = map_next(&stream->shards, &at)) != NULL) {
+		if (shard->has_row && shard->start_wall_ms >= 0 && shard->start_wall_ms < least_ms)
+			least_ms = shard->start_wall_ms;
+	}
+	return least_ms;
+}
+
+/* Whether the shard ended before the stream's time, for a child of it is older; then nothing of it is wanted. */
+static bool ended_before(const struct shard *shard)
+{
+	if (shard->stream->start_wall_ms < 0 || descends_from_read(shard))
+		return false;
+	list_each(it, &shard->children, spare) {
+		const struct shard *child = CONTAINER_OF(it, struct shard, child_link);
+		int64_t born_wall_ms = shard_id_wall_ms(str_of(child->id));
+
+		if (born_wall_ms >= 0 &&
+		    born_wall_ms < shard->stream->start_wall_ms - CLOSED_SLACK_MS)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether the tip is where shards without rows begin: nothing of the stream was ever read. What others, or
+ * an earlier life, have begun with, but not with all shards, begins everywhere at the time of that.
+ */
+static bool at_the_tip(struct stream *stream)
+{
+	int64_t tip_ms = first_tip_ms(stream);
+
+	if (!stream->table->options->latest || stream_replaces(stream))
+		return false;
+	if (!stream->first_start && tip_ms != INT64_MAX)
+		stream->start_wall_ms = tip_ms;
+	return stream->first_start;
+}
+
 /* Where a shard stands that has no row. */
 static void place(struct shard *shard, bool latest)
 {
 	if (shard->started_after || shard->adopted_done)
 		return;
-	if (child_started(shard, 0) || (latest && !shard->open && !descends_from_read(shard))) {
+	if (child_started(shard, 0) || ended_before(shard) ||
+	    (latest && !shard->open && !descends_from_read(shard))) {
 		shard->adopted_done = true;
 	} else if (latest && (shard->parent == NULL || shard->parent->adopted_done)) {
 		/* Not a child whose parent is read too: parents come first in a listing. */
@@ -161,7 +210,7 @@ void start_place(struct stream *stream)
 
 	note_consumed(stream);
 	fresh = stream->first_start && !stream_replaces(stream);
-	latest = options->latest && fresh;
+	latest = at_the_tip(stream);
 	if (options->start_wall_ms > 0 && !stream_replaces(stream) && time_in_effect(stream))
 		stream->start_wall_ms = options->start_wall_ms;
 	for (size_t i = 0; fresh && i < options->n_start_after; i++)

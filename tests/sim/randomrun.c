@@ -68,6 +68,8 @@ static void choose_options(struct run *run)
 		service->partial_batch = (unsigned)between(run, 1, 15);
 	if (rng_chance(run->rng, 20))
 		run->cluster.world.latency_max_ms = between(run, 50, 300);
+	if (rng_chance(run->rng, 10))
+		service->no_child_filter = (unsigned)between(run, 1, 2);
 	if (rng_chance(run->rng, 10)) {
 		/* Large pages go slowly through a small budget: nobody is isolated from that. */
 		run->cluster.world.bloat_bytes = (size_t)between(run, 10, 200) << 10;
@@ -493,6 +495,31 @@ static void idle(struct run *run)
 		cluster_run(&run->cluster, IDLE_MS);
 }
 
+/* The first table begins at a time, or after a change; some seconds of writes are before that, some after. */
+static void choose_start(struct run *run)
+{
+	struct ledger_table *table = run->cluster.tables[0];
+	struct service *service = run->cluster.world.service;
+	int64_t n = between(run, 1, 6), chosen = between(run, 1, n);
+
+	for (int64_t i = 1; i <= n; i++) {
+		do_writes(run);
+		if (rng_chance(run->rng, 30))
+			service_split(service, str_of(table->name),
+				      world_wall_ms(&run->cluster.world));
+		cluster_run(&run->cluster, between(run, 1, 2000));
+		if (i != chosen)
+			continue;
+		cluster_put(&run->cluster, table->name, "k0", 0);
+		/* A shard of a stream that is replaced before anybody comes is none of the present one's. */
+		if (rng_chance(run->rng, 50) && !run->recreates)
+			cluster_start_after(&run->cluster, table, "k0");
+		else
+			table->start_wall_ms = world_wall_ms(&run->cluster.world);
+	}
+	ledger_refresh(&run->cluster.ledger);
+}
+
 /* Chooses a run's deployment and starts it. */
 static void begin(struct run *run, enum shape shape, int64_t writes)
 {
@@ -500,6 +527,8 @@ static void begin(struct run *run, enum shape shape, int64_t writes)
 	choose_deployment(run, shape);
 	for (int64_t i = 0; i < writes && rng_chance(run->rng, 50); i++)
 		do_writes(run);
+	if (rng_chance(run->rng, 20))
+		choose_start(run);
 	for (size_t i = 0; i < run->cluster.n_workers; i++)
 		cluster_start(&run->cluster.workers[i]);
 }
