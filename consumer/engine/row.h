@@ -14,7 +14,7 @@
  *	parentShardId      SS, checkpointSubSequenceNumber N, ownerSwitchesSinceCheckpoint N: KCL's
  *
  * `ddbtap/schema` says which version of this program the table needs; the rows by which workers know each
- * other are in heartbeat.h.
+ * other are in heartbeat.h, and `ddbtap/lister`, by which they list one at a time, in lister.h.
  */
 #ifndef ENGINE_ROW_H
 #define ENGINE_ROW_H
@@ -34,7 +34,7 @@ enum row_kind { ROW_LEASE, ROW_SCHEMA, ROW_OTHER };
 /*
  * Where in its shard a cursor without a position begins. ALL: at the shard's first record. HORIZON: that
  * was gone already when the table was first read; at what is left. LATEST: at the tip, not resolved yet.
- * Otherwise the time at which the tip was resolved.
+ * Otherwise a time: at which the tip was resolved, or that the configuration says.
  */
 enum { ROW_START_ALL = -1, ROW_START_LATEST = -2, ROW_START_HORIZON = -3 };
 

@@ -60,6 +60,20 @@ static void unmake(struct made *made)
 	schema_free((struct schema *)(uintptr_t)made->env.schema);
 }
 
+static void it_is_made_of_what_its_data_is_made_of(void)
+{
+	struct made made;
+
+	make(&made, "record_set_change", "a", CLOUDEVENTS_STRUCTURED, false);
+	CHECK_INT(made.encoder->images_needed, IMAGES_NEW | IMAGES_OLD);
+	CHECK_INT(made.encoder->images_wanted, IMAGES_NEW | IMAGES_OLD);
+	unmake(&made);
+	make(&made, NULL, "a", CLOUDEVENTS_STRUCTURED, true);
+	CHECK_INT(made.encoder->images_needed, 0);
+	CHECK_INT(made.encoder->images_wanted, IMAGES_NEW | IMAGES_OLD);
+	unmake(&made);
+}
+
 static void lines_are_as_on_file(void)
 {
 	for (size_t i = 0; i < ARRAY_N(goldens); i++) {
@@ -199,6 +213,7 @@ static void the_option_decides_on_secrets(void)
 int main(void)
 {
 	CHECK_RUN(lines_are_as_on_file);
+	CHECK_RUN(it_is_made_of_what_its_data_is_made_of);
 	CHECK_RUN(gap_records);
 	CHECK_RUN(what_stands_around_events);
 	CHECK_RUN(types_of_events);

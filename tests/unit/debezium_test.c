@@ -524,6 +524,17 @@ static void a_role_needs_its_messages(void)
 	schema_free(schema);
 }
 
+static void it_says_which_images_it_is_made_of(void)
+{
+	const struct format_env env = {.table = source.table};
+	struct error err = {0};
+	struct encoder *encoder = debezium_new(&plain, &env, &err);
+
+	CHECK_INT(encoder->images_needed, IMAGES_NEW);
+	CHECK_INT(encoder->images_wanted, IMAGES_NEW | IMAGES_OLD);
+	debezium_free(encoder);
+}
+
 int main(void)
 {
 	CHECK_RUN(records_are_as_on_file);
@@ -538,5 +549,6 @@ int main(void)
 	CHECK_RUN(options_that_do_not_go_together_are_refused);
 	CHECK_RUN(a_prefix_is_a_name);
 	CHECK_RUN(a_role_needs_its_messages);
+	CHECK_RUN(it_says_which_images_it_is_made_of);
 	return check_end();
 }

@@ -306,6 +306,22 @@ static void a_role_needs_its_messages(void)
 	schema_free(schema);
 }
 
+static void it_says_which_images_it_is_made_of(void)
+{
+	struct bound nothing = bind(&plain, NULL), summary = bind(&told, NULL);
+	struct bound decoded = bind(&plain, "record_set_change");
+
+	CHECK_INT(nothing.encoder->images_needed, 0);
+	CHECK_INT(nothing.encoder->images_wanted, 0);
+	CHECK_INT(summary.encoder->images_needed, 0);
+	CHECK_INT(summary.encoder->images_wanted, IMAGES_NEW | IMAGES_OLD);
+	CHECK_INT(decoded.encoder->images_needed, IMAGES_NEW | IMAGES_OLD);
+	CHECK_INT(decoded.encoder->images_wanted, IMAGES_NEW | IMAGES_OLD);
+	unbind(&nothing);
+	unbind(&summary);
+	unbind(&decoded);
+}
+
 int main(void)
 {
 	CHECK_RUN(lines_are_as_on_file);
@@ -315,5 +331,6 @@ int main(void)
 	CHECK_RUN(a_long_summary_becomes_a_short_one);
 	CHECK_RUN(a_key_tells_no_secret);
 	CHECK_RUN(a_role_needs_its_messages);
+	CHECK_RUN(it_says_which_images_it_is_made_of);
 	return check_end();
 }

@@ -256,6 +256,31 @@ static void streams_are_switched_off_and_on(void)
 	teardown(&f);
 }
 
+static void a_lost_key_hides_the_records(void)
+{
+	struct fixture f;
+	char arn[200], shard[80], it[1000];
+
+	setup(&f, 9, 1);
+	find_shard(&f, arn, shard);
+	put(&f, 1, 1);
+	iterator(&f, arn, shard, "TRIM_HORIZON", NULL, it);
+	CHECK(!service_key(f.service, STR("nowhere"), false, f.now_ms));
+	CHECK(service_key(f.service, STR("tab"), false, f.now_ms));
+	callf(&f, "GetRecords", "{'ShardIterator':'%s'}", it);
+	expect(&f, 400, "AccessDeniedException");
+	expect(&f, 400, "KMS key");
+	callf(&f, "GetShardIterator",
+	      "{'StreamArn':'%s','ShardId':'%s','ShardIteratorType':'LATEST'}", arn, shard);
+	expect(&f, 400, "AccessDeniedException");
+	callf(&f, "DescribeTable", "{'TableName':'tab'}");
+	expect(&f, 200, "'TableStatus':'INACCESSIBLE_ENCRYPTION_CREDENTIALS'");
+	CHECK(service_key(f.service, STR("tab"), true, f.now_ms));
+	callf(&f, "GetRecords", "{'ShardIterator':'%s'}", it);
+	CHECK_INT(records_n(&f), 1);
+	teardown(&f);
+}
+
 static void ttl_deletes_are_marked(void)
 {
 	struct fixture f;
@@ -513,6 +538,7 @@ int main(void)
 	CHECK_RUN(iterators_are_checked);
 	CHECK_RUN(records_are_trimmed);
 	CHECK_RUN(streams_are_switched_off_and_on);
+	CHECK_RUN(a_lost_key_hides_the_records);
 	CHECK_RUN(ttl_deletes_are_marked);
 	CHECK_RUN(shards_roll_and_vanish_with_time);
 	CHECK_RUN(pages_end_at_a_megabyte_or_a_thousand);
