@@ -147,7 +147,7 @@ static int64_t first_tip_ms(const struct stream *stream)
 	return least_ms;
 }
 
-/* Whether the shard ended before the stream's time, for a child of it is older; then nothing of it is wanted. */
+/* Whether the shard ended before the stream's time, as a child of it is older: nothing of it is wanted. */
 static bool ended_before(const struct shard *shard)
 {
 	if (shard->stream->start_wall_ms < 0 || descends_from_read(shard))
