@@ -89,7 +89,8 @@ static bool is_wanted(const struct cluster *cluster, const struct ledger_shard *
 		return false;
 	if (shard->row != NULL && shard->row->exists)
 		return true;
-	if (cluster->fleet.trimmed || shard->table->latest || !one_stream(cluster, shard))
+	if (cluster->fleet.trimmed || shard->table->latest || shard->table->start_wall_ms != 0 ||
+	    shard->table->n_starts != 0 || !one_stream(cluster, shard))
 		return false;
 	return shard->parent == NULL ? shard->parent_id[0] == '\0' : is_finished(shard->parent);
 }
