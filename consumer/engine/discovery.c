@@ -225,8 +225,7 @@ static bool table_described(struct table *table, const struct table_description 
 	if (!table_arn_parse(description->stream_arn, &parts) || parts.label.n == 0)
 		return error_set(err, ERROR_DATA, "table %.*s: \"%.*s\" is not the ARN of a stream",
 				 STR_ARG(table->options->name), STR_ARG(description->stream_arn));
-	if ((!table->known && !start_check(table, err)) ||
-	    !view_check(table, description->view_type, err))
+	if (!view_check(table, description->view_type, err))
 		return false;
 	note_disabled(table, !description->stream_enabled);
 	note_key(table, description->status);
@@ -244,6 +243,13 @@ static bool table_described(struct table *table, const struct table_description 
 	return true;
 }
 
+/* When the service answered, by its own clock: ours may be wrong, and nothing has shown that yet. */
+static int64_t service_wall_ms(const struct call *call)
+{
+	return call->http.date_wall_ms != 0 ? call->http.date_wall_ms
+					    : call_service_wall_ms(call->engine);
+}
+
 /* DescribeTable has been answered. */
 static void describe_done(struct call *call)
 {
@@ -258,6 +264,7 @@ static void describe_done(struct call *call)
 	arena_init(&arena);
 	if (call->outcome == CALL_OK &&
 	    tables_describe_read(&arena, buf_view(&call->http.answer), &description, &why) &&
+	    (table->known || start_check(table, service_wall_ms(call), &why)) &&
 	    table_described(table, &description, &why)) {
 		table->attempts = 0;
 	} else if (call->outcome == CALL_OK ||

@@ -21,7 +21,7 @@ void start_late(struct shard *shard);
 /* Whether the table begins anywhere but at its oldest record. */
 bool start_chosen(const struct table *table);
 
-/* False with `err` when the table is to begin at a time that is still to come. */
-bool start_check(const struct table *table, struct error *err);
+/* False with `err` when the table is to begin at a time that is still to come, by the service's clock. */
+bool start_check(const struct table *table, int64_t service_wall_ms, struct error *err);
 
 #endif
