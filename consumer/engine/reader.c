@@ -9,11 +9,13 @@
 #include "consumer/engine/ration.h"
 #include "consumer/engine/rhythm.h"
 #include "consumer/engine/shard.h"
+#include "consumer/engine/shardlist.h"
 
 enum {
 	ITERATOR_LIFE_MS = 14 * MINUTE_MS, /* the service's are valid for 15 minutes */
 	FULL_CHECK_MS = 250,
 	SHORT_WAIT_MS = 50,
+	UNSEEN_WAIT_MS = 200,
 };
 
 static void reader_step(struct reader *reader);
@@ -225,6 +227,18 @@ static bool group_full(struct reader *reader)
 	return full;
 }
 
+/*
+ * Whether the reader is to begin at the first record of a shard that only its row has told of so far: where
+ * that record is, and so whether it was trimmed, the next listing shows, unless it lacks the shard.
+ */
+static bool begins_unseen(const struct reader *reader)
+{
+	const struct shard *shard = reader->shard;
+
+	return reader->at.kind == POSITION_START && !shard->listed && shard->misses == 0 &&
+	       !shard->latest;
+}
+
 /* Goes on with what is next for the reader. Frees a catch-up reader that nobody follows. */
 static void reader_step(struct reader *reader)
 {
@@ -247,7 +261,10 @@ static void reader_step(struct reader *reader)
 		readers_tidy(shard);
 		return; /* a lead waits until somebody joins */
 	}
-	if (reader->state == READER_NEED_ITERATOR) {
+	if (reader->state == READER_NEED_ITERATOR && begins_unseen(reader)) {
+		shardlist_rush(shard->stream);
+		reader_wait(reader, UNSEEN_WAIT_MS);
+	} else if (reader->state == READER_NEED_ITERATOR) {
 		ask_iterator(reader);
 	} else if (group_full(reader)) {
 		reader_set_state(reader, READER_FULL);

@@ -44,6 +44,11 @@ static void link_family(struct shard *shard)
 		if (!str_eq(str_of(child->parent_id), str_of(shard->id)))
 			continue;
 		child->parent = shard;
+		/* It was taken for the first of its line, but descends from one that is read. */
+		if (child->latest && !child->has_row) {
+			child->latest = false;
+			child->start_wall_ms = ROW_START_ALL;
+		}
 		list_remove(it);
 		list_add(&shard->children, it);
 	}
