@@ -71,6 +71,15 @@ static void add_parts(struct engine *engine)
 	}
 }
 
+/* The sinks that have positions in rows: those that get some table. */
+static void name_sinks(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->options.n_sinks; i++) {
+		if (engine->taps[i].fed)
+			engine->sink_names[engine->n_sink_names++] = engine->taps[i].name;
+	}
+}
+
 struct engine *engine_new(struct io *io, const struct engine_options *options)
 {
 	struct engine *engine = mem_alloc(sizeof(*engine));
@@ -92,6 +101,7 @@ struct engine *engine_new(struct io *io, const struct engine_options *options)
 	ration_init(engine);
 	worker_name(engine);
 	add_parts(engine);
+	name_sinks(engine);
 	return engine;
 }
 

@@ -72,9 +72,14 @@ bool heartbeat_read(struct arena *arena, struct str raw_item, struct heartbeat *
 			ok = ok && read_number(&a, out);
 		} else if (a.kind == ATTRIBUTE_BOOL && str_eq(a.name, STR("fenced"))) {
 			out->fenced = a.yes;
+		} else if (a.kind == ATTRIBUTE_BOOL && str_eq(a.name, STR("running"))) {
+			out->running = a.yes;
 		} else if (a.kind == ATTRIBUTE_STRINGS && str_eq(a.name, STR("gave"))) {
 			out->gave = a.strings;
 			out->n_gave = a.n_strings;
+		} else if (a.kind == ATTRIBUTE_STRINGS && str_eq(a.name, STR("sinks"))) {
+			out->sinks = a.strings;
+			out->n_sinks = a.n_strings;
 		}
 	}
 	return row_end(&item, ok && out->id.n > 0, "a heartbeat row", err);
@@ -166,6 +171,8 @@ void heartbeat_put(struct buf *buf, struct str table, const struct heartbeat *be
 	item_put_s(buf, STR("boot"), beat->boot);
 	item_put_s(buf, STR("process"), beat->process);
 	item_put_n(buf, STR("counter"), beat->counter + 1);
+	if (beat->n_sinks > 0)
+		put_set(buf, STR("sinks"), beat->sinks, beat->n_sinks);
 	buf_c(buf, '}');
 	if (beat->counter < 0) {
 		buf_str(buf, STR(",\"ConditionExpression\":\"attribute_not_exists(leaseKey)\"}"));
@@ -185,7 +192,7 @@ void heartbeat_beat(struct buf *buf, struct str table, const struct heartbeat *b
 	struct buf key, update;
 
 	buf_init(&update, 256);
-	buf_fmt(&update, "ADD #c :one SET leases = :leases, #l = :load%s",
+	buf_fmt(&update, "ADD #c :one SET leases = :leases, #l = :load, running = :running%s",
 		gave ? ", gaveTo = :to, gave = :gave" : "");
 	if (answered || !gave)
 		buf_fmt(&update, " REMOVE %s%s%s", gave ? "" : "gaveTo, gave",
@@ -199,6 +206,7 @@ void heartbeat_beat(struct buf *buf, struct str table, const struct heartbeat *b
 	item_put_n(buf, STR(":one"), 1);
 	item_put_n(buf, STR(":leases"), beat->leases);
 	item_put_n(buf, STR(":load"), beat->load);
+	buf_fmt(buf, ",\":running\":{\"BOOL\":%s}", beat->running ? "true" : "false");
 	if (gave) {
 		item_put_s(buf, STR(":to"), beat->gave_to);
 		put_set(buf, STR(":gave"), beat->gave, beat->n_gave);

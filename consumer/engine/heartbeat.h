@@ -6,6 +6,7 @@
  *
  *	incarnation S, counter N, boot S, process S	who it is; the counter moves while it lives
  *	fenced BOOL				judged dead; its leases are free
+ *	sinks SS, running BOOL			the sinks that it runs and that get some table; its start is over
  *	leases N, load N			what it holds, and the bytes a second that it reads
  *	askedBy S, asked N, askerLeases N, askerLoad N	somebody who holds less asks for leases
  *	gaveTo S, gave SS			lease keys that it has handed over to that owner
@@ -34,7 +35,9 @@ struct ask {
 struct heartbeat {
 	struct str id, incarnation, boot, process;
 	int64_t counter;
-	bool fenced;
+	bool fenced, running;
+	const struct str *sinks; /* names, in any order */
+	size_t n_sinks;
 	int64_t leases, load;
 	struct ask ask;
 	struct str gave_to; /* an owner; empty: nothing was handed over lately */

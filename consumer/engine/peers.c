@@ -262,6 +262,50 @@ static void see_own(struct engine *engine, const struct heartbeat *row)
 		engine->exact_wanted = true;
 }
 
+/* Whether a worker runs the same sinks as we do. */
+static bool same_sinks(const struct engine *engine, const struct heartbeat *row)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < row->n_sinks; i++) {
+		for (size_t k = 0; k < engine->n_sink_names; k++)
+			n += str_eq(row->sinks[i], engine->sink_names[k]);
+	}
+	return n == row->n_sinks && n == engine->n_sink_names;
+}
+
+/*
+ * Whether a worker with other sinks goes first: it runs already, or, of two that start, its id is the lesser
+ * one. For the lease time it may run without having said so yet.
+ */
+static bool goes_first(const struct engine *engine, const struct peer *peer)
+{
+	return peer_lives(peer) && peer->alien &&
+	       (peer->running || str_cmp(str_of(peer->id), str_of(engine->worker_id)) < 0 ||
+		io_now_ms(engine->io) - engine->put_ms <= engine->options.lease_ms);
+}
+
+bool peers_alien(struct engine *engine)
+{
+	int64_t now_ms = io_now_ms(engine->io);
+	const struct peer *peer;
+	size_t at = 0;
+
+	while ((peer = map_next(&engine->peers, &at)) != NULL) {
+		if (!goes_first(engine, peer))
+			continue;
+		if (engine->others_said_ms == 0 || now_ms - engine->others_said_ms >= MINUTE_MS) {
+			engine->others_said_ms = now_ms;
+			io_log(engine->io, IO_WARN, "start.waits worker=%s other=%s advice=\"%s\"",
+			       engine->worker_id, peer->id,
+			       "that worker runs other sinks than this one, and would pass what only "
+			       "some have: this one begins when it has ended");
+		}
+		return true;
+	}
+	return false;
+}
+
 /* Takes in another worker's heartbeat row. */
 static void see_worker(struct engine *engine, const struct heartbeat *row)
 {
@@ -285,6 +329,8 @@ static void see_worker(struct engine *engine, const struct heartbeat *row)
 	peer->leases = row->leases;
 	peer->load = row->load;
 	peer->asked = row->ask.owner.n > 0;
+	peer->alien = !same_sinks(engine, row);
+	peer->running = row->running;
 	mem_free(peer->incarnation);
 	peer->incarnation = mem_dup(row->incarnation.p, row->incarnation.n);
 	if (engine->scanned)

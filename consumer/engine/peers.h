@@ -25,6 +25,12 @@ void peers_look_soon(struct engine *engine, bool exact);
  */
 bool peers_owner_lives(struct engine *engine, struct str owner, int64_t *dead_ms);
 
+/*
+ * Whether some living worker runs other sinks than we do. A row's checkpoint is the least over all sinks
+ * that its owner knows of, so two lists must not be at work at the same time.
+ */
+bool peers_alien(struct engine *engine);
+
 /* Whether the worker lives, as far as we know. */
 bool peer_lives(const struct peer *peer);
 

@@ -303,6 +303,7 @@ struct peer {
 	bool fenced;
 	int64_t leases, load; /* as in struct heartbeat */
 	bool asked; /* somebody's request for leases is on its row */
+	bool alien, running; /* it runs other sinks than we do; its start is over */
 	uint64_t asked_in, seen_in, listed_in; /* the numbers of looks */
 	struct call *call; /* fencing it, asking it, taking it off */
 };
@@ -372,6 +373,10 @@ struct engine {
 	unsigned worker_attempts;
 	bool scanned; /* all rows, and the other workers, were seen once */
 	int64_t rival_ms; /* since when another incarnation of our id is watched */
+	struct str sink_names[ENGINE_SINKS_MAX]; /* of those that get some table; options' slices */
+	size_t n_sink_names;
+	int64_t put_ms; /* when our heartbeat row was sent first */
+	int64_t others_said_ms; /* when it was last said that others run other sinks; 0: never */
 
 	/* peers.c */
 	struct map peers; /* struct peer by id */

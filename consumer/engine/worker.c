@@ -186,6 +186,9 @@ static struct heartbeat own_row(const struct engine *engine, int64_t counter)
 		.incarnation = str_of(engine->incarnation),
 		.boot = engine->options.boot,
 		.process = engine->options.process,
+		.sinks = engine->sink_names,
+		.n_sinks = engine->n_sink_names,
+		.running = engine->scanned,
 		.counter = counter,
 	};
 }
@@ -198,7 +201,7 @@ static void beat_put(struct call *call)
 	engine->worker_call = NULL;
 	if (call->outcome == CALL_OK) {
 		/* Others may have seen the row since it was sent, however late its answer comes. */
-		engine->beat_ms = call->extra;
+		engine->beat_ms = engine->put_ms = call->extra;
 		worker_go(engine, WORKER_SCAN);
 	} else if (call->outcome == CALL_ERROR && call->error.kind == API_CONDITION_FAILED) {
 		step_after(engine, 0); /* it has changed: look again */
@@ -286,9 +289,10 @@ static void beat_read(struct call *call)
 /* Once all rows and the other workers were seen for the first time, the leases are next. */
 void worker_scanned(struct engine *engine)
 {
-	if (engine->scanned || !engine->swept || !engine->looked)
+	if (engine->scanned || !engine->swept || !engine->looked || peers_alien(engine))
 		return;
 	engine->scanned = true;
+	worker_beat_soon(engine);
 	engine->worker = WORKER_RUNNING;
 	io_log(engine->io, IO_INFO, "worker.running worker=%s incarnation=%s", engine->worker_id,
 	       engine->incarnation);

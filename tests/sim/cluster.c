@@ -179,6 +179,7 @@ struct worker *cluster_worker(struct cluster *cluster, const char *id)
 	worker = &cluster->workers[cluster->n_workers++];
 	worker->cluster = cluster;
 	worker->vouched = true;
+	worker->without = LEDGER_SINKS;
 	snprintf(worker->id, sizeof(worker->id), "%s", id);
 	worker->boot_ms = uptime_ms(worker->id);
 	return worker;
@@ -329,6 +330,46 @@ static bool never_certain(struct str boot, struct str process)
 	return false;
 }
 
+/* Opens the sinks of a worker that starts. */
+static void open_sinks(struct worker *worker, struct engine_sink *sinks)
+{
+	struct cluster *cluster = worker->cluster;
+
+	for (size_t i = 0; i < cluster->n_targets; i++) {
+		struct target *target = &cluster->targets[i];
+
+		worker->sinks[i] = target_open(target, worker->proc);
+		sinks[i] = (struct engine_sink){
+			.name = str_of(target->name),
+			.sink = worker->sinks[i],
+			.dead_letter = target->letters == NULL ? -1 : (int)target->letters->number,
+			.max_attempts = target->max_attempts,
+			.max_age_ms = target->max_age_ms,
+		};
+	}
+}
+
+/* Says what the engine of a worker that starts is to know of the tables. */
+static void fill_tables(const struct worker *worker)
+{
+	struct cluster *cluster = worker->cluster;
+
+	for (size_t i = 0; i < cluster->n_tables; i++) {
+		cluster->engine_tables[i].latest = cluster->tables[i]->latest;
+		cluster->engine_tables[i].start_wall_ms = cluster->tables[i]->start_wall_ms;
+		cluster->engine_tables[i].start_after = cluster->starts[i];
+		cluster->engine_tables[i].n_start_after = cluster->tables[i]->n_starts;
+		cluster->engine_tables[i].gap_fail = cluster->tables[i]->gap_fail;
+		for (size_t k = 0; k < cluster->n_targets; k++)
+			cluster->engine_tables[i].encoders[k] =
+				cluster->tables[i]->sinks[k] && k != worker->without
+					? record_encoder(cluster->tables[i]->of_images)
+					: NULL;
+		for (size_t k = 0; k < cluster->n_targets; k++)
+			cluster->engine_tables[i].letter_encoders[k] = record_encoder(false);
+	}
+}
+
 void cluster_start(struct worker *worker)
 {
 	struct cluster *cluster = worker->cluster;
@@ -343,32 +384,8 @@ void cluster_start(struct worker *worker)
 	pollwatch_started(&cluster->polls, worker->proc);
 	must(worker->proc->life < LEDGER_LIVES - 1);
 	snprintf(worker->process, sizeof(worker->process), "%u", 1000 + worker->proc->life);
-	for (size_t i = 0; i < cluster->n_targets; i++) {
-		struct target *target = &cluster->targets[i];
-
-		worker->sinks[i] = target_open(target, worker->proc);
-		sinks[i] = (struct engine_sink){
-			.name = str_of(target->name),
-			.sink = worker->sinks[i],
-			.dead_letter = target->letters == NULL ? -1 : (int)target->letters->number,
-			.max_attempts = target->max_attempts,
-			.max_age_ms = target->max_age_ms,
-		};
-	}
-	for (size_t i = 0; i < cluster->n_tables; i++) {
-		cluster->engine_tables[i].latest = cluster->tables[i]->latest;
-		cluster->engine_tables[i].start_wall_ms = cluster->tables[i]->start_wall_ms;
-		cluster->engine_tables[i].start_after = cluster->starts[i];
-		cluster->engine_tables[i].n_start_after = cluster->tables[i]->n_starts;
-		cluster->engine_tables[i].gap_fail = cluster->tables[i]->gap_fail;
-		for (size_t k = 0; k < cluster->n_targets; k++)
-			cluster->engine_tables[i].encoders[k] =
-				cluster->tables[i]->sinks[k]
-					? record_encoder(cluster->tables[i]->of_images)
-					: NULL;
-		for (size_t k = 0; k < cluster->n_targets; k++)
-			cluster->engine_tables[i].letter_encoders[k] = record_encoder(false);
-	}
+	open_sinks(worker, sinks);
+	fill_tables(worker);
 	options.region = STR("us-east-1");
 	options.checkpoint_table = STR(CLUSTER_CHECKPOINTS);
 	options.worker_id = str_of(worker->alias[0] != '\0' ? worker->alias : worker->id);

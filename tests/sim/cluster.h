@@ -27,6 +27,7 @@ struct worker {
 	char id[16], process[16]; /* its name, and the present process's on its machine */
 	char alias[16]; /* the worker id that it runs under; empty: its name */
 	bool vouched; /* an operator says that nobody else has the id */
+	size_t without; /* the number of a sink that it does not run; LEDGER_SINKS: it runs all */
 	bool unproven; /* nobody can say that its predecessors are dead */
 	bool draining;
 	int64_t boot_ms, skew_ms; /* of its machine's clocks */

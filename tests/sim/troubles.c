@@ -12,7 +12,17 @@ static struct worker *worker_named(struct line *line)
 	return cluster_worker(line->cluster, line_name(line, 1, id, sizeof(id)));
 }
 
-/* start WORKER [unvouched] [unproven] [as ID] */
+/* The number of the sink that a word names. */
+static size_t sink_number(struct line *line, size_t i)
+{
+	const struct target *target = cluster_find_sink(line->cluster, line_word(line, i));
+
+	if (target == NULL)
+		line_complain(line, "no such sink: %.*s", STR_ARG(line_word(line, i)));
+	return target == NULL ? LEDGER_SINKS : target->number;
+}
+
+/* start WORKER [unvouched] [unproven] [as ID] [without SINK] */
 static void do_start(struct line *line)
 {
 	struct worker *worker = worker_named(line);
@@ -24,6 +34,7 @@ static void do_start(struct line *line)
 	worker->vouched = true;
 	worker->unproven = false;
 	worker->alias[0] = '\0';
+	worker->without = LEDGER_SINKS;
 	for (size_t i = 2; i < line->n; i++) {
 		if (str_eq(line_word(line, i), STR("unvouched")))
 			worker->vouched = false;
@@ -31,8 +42,10 @@ static void do_start(struct line *line)
 			worker->unproven = true;
 		else if (str_eq(line_word(line, i), STR("as")))
 			line_name(line, ++i, worker->alias, sizeof(worker->alias));
+		else if (str_eq(line_word(line, i), STR("without")))
+			worker->without = sink_number(line, ++i);
 		else
-			line_complain(line, "neither unvouched, unproven nor as: %.*s",
+			line_complain(line, "neither unvouched, unproven, as nor without: %.*s",
 				      STR_ARG(line_word(line, i)));
 	}
 	if (!line->bad)
