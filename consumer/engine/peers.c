@@ -298,7 +298,8 @@ bool peers_alien(struct engine *engine)
 			engine->others_said_ms = now_ms;
 			io_log(engine->io, IO_WARN, "start.waits worker=%s other=%s advice=\"%s\"",
 			       engine->worker_id, peer->id,
-			       "that worker runs other sinks than this one, and would pass what only "
+			       "that worker runs other sinks than this one, and would pass what "
+			       "only "
 			       "some have: this one begins when it has ended");
 		}
 		return true;
