@@ -350,9 +350,12 @@ static void write_done(struct call *call)
 	} else if (shard->lease == LEASE_RELEASING) {
 		write_landed(shard);
 		lease_set_state(shard, LEASE_FREE);
+		shard->known_ms = io_now_ms(call->engine->io);
 		set_owner(shard, str_of(shard->heir));
 		end_handover(shard, true);
 		shard_dropped(shard);
+		/* The heir may have died meanwhile, and be known to be dead. */
+		lineage_consider(shard);
 		worker_consider_leaving(call->engine);
 	} else {
 		write_landed(shard);

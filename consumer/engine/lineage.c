@@ -172,6 +172,14 @@ static bool row_was_read(const struct stream *stream, const struct row *row)
 	       (stream->table->options->latest && row->start_wall_ms == ROW_START_ALL);
 }
 
+/* Takes over a row that was kept, unless more is known since: the shard may be ours already. */
+static void adopt_kept(struct shard *shard, const struct row *row)
+{
+	if (shard->lease == LEASE_FREE && shard->row_call == NULL &&
+	    (!shard->has_row || row->counter > shard->counter))
+		checkpoint_adopt_row(shard, row);
+}
+
 /* Rows of the stream that were read before its shards were known. */
 static void adopt_rows(struct stream *stream)
 {
@@ -192,7 +200,7 @@ static void adopt_rows(struct stream *stream)
 			struct str id = str_skip(row.key, prefix.n);
 
 			if (id.n > 0 && id.n <= SHARD_ID_MAX && row.parent.n <= SHARD_ID_MAX)
-				checkpoint_adopt_row(shard_get(stream, id, row.parent), &row);
+				adopt_kept(shard_get(stream, id, row.parent), &row);
 			if (row_was_read(stream, &row))
 				stream->first_start = false;
 		} else {

@@ -164,7 +164,7 @@ struct shard {
 		child_link; /* in parent->children; in stream->orphans while the parent is unknown */
 	/* The row. */
 	int64_t done_ms; /* when it became done, in this life of the process */
-	int64_t known_ms; /* when the row was last read */
+	int64_t known_ms; /* when the row was last read, or given away by us */
 	int64_t free_ms; /* since when it is ready and seems to be nobody's; 0: it does not */
 	uint64_t swept_in; /* the number of the sweep that its row was seen in last */
 	char *heir; /* the owner that it is being handed over to; NULL: nobody */
