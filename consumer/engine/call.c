@@ -31,6 +31,8 @@ static enum call_outcome judge_answer(struct call *call)
 {
 	struct caller *caller = call->caller;
 
+	if (call->http.date_wall_ms != 0)
+		caller->date_skew_ms = call->http.date_wall_ms - io_wall_ms(caller->io);
 	api_error_read(call->http.status, buf_view(&call->http.answer), &call->error);
 	switch (call->error.kind) {
 	case API_OK:
@@ -154,6 +156,11 @@ int64_t caller_wall_ms(const struct caller *caller)
 int64_t call_service_wall_ms(const struct engine *engine)
 {
 	return caller_wall_ms(&engine->caller);
+}
+
+int64_t call_dated_wall_ms(const struct engine *engine)
+{
+	return io_wall_ms(engine->io) + engine->caller.date_skew_ms;
 }
 
 void call_start(struct call *call)

@@ -29,7 +29,8 @@ struct caller {
 	struct io *io;
 	struct list calls; /* all that are under way */
 	struct retry retry;
-	int64_t skew_ms; /* how far the service's clock is ahead of the machine's */
+	int64_t skew_ms; /* how far the service's clock is ahead, once that spoiled signatures */
+	int64_t date_skew_ms; /* the same by the last answer's Date, to the second */
 	bool fresh_credentials; /* the next request reads them again */
 	int64_t timeout_ms; /* of one request */
 };
@@ -80,5 +81,8 @@ int64_t caller_wall_ms(const struct caller *caller);
 
 /* The same, of an engine. */
 int64_t call_service_wall_ms(const struct engine *engine);
+
+/* The service's wall time by the Date of its last answer, to the second. */
+int64_t call_dated_wall_ms(const struct engine *engine);
 
 #endif

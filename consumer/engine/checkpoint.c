@@ -102,6 +102,7 @@ struct row_write checkpoint_write_of(const struct shard *shard, struct buf *key)
 		.parent = str_of(shard->parent_id),
 		.from = shard->cursors[0].frontier,
 		.start_wall_ms = shard->start_wall_ms,
+		.created_wall_ms = call_dated_wall_ms(engine),
 	};
 }
 

@@ -143,13 +143,32 @@ void lineage_advanced(struct shard *shard)
 		consider_all(CONTAINER_OF(stream->link.next, struct stream, link));
 }
 
+/*
+ * Whether a newer stream of the table has rows. While none has, the last rows of the older one are what tells a
+ * later start that there was one, and that changes may have passed unseen since.
+ */
+static bool followed(const struct stream *stream)
+{
+	for (struct list *it = stream->link.next; it != &stream->table->streams; it = it->next) {
+		const struct stream *newer = CONTAINER_OF(it, struct stream, link);
+		const struct shard *shard;
+		size_t at = 0;
+
+		while ((shard = map_next(&newer->shards, &at)) != NULL) {
+			if (shard->has_row)
+				return true;
+		}
+	}
+	return false;
+}
+
 bool lineage_row_unneeded(const struct shard *shard)
 {
 	/* Parents first: else the parent would look new after a restart. */
 	if (shard->parent != NULL && shard->parent->has_row)
 		return false;
 	if (!shard->listed || shard->misses >= GONE_MISSES)
-		return true;
+		return !list_empty(&shard->children) || followed(shard->stream);
 	if (list_empty(&shard->children))
 		return false;
 	list_each(it, &shard->children, spare) {
@@ -170,6 +189,14 @@ static bool row_was_read(const struct stream *stream, const struct row *row)
 	}
 	return row->start_wall_ms >= 0 ||
 	       (stream->table->options->latest && row->start_wall_ms == ROW_START_ALL);
+}
+
+/* Notes when the stream began to be read, unless that is at a tip that nobody has found yet. */
+static void note_beginning(struct stream *stream, const struct row *row)
+{
+	if (row->created_wall_ms != 0 && row->start_wall_ms != ROW_START_LATEST &&
+	    (stream->began_wall_ms == 0 || row->created_wall_ms < stream->began_wall_ms))
+		stream->began_wall_ms = row->created_wall_ms;
 }
 
 /* Takes over a row that was kept, unless more is known since: the shard may be ours already. */
@@ -203,6 +230,7 @@ static void adopt_rows(struct stream *stream)
 				adopt_kept(shard_get(stream, id, row.parent), &row);
 			if (row_was_read(stream, &row))
 				stream->first_start = false;
+			note_beginning(stream, &row);
 		} else {
 			/* Never guess where a sink was: a person has to look. */
 			engine_stop(engine, &err);

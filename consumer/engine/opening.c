@@ -23,6 +23,14 @@ static bool begins_replacement(const struct shard *shard)
 	return true;
 }
 
+/* Whether the shard is younger than the oldest row of its stream: what came before it was to be read, too. */
+static bool born_since(const struct shard *shard)
+{
+	int64_t born_wall_ms = shard_id_wall_ms(str_of(shard->id));
+
+	return shard->stream->began_wall_ms != 0 && born_wall_ms > shard->stream->began_wall_ms;
+}
+
 /* Opens one cursor with the lead, or detached when the lead is ahead of it. */
 static void open_one(struct cursor *cu)
 {
@@ -44,7 +52,8 @@ static void open_one(struct cursor *cu)
 		cu->gaps_wanted |= 1u << GAP_STREAM_NEW;
 	/* A parent that came and went unseen, in a stream that was read before: by others, or by us. */
 	if (shard->parent == NULL && shard->parent_id[0] != '\0' &&
-	    (!shard->stream->first_start || stream_replaces(shard->stream) || shard->late))
+	    (!shard->stream->first_start || stream_replaces(shard->stream) || shard->late ||
+	     born_since(shard)))
 		cu->gaps_wanted |= 1u << GAP_SHARD_LOST;
 	if (shard->start_wall_ms == ROW_START_HORIZON)
 		cu->gaps_wanted |= 1u << GAP_START_UNSURE;

@@ -46,6 +46,8 @@ static bool read_number(const struct attribute *a, struct row *row)
 {
 	if (str_eq(a->name, STR("leaseCounter")))
 		return str_to_i64(a->text, &row->counter);
+	if (str_eq(a->name, STR("createdAt")))
+		return str_to_i64(a->text, &row->created_wall_ms);
 	if (str_eq(a->name, STR("schema")))
 		return str_to_i64(a->text, &row->schema);
 	return true;
@@ -138,6 +140,7 @@ void row_create(struct buf *buf, const struct row_write *write)
 	item_put_s(buf, STR("checkpoint"), position_text(&write->from));
 	item_put_n(buf, STR("checkpointSubSequenceNumber"), 0);
 	item_put_n(buf, STR("ownerSwitchesSinceCheckpoint"), 0);
+	item_put_n(buf, STR("createdAt"), write->created_wall_ms);
 	put_start(buf, STR("startAt"), write->start_wall_ms);
 	if (write->parent.n > 0) {
 		buf_str(buf, STR(",\"parentShardId\":{\"SS\":["));

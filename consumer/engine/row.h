@@ -11,6 +11,7 @@
  *	checkpoint         S   TRIM_HORIZON, a sequence number, SHARD_END: the least over all sinks
  *	sink.<name>        S   the same for one sink, only while it is ahead of `checkpoint`
  *	startAt            S   where it begins: LATEST, TRIM_HORIZON, or milliseconds since 1970
+ *	createdAt          N   when the row was made, by the service's clock: ms since 1970
  *	parentShardId      SS, checkpointSubSequenceNumber N, ownerSwitchesSinceCheckpoint N: KCL's
  *
  * `ddbtap/schema` says which version of this program the table needs; the rows by which workers know each
@@ -49,6 +50,7 @@ struct row {
 	struct position
 		sinks[ROW_SINKS_MAX]; /* per sink of the caller's: never behind `checkpoint` */
 	int64_t start_wall_ms; /* or ROW_START_ALL and so on */
+	int64_t created_wall_ms; /* 0: not told */
 	struct str parent; /* the parent shard's id, or empty */
 	/* ROW_SCHEMA */
 	int64_t schema;
@@ -77,6 +79,7 @@ struct row_write {
 	struct str parent; /* create: the parent shard's id, or empty */
 	struct position from; /* create: where all sinks begin */
 	int64_t start_wall_ms; /* create and checkpoint: as in struct row */
+	int64_t created_wall_ms; /* create */
 	const struct position *sinks; /* checkpoint, release: one per sink */
 };
 

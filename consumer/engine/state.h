@@ -121,6 +121,7 @@ struct stream {
 	bool listed; /* one whole listing is done */
 	bool disabled, gone;
 	bool first_start; /* nothing of this stream was ever checkpointed */
+	int64_t began_wall_ms; /* when its first row was made, as far as rows tell; 0: no row does */
 	int64_t start_wall_ms; /* the time at which its shards begin; ROW_START_ALL: none */
 	uint64_t listings; /* whole ones, so far */
 	int64_t rows_wanted_ms; /* since when the first listing waits for a look at the rows; 0: not */
