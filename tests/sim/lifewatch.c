@@ -79,6 +79,22 @@ static struct watched_worker *worker_of(struct lifewatch *watch, const struct wo
 	return worker;
 }
 
+/* Notes whether a worker's present incarnation is judged dead, and checks that this is for good. */
+static void note_fence(struct lifewatch *watch, const struct watched_worker *worker)
+{
+	for (unsigned i = 0; worker->exists && i < LEDGER_LIVES; i++) {
+		struct watched_life *life = &watch->lives[i];
+
+		if (!str_eq(str_of(life->id), str_of(worker->id)) ||
+		    !str_eq(str_of(life->incarnation), str_of(worker->incarnation)))
+			continue;
+		if (life->fenced && !worker->fenced)
+			world_fail(watch->world, "two-owners",
+				   "incarnation %u of %s was fenced, and lives again", i, life->id);
+		life->fenced = worker->fenced;
+	}
+}
+
 void lifewatch_served(struct lifewatch *watch, const struct world_call *call)
 {
 	struct watched_worker *worker, was;
@@ -98,6 +114,7 @@ void lifewatch_served(struct lifewatch *watch, const struct world_call *call)
 	worker->exists =
 		row_fetch(watch->world, watch->table, buf_view(&key), read_attribute, worker);
 	buf_release(&key);
+	note_fence(watch, worker);
 	watch->changes += worker->exists != was.exists || worker->fenced != was.fenced;
 	if (!worker->exists || str_eq(str_of(was.incarnation), str_of(worker->incarnation)))
 		return;
@@ -105,6 +122,7 @@ void lifewatch_served(struct lifewatch *watch, const struct world_call *call)
 		watch->lives[was.life].superseded = true;
 	worker->life = call->life;
 	put(watch->lives[call->life].incarnation, str_of(worker->incarnation));
+	watch->lives[call->life].fenced = worker->fenced;
 }
 
 void lifewatch_ended(struct lifewatch *watch, const struct world_call *call, bool ok)

@@ -7,7 +7,7 @@
  *			got through was sent longer than the lease time ago
  *	two-owners	a delivery begins only in the incarnation that holds the shard's row; a lease is
  *			taken from nobody, or from an incarnation whose heartbeat row is gone, fenced or
- *			another's
+ *			another's; who was fenced never lives again under that name
  *
  * Under one worker id that an operator vouches for, a second process takes over at once: what the first
  * one begins before it learns of that is the operator's.
@@ -33,6 +33,7 @@ struct watched_life {
 	int64_t lease_ms;
 	int64_t beat_ms; /* when the last heartbeat was sent that it knows of; -1: none yet */
 	bool superseded; /* another one replaced its heartbeat row */
+	bool fenced; /* somebody judged it dead */
 };
 
 struct lifewatch {
