@@ -16,6 +16,7 @@ enum {
 	FULL_CHECK_MS = 250,
 	SHORT_WAIT_MS = 50,
 	UNSEEN_WAIT_MS = 200,
+	JUST_BEGUN_MS = 5 * SECOND_MS,
 };
 
 static void reader_step(struct reader *reader);
@@ -459,6 +460,18 @@ static enum iterator_type iterator_type_for(const struct reader *reader)
 	return ITERATOR_TRIM_HORIZON;
 }
 
+/*
+ * Whether the shard's row is so new that what is trimmed was trimmed before anybody wanted it. A process that
+ * stood still since it made the row cannot know.
+ */
+static bool just_begun(const struct reader *reader)
+{
+	const struct shard *shard = reader->shard;
+
+	return shard->fresh_root && iterator_type_for(reader) == ITERATOR_AT &&
+	       io_now_ms(reader_engine(reader)->io) - shard->known_ms <= JUST_BEGUN_MS;
+}
+
 /* The service did not give an iterator: what that means, and when to ask again. */
 static void iterator_refused(struct reader *reader, struct call *call)
 {
@@ -466,10 +479,11 @@ static void iterator_refused(struct reader *reader, struct call *call)
 	int64_t wall_ms = call_service_wall_ms(reader_engine(reader));
 	int64_t born_ms = shard_id_wall_ms(str_of(shard->id));
 	/* What was trimmed may be from before the time at which changes begin to be wanted. */
-	bool certain = reader->at.kind != POSITION_START || shard->start_wall_ms < 0;
+	bool certain = reader->at.kind != POSITION_START ||
+		       (shard->start_wall_ms < 0 && !shard->fresh_root);
 
-	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED && shard->fresh_root &&
-	    iterator_type_for(reader) == ITERATOR_AT && shard->start_wall_ms >= 0) {
+	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED && just_begun(reader) &&
+	    shard->start_wall_ms >= 0) {
 		/* Nobody wanted what is older than the start; between that and the horizon is a gap. */
 		reader->use_horizon = true;
 		if (wall_ms - shard->start_wall_ms > RETENTION_MS)
@@ -478,8 +492,7 @@ static void iterator_refused(struct reader *reader, struct call *call)
 		reader_wait(reader, 0);
 		return;
 	}
-	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED && shard->fresh_root &&
-	    iterator_type_for(reader) == ITERATOR_AT) {
+	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED && just_begun(reader)) {
 		/* Trimmed before anybody wanted it: no gap, and the row says so. */
 		shard->start_wall_ms = ROW_START_HORIZON;
 		shard->start_dirty = true;
