@@ -14,7 +14,7 @@ struct coverage {
 		workers[CLUSTER_WORKERS + 1];
 	uint64_t cut[WORLD_SERVICES], answers_cut;
 	uint64_t skew, credentials, pause, suspend, crash, drain, gap, detach, rejoin, late_writes;
-	uint64_t letters, letters_doubled, poisons, positions, bisections, blocked;
+	uint64_t letters, letters_doubled, poisons, memories, positions, bisections, blocked;
 	uint64_t takeovers, fenced, lost, expired, resumed, superseded, refused, deleted;
 	uint64_t checks[FLEET_CHECKS];
 	uint64_t service[64];
