@@ -159,13 +159,13 @@ static void peer_answered(struct call *call)
 	peers_look_soon(call->engine, false);
 }
 
-/* A heartbeat row was fenced, or changed before that. */
+/* A heartbeat row was fenced, or changed before that; or its worker has begun anew before we heard of it. */
 static void fenced(struct call *call)
 {
 	struct peer *peer = call->owner;
 	struct engine *engine = call->engine;
 
-	if (call->outcome == CALL_OK) {
+	if (call->outcome == CALL_OK && peer->fencing) {
 		peer->fenced = true;
 		peer->dead_ms = io_now_ms(engine->io);
 		io_log(engine->io, IO_WARN, "worker.fenced worker=%s incarnation=%s", peer->id,
@@ -192,7 +192,8 @@ static void judge(struct engine *engine, struct peer *peer)
 
 	if (peer->call != NULL || engine->paused)
 		return;
-	if (peer_lives(peer) && now_ms - peer->changed_ms > engine->options.lease_ms)
+	peer->fencing = peer_lives(peer) && now_ms - peer->changed_ms > engine->options.lease_ms;
+	if (peer->fencing)
 		heartbeat_fence(peer_call(engine, peer, TABLES_UPDATE_ITEM, fenced), table, &row);
 	else if (peer->dead_ms == 0 || now_ms - peer->dead_ms <= FORGOTTEN_MS)
 		return;
@@ -326,6 +327,7 @@ static void see_worker(struct engine *engine, const struct heartbeat *row)
 		peer->dead_ms = 0;
 	}
 	peer->fenced = row->fenced;
+	peer->fencing = peer->fencing && same;
 	peer->counter = row->counter;
 	peer->leases = row->leases;
 	peer->load = row->load;

@@ -302,6 +302,7 @@ struct peer {
 	int64_t changed_ms; /* when the counter was last seen to change, or the row to be absent */
 	int64_t dead_ms; /* since when it is known to be dead: fenced, or without a row; 0: it lives */
 	bool fenced;
+	bool fencing; /* `call` is to fence this very incarnation */
 	int64_t leases, load; /* as in struct heartbeat */
 	bool asked; /* somebody's request for leases is on its row */
 	bool alien, running; /* it runs other sinks than we do; its start is over */
