@@ -510,7 +510,7 @@ def build_shim():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100000)
-    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--runs", type=int, default=6)
     parser.add_argument("--only", choices=("kills", "fenced", "drained"))
     parser.add_argument("--keep", action="store_true", help="leave the files of good runs, too")
     options = parser.parse_args()
