@@ -35,7 +35,8 @@ bool peer_lives(const struct peer *peer)
 	return peer->dead_ms == 0 && peer->incarnation != NULL;
 }
 
-bool peer_is(const struct peer *peer, struct str owner)
+/* Whether a peer is the owner "<id>:<incarnation>". */
+static bool peer_is(const struct peer *peer, struct str owner)
 {
 	return peer->incarnation != NULL && str_eq(id_of(owner), str_of(peer->id)) &&
 	       str_eq(str_skip(owner, str_of(peer->id).n + 1), str_of(peer->incarnation));
@@ -115,14 +116,9 @@ bool peers_owner_lives(struct engine *engine, struct str owner, int64_t *dead_ms
 
 bool peers_known_alive(const struct engine *engine, struct str owner)
 {
-	const struct peer *peer;
-	size_t at = 0;
+	const struct peer *peer = peer_of(engine, owner);
 
-	while ((peer = map_next(&engine->peers, &at)) != NULL) {
-		if (peer_is(peer, owner))
-			return peer_lives(peer);
-	}
-	return false;
+	return peer != NULL && peer_lives(peer);
 }
 
 /*

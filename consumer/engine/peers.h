@@ -37,9 +37,6 @@ bool peer_lives(const struct peer *peer);
 /* Whether the owner is another worker of whom we know that it lives; asks nobody. */
 bool peers_known_alive(const struct engine *engine, struct str owner);
 
-/* Whether a peer is the owner "<id>:<incarnation>". */
-bool peer_is(const struct peer *peer, struct str owner);
-
 /* What a peer's requests are made from: its id, incarnation and counter. */
 struct heartbeat peer_row(const struct peer *peer);
 
