@@ -36,6 +36,7 @@ static bool read_number(const struct attribute *a, struct heartbeat *out)
 		{STR_INIT("counter"), &out->counter},
 		{STR_INIT("leases"), &out->leases},
 		{STR_INIT("load"), &out->load},
+		{STR_INIT("epoch"), &out->epoch},
 		{STR_INIT("asked"), &out->ask.n},
 		{STR_INIT("askerLeases"), &out->ask.leases},
 		{STR_INIT("askerLoad"), &out->ask.load},
@@ -75,6 +76,9 @@ bool heartbeat_read(struct arena *arena, struct str raw_item, struct heartbeat *
 		} else if (a.kind == ATTRIBUTE_STRINGS && str_eq(a.name, STR("gave"))) {
 			out->gave = a.strings;
 			out->n_gave = a.n_strings;
+		} else if (a.kind == ATTRIBUTE_STRINGS && str_eq(a.name, STR("sinks"))) {
+			out->sinks = a.strings;
+			out->n_sinks = a.n_strings;
 		}
 	}
 	return row_end(&item, ok && out->id.n > 0, "a heartbeat row", err);

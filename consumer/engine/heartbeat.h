@@ -7,6 +7,8 @@
  *	incarnation S, counter N, boot S, process S	who it is; the counter moves while it lives
  *	fenced BOOL				judged dead; its leases are free
  *	leases N, load N			what it holds, and the bytes a second that it reads
+ *	sinks SS, epoch N			the sinks that it runs, "<name>.<generation>", and the replay
+ *						that it has adopted
  *	askedBy S, asked N, askerLeases N, askerLoad N	somebody who holds less asks for leases
  *	gaveTo S, gave SS			lease keys that it has handed over to that owner
  *
@@ -36,6 +38,9 @@ struct heartbeat {
 	int64_t counter;
 	bool fenced;
 	int64_t leases, load;
+	int64_t epoch; /* of replay; 0: none yet */
+	const struct str *sinks; /* only read */
+	size_t n_sinks;
 	struct ask ask;
 	struct str gave_to; /* an owner; empty: nothing was handed over lately */
 	const struct str *gave;
