@@ -110,8 +110,7 @@ static void member(struct buf *buf, const char *name, const char *value)
 	buf_fmt(buf, ",\"%s\":\"%s\"", name, value);
 }
 
-/* Appends the text of startAt, if there is one to be written. */
-static void put_start(struct buf *buf, struct str name, int64_t start_wall_ms)
+void row_put_start(struct buf *buf, struct str name, int64_t start_wall_ms)
 {
 	struct buf text;
 
@@ -138,7 +137,7 @@ void row_create(struct buf *buf, const struct row_write *write)
 	item_put_s(buf, STR("checkpoint"), position_text(&write->from));
 	item_put_n(buf, STR("checkpointSubSequenceNumber"), 0);
 	item_put_n(buf, STR("ownerSwitchesSinceCheckpoint"), 0);
-	put_start(buf, STR("startAt"), write->start_wall_ms);
+	row_put_start(buf, STR("startAt"), write->start_wall_ms);
 	if (write->parent.n > 0) {
 		buf_str(buf, STR(",\"parentShardId\":{\"SS\":["));
 		json_put(buf, write->parent);
@@ -219,7 +218,7 @@ static void write_positions(struct buf *buf, const struct row_write *write,
 	if (release && write->heir.n > 0)
 		item_put_s(buf, STR(":heir"), write->heir);
 	item_put_s(buf, STR(":k"), position_text(&min));
-	put_start(buf, STR(":start"), write->start_wall_ms);
+	row_put_start(buf, STR(":start"), write->start_wall_ms);
 	for (size_t i = 0; i < sinks->n; i++) {
 		char name[24];
 

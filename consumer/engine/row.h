@@ -67,6 +67,9 @@ bool row_read(struct arena *arena, struct str raw_item, const struct row_sinks *
 /* Appends `{"TableName":...` and, for requests that name a row (`key` not empty), its key. */
 void row_open_request(struct buf *buf, struct str table, struct str key);
 
+/* Appends startAt's value by that `name`, if there is one to be written: not for ROW_START_ALL. */
+void row_put_start(struct buf *buf, struct str name, int64_t start_wall_ms);
+
 /* What a write of a lease row says. The counter becomes `counter` + 1. */
 struct row_write {
 	struct str table, key;

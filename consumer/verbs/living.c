@@ -134,7 +134,7 @@ bool living_judge(struct living *living, struct visit *visit)
 
 	if (!look_at_all(living, visit, &left))
 		return false;
-	if (left > 0)
+	if (left > 0 && !living->quiet)
 		verb_error(0, "watching %zu worker%s for a sign of life, up to %lld ms", left,
 			   left == 1 ? "" : "s", (long long)lease_ms);
 	/* One look after the lease time is over, however long the looks take. */

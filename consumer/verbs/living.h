@@ -21,6 +21,7 @@ struct living_worker;
 struct living {
 	struct living_worker *workers;
 	size_t n, cap;
+	bool quiet; /* does not say that it watches */
 };
 
 /* Adds an owner to be judged, once. */
