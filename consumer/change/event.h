@@ -30,6 +30,7 @@ struct source {
 	struct str stream_arn;
 	struct str region;
 	struct str shard_id;
+	int64_t epoch; /* the replay: positions that a sink remembers of another one are void */
 };
 
 enum gap_reason {

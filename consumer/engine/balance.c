@@ -74,7 +74,7 @@ static bool first_choice(const struct engine *engine, const struct shard *shard)
 	size_t at = 0;
 
 	while ((peer = map_next(&engine->peers, &at)) != NULL) {
-		if (peer_lives(peer) && wish(str_of(peer->id), shard) > ours)
+		if (peer_serves(engine, peer) && wish(str_of(peer->id), shard) > ours)
 			return false;
 	}
 	return true;
@@ -242,7 +242,7 @@ static struct peer *richest(const struct engine *engine)
 	size_t at = 0;
 
 	while ((peer = map_next(&engine->peers, &at)) != NULL) {
-		if (peer_lives(peer) && (best == NULL || peer->leases > best->leases))
+		if (peer_serves(engine, peer) && (best == NULL || peer->leases > best->leases))
 			best = peer;
 	}
 	return best;
@@ -275,7 +275,8 @@ static void consider_asking(struct engine *engine)
 	    now_ms - b->asked_ms > engine->options.lease_ms + engine->options.drain_timeout_ms)
 		asked_over(engine, true);
 	if (b->asked != NULL || b->leaving > 0 || peer == NULL || peer->asked ||
-	    peer->call != NULL || now_ms < b->quiet_until_ms || engine->paused)
+	    peer->call != NULL || now_ms < b->quiet_until_ms || engine->paused ||
+	    peers_stand_aside(engine))
 		return;
 	n = fair_share(peer->leases, engine->leases, peer->load, engine->load);
 	room = engine->options.max_leases - engine->leases;

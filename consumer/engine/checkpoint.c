@@ -2,6 +2,7 @@
 #include "consumer/engine/checkpoint.h"
 
 #include "consumer/aws/tableapi.h"
+#include "consumer/engine/adopt.h"
 #include "consumer/engine/balance.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/peers.h"
@@ -69,6 +70,9 @@ void checkpoint_adopt_row(struct shard *shard, const struct row *row)
 	shard->has_row = true;
 	shard->counter = row->counter;
 	shard->known_ms = io_now_ms(shard->stream->table->engine->io);
+	shard->source.epoch = row->epoch;
+	shard->lags = row->checkpoint.kind != POSITION_END;
+	adopt_want(shard);
 	shard->named =
 		!shard->ours && str_eq(row->owner, str_of(shard->stream->table->engine->owner));
 	set_owner(shard, row->owner);
@@ -81,6 +85,7 @@ void checkpoint_adopt_row(struct shard *shard, const struct row *row)
 		struct cursor *cu = &shard->cursors[i];
 
 		cu->durable = row->sinks[i];
+		shard->lags = shard->lags && position_cmp(&row->checkpoint, &cu->durable) < 0;
 		if (position_cmp(&cu->frontier, &cu->durable) < 0 ||
 		    cu->state == CURSOR_WAITING_PARENTS)
 			cu->frontier = cu->durable;
@@ -103,12 +108,16 @@ struct row_write checkpoint_write_of(const struct shard *shard, struct buf *key)
 		.from = shard->cursors[0].frontier,
 		.start_wall_ms = shard->start_wall_ms,
 		.created_wall_ms = call_dated_wall_ms(engine),
+		.epoch = engine->adoption.epoch,
+		.partial = engine->adoption.lacking,
 	};
 }
 
-/* Whether some sink's frontier, or the start, is not written down yet. */
+/* Whether some sink's frontier, the least of all, or the start, is not written down yet. */
 static bool row_behind(const struct shard *shard)
 {
+	if (shard->lags && !shard->stream->table->engine->adoption.lacking)
+		return true;
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		if (position_cmp(&shard->cursors[i].frontier, &shard->cursors[i].durable) > 0)
 			return true;
@@ -136,6 +145,7 @@ static void write_landed(struct shard *shard)
 	shard->counter++;
 	for (size_t i = 0; i < shard->n_cursors; i++)
 		shard->cursors[i].durable = shard->writing[i];
+	shard->lags = shard->lags && shard->stream->table->engine->adoption.lacking;
 	if (shard->writing_start_wall_ms == shard->start_wall_ms)
 		shard->start_dirty = false;
 }
@@ -342,8 +352,11 @@ static void write_done(struct call *call)
 		for (size_t i = 0; !shard->has_row && i < shard->n_cursors; i++)
 			shard->cursors[i].durable = shard->cursors[i].frontier;
 		shard->counter = shard->has_row ? shard->counter + 1 : 1;
+		if (!shard->has_row)
+			shard->source.epoch = call->engine->adoption.epoch;
 		shard->has_row = true;
 		shard->known_ms = io_now_ms(call->engine->io);
+		adopt_want(shard);
 		set_owner(shard, STR_NONE);
 		lease_set_state(shard, LEASE_OWNED);
 		shard_acquired(shard);
@@ -395,8 +408,10 @@ static void take(struct shard *shard)
 	buf_release(&key);
 }
 
-/* Writes the positions; with `release`, gives the row back in the same write. */
-static void write_positions(struct shard *shard, bool release)
+enum write_kind { WRITE_CHECKPOINT, WRITE_RELEASE, WRITE_GIVE_BACK };
+
+/* Writes the positions, gives the row back in the same write, or gives it back with positions as they are. */
+static void write_row(struct shard *shard, enum write_kind kind)
 {
 	struct engine *engine = shard->stream->table->engine;
 	struct row_write write;
@@ -407,19 +422,20 @@ static void write_positions(struct shard *shard, bool release)
 	if (shard->writing == NULL)
 		shard->writing = mem_alloc_n(shard->n_cursors, sizeof(*shard->writing));
 	for (size_t i = 0; i < shard->n_cursors; i++) {
-		shard->writing[i] = shard->cursors[i].frontier;
+		shard->writing[i] = kind == WRITE_GIVE_BACK ? shard->cursors[i].durable
+							    : shard->cursors[i].frontier;
 		/* A cursor that waits for its parents has nothing to say. */
 		must(position_cmp(&shard->writing[i], &shard->cursors[i].durable) >= 0);
 	}
-	write.sinks = shard->writing;
+	write.sinks = kind == WRITE_GIVE_BACK ? NULL : shard->writing;
 	write.heir = str_of(shard->heir);
 	shard->writing_start_wall_ms = shard->start_wall_ms;
 	list_remove(&shard->dirty_link);
 	shard->urgent = false;
-	lease_set_state(shard, release ? LEASE_RELEASING : LEASE_WRITING);
+	lease_set_state(shard, kind == WRITE_CHECKPOINT ? LEASE_WRITING : LEASE_RELEASING);
 	write_call(shard, TABLES_UPDATE_ITEM);
-	(release ? row_release : row_checkpoint)(&shard->row_call->http.body, &write,
-						 &shard->stream->table->sinks);
+	(kind == WRITE_CHECKPOINT ? row_checkpoint : row_release)(
+		&shard->row_call->http.body, &write, &shard->stream->table->sinks);
 	must(!engine->stopped);
 	call_start(shard->row_call);
 	buf_release(&key);
@@ -444,7 +460,8 @@ static bool may_take(struct shard *shard)
 	struct engine *engine = shard->stream->table->engine;
 	int64_t dead_ms = 0;
 
-	if (shard->state != SHARD_READY || engine->draining || engine->paused)
+	if (shard->state != SHARD_READY || engine->draining || engine->paused ||
+	    peers_stand_aside(engine))
 		return false;
 	if (shard->owner != NULL && (peers_owner_lives(engine, str_of(shard->owner), &dead_ms) ||
 				     shard->known_ms < dead_ms)) {
@@ -453,6 +470,23 @@ static bool may_take(struct shard *shard)
 		return false;
 	}
 	return balance_may_take(shard);
+}
+
+/* Writes the row of a shard of ours, once the registry is known to be what we think it is. */
+static void write_step(struct shard *shard, enum write_kind kind)
+{
+	struct engine *engine = shard->stream->table->engine;
+
+	if (adopt_may_write(shard)) {
+		write_row(shard, kind);
+	} else if (kind == WRITE_RELEASE && engine->adoption.changed) {
+		write_row(shard, WRITE_GIVE_BACK);
+	} else {
+		/* The answer brings it back here. */
+		shard->urgent = true;
+		if (list_empty(&shard->dirty_link))
+			list_add(&engine->dirty, &shard->dirty_link);
+	}
 }
 
 void lease_step(struct shard *shard)
@@ -469,9 +503,9 @@ void lease_step(struct shard *shard)
 		if (shard->heir != NULL && shard->state != SHARD_OWNED)
 			end_handover(shard, false);
 		if (engine->drain_over || (shard->heir != NULL && sinks_idle(shard)))
-			write_positions(shard, true);
+			write_step(shard, WRITE_RELEASE);
 		else if (shard->urgent && row_behind(shard))
-			write_positions(shard, false);
+			write_step(shard, WRITE_CHECKPOINT);
 		break;
 	case LEASE_FREE:
 		if (shard->named && !engine->draining)
@@ -523,18 +557,40 @@ void checkpoint_mark(struct shard *shard, bool urgent)
 		lease_step(shard);
 }
 
+/* Steps every row that is behind; what has to wait comes back to the list. `all`: not only the urgent ones. */
+static void step_dirty(struct engine *engine, bool all)
+{
+	struct list due;
+
+	list_init(&due);
+	list_each(it, &engine->dirty, spare) {
+		struct shard *shard = CONTAINER_OF(it, struct shard, dirty_link);
+
+		if (!all && !shard->urgent)
+			continue;
+		shard->urgent = true;
+		list_remove(it);
+		list_add(&due, it);
+	}
+	while (!list_empty(&due)) {
+		struct shard *shard = list_first(&due, struct shard, dirty_link);
+
+		list_remove(&shard->dirty_link);
+		lease_step(shard);
+	}
+}
+
+void checkpoint_flush(struct engine *engine)
+{
+	step_dirty(engine, false);
+}
+
 /* The interval is over: every row that is behind gets written. */
 static void interval_over(struct io_timer *timer)
 {
 	struct engine *engine = CONTAINER_OF(timer, struct engine, checkpoint_timer);
 
-	list_each(it, &engine->dirty, spare) {
-		struct shard *shard = CONTAINER_OF(it, struct shard, dirty_link);
-
-		list_remove(it);
-		shard->urgent = true;
-		lease_step(shard);
-	}
+	step_dirty(engine, true);
 	io_timer_set(engine->io, timer, io_now_ms(engine->io) + engine->options.checkpoint_ms);
 }
 

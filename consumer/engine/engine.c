@@ -71,13 +71,40 @@ static void add_parts(struct engine *engine)
 	}
 }
 
-/* The sinks that have positions in rows: those that get some table. */
-static void name_sinks(struct engine *engine)
+/* Forgets what is known of a table, but for its figures and which sinks get it. */
+static void clear_table(struct table *table)
 {
-	for (size_t i = 0; i < engine->options.n_sinks; i++) {
-		if (engine->taps[i].fed)
-			engine->sink_names[engine->n_sink_names++] = engine->taps[i].name;
-	}
+	struct table kept = *table;
+
+	*table = (struct table){
+		.engine = kept.engine,
+		.options = kept.options,
+		.index = kept.index,
+		.sinks = kept.sinks,
+		.records = kept.records,
+		.records_reported = kept.records_reported,
+		.reads = kept.reads,
+		.reads_reported = kept.reads_reported,
+	};
+	mem_copy(table->taps, kept.taps, sizeof(kept.taps));
+	mem_copy(table->encoders, kept.encoders, sizeof(kept.encoders));
+	mem_copy(table->letter_encoders, kept.letter_encoders, sizeof(kept.letter_encoders));
+	list_init(&table->streams);
+}
+
+/* The beginning of every life, the first or another: nothing is known yet. */
+static void begin(struct engine *engine)
+{
+	list_init(&engine->dirty);
+	list_init(&engine->hungry);
+	map_init(&engine->peers);
+	map_init(&engine->suspects);
+	map_init(&engine->rows);
+	engine->balance = balance_new();
+	pace_init(&engine->pace, engine->io);
+	lister_init(&engine->lister, engine);
+	ration_init(engine);
+	worker_name(engine);
 }
 
 struct engine *engine_new(struct io *io, const struct engine_options *options)
@@ -90,18 +117,8 @@ struct engine *engine_new(struct io *io, const struct engine_options *options)
 	engine->options = *options;
 	caller_init(&engine->caller, io, options->request_timeout_ms);
 	list_init(&engine->orphans);
-	list_init(&engine->dirty);
-	list_init(&engine->hungry);
-	map_init(&engine->peers);
-	map_init(&engine->suspects);
-	map_init(&engine->rows);
-	engine->balance = balance_new();
-	pace_init(&engine->pace, io);
-	lister_init(&engine->lister, engine);
-	ration_init(engine);
-	worker_name(engine);
 	add_parts(engine);
-	name_sinks(engine);
+	begin(engine);
 	return engine;
 }
 
@@ -120,21 +137,13 @@ static void halt(struct engine *engine)
 	must(list_empty(&engine->caller.calls));
 }
 
-/* The loop's turn after engine_stop: nothing of ours is on the stack any more. */
-static void stop_now(struct io_timer *timer)
-{
-	struct engine *engine = CONTAINER_OF(timer, struct engine, stop_timer);
-
-	halt(engine);
-	engine->worker = WORKER_STOPPED;
-	engine->options.stopped(engine->options.arg, &engine->stop_why);
-}
-
 void engine_phase(struct engine *engine, enum engine_phase phase)
 {
 	if (engine->options.phase != NULL)
 		engine->options.phase(engine->options.arg, phase);
 }
+
+static void stop_now(struct io_timer *timer);
 
 void engine_stop(struct engine *engine, const struct error *why)
 {
@@ -166,25 +175,83 @@ static void report(struct io_timer *timer)
 	io_timer_set(engine->io, timer, io_now_ms(engine->io) + STATUS_MS);
 }
 
-void engine_start(struct engine *engine)
+/* Starts a life. */
+static void start(struct engine *engine)
 {
 	int64_t now_ms = io_now_ms(engine->io);
 
-	must(!engine->started);
-	engine->started = true;
 	engine->status_ms = now_ms;
 	engine->tick_timer.fire = tick;
 	engine->status_timer.fire = report;
 	io_timer_set(engine->io, &engine->tick_timer, now_ms + TICK_MS);
 	io_timer_set(engine->io, &engine->status_timer, now_ms + STATUS_MS);
-	if (engine->options.poll_floor_ms < ENGINE_POLL_FLOOR_MS)
-		io_log(engine->io, IO_WARN, "poll_floor.low poll_floor_ms=%lld advice=\"%s\"",
-		       (long long)engine->options.poll_floor_ms,
-		       "AWS may throttle readers that poll a shard more often than every 250ms");
 	checkpoint_start(engine);
 	for (size_t i = 0; i < engine->options.n_tables; i++)
 		discovery_start(&engine->tables[i]);
 	worker_start(engine);
+}
+
+void engine_start(struct engine *engine)
+{
+	if (engine->options.poll_floor_ms < ENGINE_POLL_FLOOR_MS)
+		io_log(engine->io, IO_WARN, "poll_floor.low poll_floor_ms=%lld advice=\"%s\"",
+		       (long long)engine->options.poll_floor_ms,
+		       "AWS may throttle readers that poll a shard more often than every 250ms");
+	start(engine);
+}
+
+/* The end of a life: what was known of the service, and figures, go on in the next one. */
+static void forget(struct engine *engine)
+{
+	struct engine kept = *engine;
+
+	*engine = (struct engine){
+		.io = kept.io,
+		.options = kept.options,
+		.stats = kept.stats,
+		.steps = kept.steps,
+		.caller = kept.caller, /* lists stay where they are, so that their ends do */
+		.orphans = kept.orphans,
+		.taps = kept.taps,
+		.tables = kept.tables,
+		.worker_id = kept.worker_id,
+		.former = kept.incarnation,
+		.owner = kept.owner,
+		.updated_once = kept.updated_once,
+		.aside_ms = kept.aside_ms,
+		.read_once = kept.read_once,
+		.renewed = true,
+	};
+	engine->stats.shards_owned = 0;
+	engine->stats.caught_up = false;
+	mem_free(kept.former);
+}
+
+/* Begins another life. */
+static void renew(struct engine *engine)
+{
+	forget(engine);
+	for (size_t i = 0; i < engine->options.n_tables; i++)
+		clear_table(&engine->tables[i]);
+	begin(engine);
+	io_log(engine->io, IO_INFO, "worker.renewed worker=%s incarnation=%s", engine->worker_id,
+	       engine->incarnation);
+	start(engine);
+}
+
+/* The loop's turn after engine_stop: nothing of ours is on the stack any more. */
+static void stop_now(struct io_timer *timer)
+{
+	struct engine *engine = CONTAINER_OF(timer, struct engine, stop_timer);
+
+	halt(engine);
+	if (engine->renewing && engine->stop_why.code == ERROR_NONE) {
+		ration_release(engine);
+		renew(engine);
+		return;
+	}
+	engine->worker = WORKER_STOPPED;
+	engine->options.stopped(engine->options.arg, &engine->stop_why);
 }
 
 /* Whether a sink still holds a delivery. */
@@ -238,17 +305,36 @@ static void drain_step(struct io_timer *timer)
 	io_timer_set(engine->io, timer, now_ms + DRAIN_CHECK_MS);
 }
 
-void engine_drain(struct engine *engine)
+/* Begins to drain, unless that is under way. */
+static void drain(struct engine *engine)
 {
-	if (engine->draining || engine->stopped)
+	if (engine->draining)
 		return;
 	engine->draining = true;
 	engine->drain_due_ms = io_now_ms(engine->io) + engine->options.drain_timeout_ms;
 	engine->drain_timer.fire = drain_step;
+	io_timer_set(engine->io, &engine->drain_timer, io_now_ms(engine->io));
+}
+
+void engine_renew(struct engine *engine, const char *why)
+{
+	if (engine->draining || engine->stopped)
+		return;
+	io_log(engine->io, IO_INFO, "worker.renews worker=%s why=\"%s\"", engine->worker_id, why);
+	engine->renewing = true;
+	drain(engine);
+}
+
+void engine_drain(struct engine *engine)
+{
+	if ((engine->draining || engine->stopped) && !engine->renewing)
+		return;
+	engine->renewing = false;
 	io_log(engine->io, IO_INFO, "engine.draining");
 	engine_phase(engine, ENGINE_DRAINING);
 	status_log(engine);
-	io_timer_set(engine->io, &engine->drain_timer, io_now_ms(engine->io));
+	if (!engine->stopped)
+		drain(engine);
 }
 
 struct error engine_drained(const struct engine *engine)
@@ -269,10 +355,13 @@ void engine_free(struct engine **engine)
 	}
 	must(e->stats.budget_used_bytes == 0);
 	ration_release(e);
+	for (size_t i = 0; i < e->options.n_sinks; i++)
+		mem_free(e->taps[i].attribute);
 	mem_free(e->taps);
 	mem_free(e->tables);
 	mem_free(e->worker_id);
 	mem_free(e->incarnation);
+	mem_free(e->former);
 	mem_free(e->owner);
 	mem_free(e);
 	*engine = NULL;

@@ -36,6 +36,7 @@ static bool read_number(const struct attribute *a, struct heartbeat *out)
 		{STR_INIT("counter"), &out->counter},
 		{STR_INIT("leases"), &out->leases},
 		{STR_INIT("load"), &out->load},
+		{STR_INIT("epoch"), &out->epoch},
 		{STR_INIT("asked"), &out->ask.n},
 		{STR_INIT("askerLeases"), &out->ask.leases},
 		{STR_INIT("askerLoad"), &out->ask.load},
@@ -72,8 +73,6 @@ bool heartbeat_read(struct arena *arena, struct str raw_item, struct heartbeat *
 			ok = ok && read_number(&a, out);
 		} else if (a.kind == ATTRIBUTE_BOOL && str_eq(a.name, STR("fenced"))) {
 			out->fenced = a.yes;
-		} else if (a.kind == ATTRIBUTE_BOOL && str_eq(a.name, STR("running"))) {
-			out->running = a.yes;
 		} else if (a.kind == ATTRIBUTE_STRINGS && str_eq(a.name, STR("gave"))) {
 			out->gave = a.strings;
 			out->n_gave = a.n_strings;
@@ -171,8 +170,6 @@ void heartbeat_put(struct buf *buf, struct str table, const struct heartbeat *be
 	item_put_s(buf, STR("boot"), beat->boot);
 	item_put_s(buf, STR("process"), beat->process);
 	item_put_n(buf, STR("counter"), beat->counter + 1);
-	if (beat->n_sinks > 0)
-		put_set(buf, STR("sinks"), beat->sinks, beat->n_sinks);
 	buf_c(buf, '}');
 	if (beat->counter < 0) {
 		buf_str(buf, STR(",\"ConditionExpression\":\"attribute_not_exists(leaseKey)\"}"));
@@ -192,7 +189,8 @@ void heartbeat_beat(struct buf *buf, struct str table, const struct heartbeat *b
 	struct buf key, update;
 
 	buf_init(&update, 256);
-	buf_fmt(&update, "ADD #c :one SET leases = :leases, #l = :load, running = :running%s",
+	buf_fmt(&update, "ADD #c :one SET leases = :leases, #l = :load, #e = :epoch%s%s",
+		beat->n_sinks > 0 ? ", sinks = :sinks" : "",
 		gave ? ", gaveTo = :to, gave = :gave" : "");
 	if (answered || !gave)
 		buf_fmt(&update, " REMOVE %s%s%s", gave ? "" : "gaveTo, gave",
@@ -200,13 +198,16 @@ void heartbeat_beat(struct buf *buf, struct str table, const struct heartbeat *b
 			answered ? "askedBy, asked, askerLeases, askerLoad" : "");
 	buf_c(&update, '\0');
 	open_update(buf, table, key_of(&key, beat), update.p);
-	buf_str(buf, STR(",\"ExpressionAttributeNames\":{\"#c\":\"counter\",\"#l\":\"load\"}"));
+	buf_str(buf, STR(",\"ExpressionAttributeNames\":{\"#c\":\"counter\",\"#l\":\"load\","
+			 "\"#e\":\"epoch\"}"));
 	open_values(buf, "incarnation = :me AND attribute_not_exists(fenced)");
 	item_put_s(buf, STR(":me"), beat->incarnation);
 	item_put_n(buf, STR(":one"), 1);
 	item_put_n(buf, STR(":leases"), beat->leases);
 	item_put_n(buf, STR(":load"), beat->load);
-	buf_fmt(buf, ",\":running\":{\"BOOL\":%s}", beat->running ? "true" : "false");
+	item_put_n(buf, STR(":epoch"), beat->epoch);
+	if (beat->n_sinks > 0)
+		put_set(buf, STR(":sinks"), beat->sinks, beat->n_sinks);
 	if (gave) {
 		item_put_s(buf, STR(":to"), beat->gave_to);
 		put_set(buf, STR(":gave"), beat->gave, beat->n_gave);

@@ -6,8 +6,9 @@
  *
  *	incarnation S, counter N, boot S, process S	who it is; the counter moves while it lives
  *	fenced BOOL				judged dead; its leases are free
- *	sinks SS, running BOOL			the sinks that it runs and that get some table; its start is over
  *	leases N, load N			what it holds, and the bytes a second that it reads
+ *	sinks SS, epoch N			the sinks that it runs, "<name>.<generation>", and the replay
+ *						that it has adopted; absent while it has not
  *	askedBy S, asked N, askerLeases N, askerLoad N	somebody who holds less asks for leases
  *	gaveTo S, gave SS			lease keys that it has handed over to that owner
  *
@@ -35,10 +36,11 @@ struct ask {
 struct heartbeat {
 	struct str id, incarnation, boot, process;
 	int64_t counter;
-	bool fenced, running;
-	const struct str *sinks; /* names, in any order */
-	size_t n_sinks;
+	bool fenced;
 	int64_t leases, load;
+	int64_t epoch; /* of replay; 0: none yet */
+	const struct str *sinks; /* in any order */
+	size_t n_sinks;
 	struct ask ask;
 	struct str gave_to; /* an owner; empty: nothing was handed over lately */
 	const struct str *gave;
@@ -68,11 +70,14 @@ void roster_join(struct buf *buf, struct str table, struct str id);
 /* Appends an UpdateItem that takes `id` off the list, if the list is still at `version`. */
 void roster_leave(struct buf *buf, struct str table, struct str id, int64_t version);
 
-/* Appends a PutItem that replaces the row if its counter is as given; -1: if there is none. */
+/*
+ * Appends a PutItem that replaces the row if its counter is as given; -1: if there is none. It says who the
+ * worker is and nothing else.
+ */
 void heartbeat_put(struct buf *buf, struct str table, const struct heartbeat *beat);
 
 /*
- * Appends an UpdateItem that moves the counter and says what is held and was handed over, conditional on
+ * Appends an UpdateItem that moves the counter and says what is run, held and was handed over, conditional on
  * our incarnation and on not being fenced. `answered`: takes the request of beat->ask away.
  */
 void heartbeat_beat(struct buf *buf, struct str table, const struct heartbeat *beat, bool answered);

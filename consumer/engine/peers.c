@@ -2,8 +2,9 @@
 #include "consumer/engine/peers.h"
 
 #include "consumer/aws/tableapi.h"
+#include "consumer/engine/adopt.h"
 #include "consumer/engine/balance.h"
-#include "consumer/engine/row.h"
+#include "consumer/engine/checkpoint.h"
 #include "consumer/engine/sweep.h"
 #include "consumer/engine/worker.h"
 
@@ -259,49 +260,47 @@ static void see_own(struct engine *engine, const struct heartbeat *row)
 		engine->exact_wanted = true;
 }
 
-/* Whether a worker runs the same sinks as we do. */
-static bool same_sinks(const struct engine *engine, const struct heartbeat *row)
+/* Whether some living worker runs all sinks that are registered; perhaps we do. */
+static bool some_whole(const struct engine *engine)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < row->n_sinks; i++) {
-		for (size_t k = 0; k < engine->n_sink_names; k++)
-			n += str_eq(row->sinks[i], engine->sink_names[k]);
-	}
-	return n == row->n_sinks && n == engine->n_sink_names;
-}
-
-/*
- * Whether a worker with other sinks goes first: it runs already, or, of two that start, its id is the lesser
- * one. For the lease time it may run without having said so yet.
- */
-static bool goes_first(const struct engine *engine, const struct peer *peer)
-{
-	return peer_lives(peer) && peer->alien &&
-	       (peer->running || str_cmp(str_of(peer->id), str_of(engine->worker_id)) < 0 ||
-		io_now_ms(engine->io) - engine->put_ms <= engine->options.lease_ms);
-}
-
-bool peers_alien(struct engine *engine)
-{
-	int64_t now_ms = io_now_ms(engine->io);
 	const struct peer *peer;
 	size_t at = 0;
 
-	while ((peer = map_next(&engine->peers, &at)) != NULL) {
-		if (!goes_first(engine, peer))
-			continue;
-		if (engine->others_said_ms == 0 || now_ms - engine->others_said_ms >= MINUTE_MS) {
-			engine->others_said_ms = now_ms;
-			io_log(engine->io, IO_WARN, "start.waits worker=%s other=%s advice=\"%s\"",
-			       engine->worker_id, peer->id,
-			       "that worker runs other sinks than this one, and would pass what "
-			       "only "
-			       "some have: this one begins when it has ended");
-		}
+	if (!engine->adoption.lacking)
 		return true;
+	while ((peer = map_next(&engine->peers, &at)) != NULL) {
+		if (peer_lives(peer) && peer->whole)
+			return true;
 	}
 	return false;
+}
+
+bool peers_stand_aside(const struct engine *engine)
+{
+	return engine->adoption.lacking && some_whole(engine);
+}
+
+bool peer_serves(const struct engine *engine, const struct peer *peer)
+{
+	return peer_lives(peer) && (peer->whole || !some_whole(engine));
+}
+
+/* A worker that runs all sinks has come: gives it what we hold, and says so now and then. */
+static void stand_aside(struct engine *engine)
+{
+	int64_t now_ms = io_now_ms(engine->io);
+
+	if (!engine->scanned || !peers_stand_aside(engine))
+		return;
+	if (engine->aside_ms == 0 || now_ms - engine->aside_ms >= MINUTE_MS) {
+		engine->aside_ms = now_ms;
+		io_log(engine->io, IO_WARN, "worker.stands_aside worker=%s advice=\"%s\"",
+		       engine->worker_id,
+		       "another worker runs all sinks that are registered, this one does not: it "
+		       "takes no shards meanwhile");
+	}
+	if (!checkpoint_all_released(engine))
+		engine_renew(engine, "another worker runs all sinks");
 }
 
 /* Takes in another worker's heartbeat row. */
@@ -328,8 +327,7 @@ static void see_worker(struct engine *engine, const struct heartbeat *row)
 	peer->leases = row->leases;
 	peer->load = row->load;
 	peer->asked = row->ask.owner.n > 0;
-	peer->alien = !same_sinks(engine, row);
-	peer->running = row->running;
+	peer->whole = adopt_is_whole(engine, row->sinks, row->n_sinks);
 	mem_free(peer->incarnation);
 	peer->incarnation = mem_dup(row->incarnation.p, row->incarnation.n);
 	if (engine->scanned)
@@ -345,6 +343,8 @@ static bool see_item(struct engine *engine, struct arena *arena, struct str raw,
 
 	if (!row_read(arena, raw, &none, &row, err))
 		return false;
+	if (str_eq(row.key, ROW_REGISTRY_KEY))
+		return adopt_look(engine, arena, raw, err);
 	if (!heartbeat_is(row.key))
 		return see_members(engine, arena, raw, err);
 	if (!heartbeat_read(arena, raw, &beat, err))
@@ -410,6 +410,7 @@ static void look_over(struct engine *engine)
 			sweep_soon(engine);
 	}
 	worker_scanned(engine);
+	stand_aside(engine);
 	balance_tick(engine);
 	io_timer_set(engine->io, &engine->look_timer, next_look_ms(engine));
 }
@@ -509,7 +510,8 @@ static void ask_rows(struct engine *engine, bool first)
 		buf_str(&key, HEARTBEAT_PREFIX);
 		buf_str(&key, str_of(engine->worker_id));
 		tables_batch_key(body, ROW_KEY, buf_view(&key));
-		n = 2;
+		tables_batch_key(body, ROW_KEY, ROW_REGISTRY_KEY);
+		n = 3;
 	}
 	while (n < TABLES_BATCH_MAX && (peer = map_next(&engine->peers, &at)) != NULL) {
 		if (peer->asked_in == engine->looks)

@@ -26,10 +26,13 @@ void peers_look_soon(struct engine *engine, bool exact);
 bool peers_owner_lives(struct engine *engine, struct str owner, int64_t *dead_ms);
 
 /*
- * Whether some living worker runs other sinks than we do. A row's checkpoint is the least over all sinks
- * that its owner knows of, so two lists must not be at work at the same time.
+ * Whether we leave the shards to others: we lack a sink that is registered, and a living worker runs them
+ * all. With us nothing would be finished.
  */
-bool peers_alien(struct engine *engine);
+bool peers_stand_aside(const struct engine *engine);
+
+/* Whether a living worker may hold shards: it does not stand aside. */
+bool peer_serves(const struct engine *engine, const struct peer *peer);
 
 /* Whether the worker lives, as far as we know. */
 bool peer_lives(const struct peer *peer);

@@ -37,7 +37,7 @@ static unsigned count_workers(const struct engine *engine)
 	size_t at = 0;
 
 	while ((peer = map_next(&engine->peers, &at)) != NULL)
-		n += peer_lives(peer);
+		n += peer_serves(engine, peer);
 	return n;
 }
 

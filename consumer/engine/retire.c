@@ -2,6 +2,7 @@
 #include "consumer/engine/retire.h"
 
 #include "consumer/aws/tableapi.h"
+#include "consumer/engine/adopt.h"
 #include "consumer/engine/balance.h"
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/lineage.h"
@@ -46,7 +47,7 @@ void retire_row(struct shard *shard)
 	if (!shard->has_row || shard->row_call != NULL || engine->draining ||
 	    io_now_ms(engine->io) - shard->done_ms < ROW_LINGER_MS ||
 	    (shard->lease != LEASE_OWNED && shard->lease != LEASE_FREE) ||
-	    !lineage_row_unneeded(shard))
+	    !lineage_row_unneeded(shard) || engine->adoption.lacking || !adopt_may_write(shard))
 		return;
 	if (shard->lease == LEASE_FREE &&
 	    ((shard->owner != NULL && peers_owner_lives(engine, str_of(shard->owner), &dead_ms)) ||

@@ -48,6 +48,8 @@ static bool read_number(const struct attribute *a, struct row *row)
 		return str_to_i64(a->text, &row->counter);
 	if (str_eq(a->name, STR("createdAt")))
 		return str_to_i64(a->text, &row->created_wall_ms);
+	if (str_eq(a->name, STR("epoch")))
+		return str_to_i64(a->text, &row->epoch);
 	if (str_eq(a->name, STR("schema")))
 		return str_to_i64(a->text, &row->schema);
 	return true;
@@ -112,8 +114,7 @@ static void member(struct buf *buf, const char *name, const char *value)
 	buf_fmt(buf, ",\"%s\":\"%s\"", name, value);
 }
 
-/* Appends the text of startAt, if there is one to be written. */
-static void put_start(struct buf *buf, struct str name, int64_t start_wall_ms)
+void row_put_start(struct buf *buf, struct str name, int64_t start_wall_ms)
 {
 	struct buf text;
 
@@ -141,7 +142,9 @@ void row_create(struct buf *buf, const struct row_write *write)
 	item_put_n(buf, STR("checkpointSubSequenceNumber"), 0);
 	item_put_n(buf, STR("ownerSwitchesSinceCheckpoint"), 0);
 	item_put_n(buf, STR("createdAt"), write->created_wall_ms);
-	put_start(buf, STR("startAt"), write->start_wall_ms);
+	row_put_start(buf, STR("startAt"), write->start_wall_ms);
+	if (write->epoch > 0)
+		item_put_n(buf, STR("epoch"), write->epoch);
 	if (write->parent.n > 0) {
 		buf_str(buf, STR(",\"parentShardId\":{\"SS\":["));
 		json_put(buf, write->parent);
@@ -188,12 +191,14 @@ static struct position least(const struct position *positions, size_t n)
 static void write_positions(struct buf *buf, const struct row_write *write,
 			    const struct row_sinks *sinks, bool release)
 {
-	struct position min = least(write->sinks, sinks->n);
+	struct position min = write->partial ? position_start() : least(write->sinks, sinks->n);
 	size_t n_removed = 0;
 
 	row_open_request(buf, write->table, write->key);
-	buf_str(buf, STR(",\"UpdateExpression\":\"SET checkpoint = :k, leaseCounter = :next, "
-			 "ownerSwitchesSinceCheckpoint = :zero"));
+	buf_fmt(buf,
+		",\"UpdateExpression\":\"SET %sleaseCounter = :next, "
+		"ownerSwitchesSinceCheckpoint = :zero",
+		write->partial ? "" : "checkpoint = :k, ");
 	if (write->start_wall_ms != ROW_START_ALL)
 		buf_str(buf, STR(", startAt = :start"));
 	if (release && write->heir.n > 0)
@@ -221,8 +226,9 @@ static void write_positions(struct buf *buf, const struct row_write *write,
 	item_put_n(buf, STR(":zero"), 0);
 	if (release && write->heir.n > 0)
 		item_put_s(buf, STR(":heir"), write->heir);
-	item_put_s(buf, STR(":k"), position_text(&min));
-	put_start(buf, STR(":start"), write->start_wall_ms);
+	if (!write->partial)
+		item_put_s(buf, STR(":k"), position_text(&min));
+	row_put_start(buf, STR(":start"), write->start_wall_ms);
 	for (size_t i = 0; i < sinks->n; i++) {
 		char name[24];
 
@@ -239,9 +245,25 @@ void row_checkpoint(struct buf *buf, const struct row_write *write, const struct
 	write_positions(buf, write, sinks, false);
 }
 
+/* Appends an UpdateItem that gives the row back and says nothing else. */
+static void give_back(struct buf *buf, const struct row_write *write)
+{
+	row_open_request(buf, write->table, write->key);
+	member(buf, "UpdateExpression", "SET leaseCounter = :next REMOVE leaseOwner");
+	member(buf, "ConditionExpression", "leaseOwner = :me AND leaseCounter = :counter");
+	buf_str(buf, STR(",\"ExpressionAttributeValues\":{"));
+	item_put_s(buf, STR(":me"), write->owner);
+	item_put_n(buf, STR(":counter"), write->counter);
+	item_put_n(buf, STR(":next"), write->counter + 1);
+	buf_str(buf, STR("}}"));
+}
+
 void row_release(struct buf *buf, const struct row_write *write, const struct row_sinks *sinks)
 {
-	write_positions(buf, write, sinks, true);
+	if (write->sinks == NULL)
+		give_back(buf, write);
+	else
+		write_positions(buf, write, sinks, true);
 }
 
 void row_delete(struct buf *buf, const struct row_write *write)

@@ -9,9 +9,11 @@
  *	leaseOwner         S   <worker id>:<incarnation>; absent: nobody's
  *	leaseCounter       N   bumped by every write of the row
  *	checkpoint         S   TRIM_HORIZON, a sequence number, SHARD_END: the least over all sinks
- *	sink.<name>        S   the same for one sink, only while it is ahead of `checkpoint`
+ *	sink.<name>        S   the same for one sink, only while it is ahead of `checkpoint`; of a later
+ *	                       generation of the name: sink.<name>.<generation>
  *	startAt            S   where it begins: LATEST, TRIM_HORIZON, or milliseconds since 1970
  *	createdAt          N   when the row was made, by the service's clock: ms since 1970
+ *	epoch              N   the replay that the positions are of: see registry.h; absent: 0
  *	parentShardId      SS, checkpointSubSequenceNumber N, ownerSwitchesSinceCheckpoint N: KCL's
  *
  * `ddbtap/schema` says which version of this program the table needs; the rows by which workers know each
@@ -51,12 +53,13 @@ struct row {
 		sinks[ROW_SINKS_MAX]; /* per sink of the caller's: never behind `checkpoint` */
 	int64_t start_wall_ms; /* or ROW_START_ALL and so on */
 	int64_t created_wall_ms; /* 0: not told */
+	int64_t epoch;
 	struct str parent; /* the parent shard's id, or empty */
 	/* ROW_SCHEMA */
 	int64_t schema;
 };
 
-/* The names of the sinks, in the order of row.sinks. */
+/* The names of the sinks, with their generations, in the order of row.sinks. */
 struct row_sinks {
 	struct str names[ROW_SINKS_MAX];
 	size_t n;
@@ -69,6 +72,9 @@ bool row_read(struct arena *arena, struct str raw_item, const struct row_sinks *
 /* Appends `{"TableName":...` and, for requests that name a row (`key` not empty), its key. */
 void row_open_request(struct buf *buf, struct str table, struct str key);
 
+/* Appends startAt's value by that `name`, if there is one to be written: not for ROW_START_ALL. */
+void row_put_start(struct buf *buf, struct str name, int64_t start_wall_ms);
+
 /* What a write of a lease row says. The counter becomes `counter` + 1. */
 struct row_write {
 	struct str table, key;
@@ -80,7 +86,9 @@ struct row_write {
 	struct position from; /* create: where all sinks begin */
 	int64_t start_wall_ms; /* create and checkpoint: as in struct row */
 	int64_t created_wall_ms; /* create */
+	int64_t epoch; /* create */
 	const struct position *sinks; /* checkpoint, release: one per sink */
+	bool partial; /* there are other sinks, too: `checkpoint`, the least of all, stays as it is */
 };
 
 /* Appends a PutItem of a new lease row that is ours from the start. */
@@ -92,7 +100,7 @@ void row_take(struct buf *buf, const struct row_write *write);
 /* Appends an UpdateItem of checkpoint and positions, conditional on owner and counter. */
 void row_checkpoint(struct buf *buf, const struct row_write *write, const struct row_sinks *sinks);
 
-/* The same, and gives the row back, or hands it over to `heir`. */
+/* The same, and gives the row back, or hands it over to `heir`. Without sinks: positions stay as they are. */
 void row_release(struct buf *buf, const struct row_write *write, const struct row_sinks *sinks);
 
 /* Appends a DeleteItem of a finished row, conditional on `owner` (empty: on there being none) and counter. */

@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "consumer/aws/tableapi.h"
 
+enum { ATTRIBUTE_MAX_BYTES = 1000 };
+
 void row_admin_release(struct buf *buf, struct str table, const struct row_view *lease)
 {
 	row_open_request(buf, table, lease->row.key);
@@ -47,5 +49,118 @@ void row_admin_restore(struct buf *buf, struct str table, struct str raw_item, b
 	buf_c(buf, '}');
 	if (!replace)
 		buf_str(buf, STR(",\"ConditionExpression\":\"attribute_not_exists(leaseKey)\""));
+	buf_c(buf, '}');
+}
+
+/* Appends the name of a sink's attribute: of its first generation as older versions have it. */
+static void put_attribute(struct buf *buf, const struct row_ahead *ahead)
+{
+	buf_fmt(buf, "sink.%.*s", STR_ARG(ahead->name));
+	if (ahead->generation > 1)
+		buf_fmt(buf, ".%lld", (long long)ahead->generation);
+}
+
+/* Whether an attribute that the row has is one that is written anew. */
+static bool is_written(const struct row_rewrite *rewrite, struct str attribute)
+{
+	bool found = false;
+	struct buf name;
+
+	buf_init(&name, ATTRIBUTE_MAX_BYTES);
+	for (size_t i = 0; i < rewrite->n_ahead && !found; i++) {
+		buf_clear(&name);
+		put_attribute(&name, &rewrite->ahead[i]);
+		found = str_eq(buf_view(&name), attribute);
+	}
+	buf_release(&name);
+	return found;
+}
+
+/* Appends what is set, and what is removed. */
+static void put_changes(struct buf *buf, const struct row_rewrite *rewrite)
+{
+	const struct row_view *lease = rewrite->lease;
+
+	buf_str(buf,
+		STR(",\"UpdateExpression\":\"SET checkpoint = :k, leaseCounter = :next, #e = "
+		    ":epoch, "
+		    "checkpointSubSequenceNumber = :zero, ownerSwitchesSinceCheckpoint = :zero"));
+	if (rewrite->start_wall_ms != ROW_START_ALL)
+		buf_str(buf, STR(", startAt = :start"));
+	if (lease == NULL && rewrite->parent.n > 0)
+		buf_str(buf, STR(", parentShardId = :parent"));
+	for (size_t i = 0; i < rewrite->n_ahead; i++)
+		buf_fmt(buf, ", #s%zu = :s%zu", i, i);
+	buf_str(buf, STR(" REMOVE leaseOwner"));
+	if (rewrite->start_wall_ms == ROW_START_ALL)
+		buf_str(buf, STR(", startAt"));
+	for (size_t i = 0; lease != NULL && i < lease->n_ahead; i++) {
+		if (!is_written(rewrite, lease->ahead[i].attribute))
+			buf_fmt(buf, ", #r%zu", i);
+	}
+	buf_c(buf, '"');
+}
+
+/* Appends the names that stand in the expressions. */
+static void put_names(struct buf *buf, const struct row_rewrite *rewrite)
+{
+	const struct row_view *lease = rewrite->lease;
+	struct buf name;
+
+	buf_init(&name, ATTRIBUTE_MAX_BYTES);
+	buf_str(buf, STR(",\"ExpressionAttributeNames\":{\"#e\":\"epoch\""));
+	for (size_t i = 0; i < rewrite->n_ahead; i++) {
+		buf_clear(&name);
+		put_attribute(&name, &rewrite->ahead[i]);
+		buf_fmt(buf, ",\"#s%zu\":", i);
+		json_put(buf, buf_view(&name));
+	}
+	for (size_t i = 0; lease != NULL && i < lease->n_ahead; i++) {
+		if (is_written(rewrite, lease->ahead[i].attribute))
+			continue;
+		buf_fmt(buf, ",\"#r%zu\":", i);
+		json_put(buf, lease->ahead[i].attribute);
+	}
+	buf_c(buf, '}');
+	buf_release(&name);
+}
+
+/* Appends the values that stand in the expressions. */
+static void put_values(struct buf *buf, const struct row_rewrite *rewrite)
+{
+	const struct row_view *lease = rewrite->lease;
+
+	buf_str(buf, STR(",\"ExpressionAttributeValues\":{"));
+	item_put_s(buf, STR(":k"), position_text(&rewrite->checkpoint));
+	item_put_n(buf, STR(":epoch"), rewrite->epoch);
+	item_put_n(buf, STR(":zero"), 0);
+	item_put_n(buf, STR(":next"), lease == NULL ? 1 : lease->row.counter + 1);
+	if (lease != NULL)
+		item_put_n(buf, STR(":counter"), lease->row.counter);
+	row_put_start(buf, STR(":start"), rewrite->start_wall_ms);
+	if (lease == NULL && rewrite->parent.n > 0) {
+		buf_str(buf, STR(",\":parent\":{\"SS\":["));
+		json_put(buf, rewrite->parent);
+		buf_str(buf, STR("]}"));
+	}
+	for (size_t i = 0; i < rewrite->n_ahead; i++) {
+		buf_fmt(buf, ",\":s%zu\":{\"S\":", i);
+		json_put(buf, position_text(&rewrite->ahead[i].at));
+		buf_c(buf, '}');
+	}
+	buf_c(buf, '}');
+}
+
+void row_admin_rewrite(struct buf *buf, struct str table, const struct row_rewrite *rewrite)
+{
+	const struct row_view *lease = rewrite->lease;
+
+	row_open_request(buf, table, lease == NULL ? rewrite->key : lease->row.key);
+	put_changes(buf, rewrite);
+	buf_str(buf, lease == NULL
+			     ? STR(",\"ConditionExpression\":\"attribute_not_exists(leaseKey)\"")
+			     : STR(",\"ConditionExpression\":\"leaseCounter = :counter\""));
+	put_names(buf, rewrite);
+	put_values(buf, rewrite);
 	buf_c(buf, '}');
 }

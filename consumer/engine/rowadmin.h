@@ -21,4 +21,21 @@ void row_admin_delete(struct buf *buf, struct str table, const struct row_view *
  */
 void row_admin_restore(struct buf *buf, struct str table, struct str raw_item, bool replace);
 
+/* A lease row as a seek wants it. */
+struct row_rewrite {
+	const struct row_view *lease; /* as it was read; NULL: it is created */
+	struct str key, parent; /* of a new one; the parent shard's id may be empty */
+	int64_t epoch;
+	int64_t start_wall_ms; /* as in struct row */
+	struct position checkpoint;
+	const struct row_ahead *ahead; /* the sinks that are ahead of `checkpoint` */
+	size_t n_ahead;
+};
+
+/*
+ * Appends an UpdateItem that makes the row say this and nothing else of sinks, and nobody's. Depends on
+ * the counter, or on there being no such row.
+ */
+void row_admin_rewrite(struct buf *buf, struct str table, const struct row_rewrite *rewrite);
+
 #endif

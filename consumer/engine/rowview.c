@@ -20,6 +20,7 @@ static bool read_ahead(const struct attribute *a, struct row_ahead *out)
 {
 	struct str rest = str_skip(a->name, sink_prefix.n);
 
+	out->attribute = a->name;
 	out->name = str_cut(&rest, '.');
 	out->generation = 1;
 	if (out->name.n < a->name.n - sink_prefix.n &&

@@ -13,6 +13,7 @@
 struct row_ahead {
 	struct str name;
 	int64_t generation; /* 1 for an attribute that is named by the sink alone */
+	struct str attribute; /* as it is in the row */
 	struct position at;
 };
 

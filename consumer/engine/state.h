@@ -20,7 +20,7 @@
 #include "consumer/engine/lister.h"
 #include "consumer/engine/machine.h"
 #include "consumer/engine/pace.h"
-#include "consumer/engine/row.h"
+#include "consumer/engine/registry.h"
 
 enum {
 	RETENTION_MS = DAY_MS, /* what a stream keeps */
@@ -62,6 +62,7 @@ struct tap {
 	unsigned troubled_n; /* cursors whose last delivery did not end well */
 	struct tap *letters; /* takes what this one refuses; NULL: that blocks */
 	int64_t max_attempts, max_age_ms; /* then a record counts as refused; 0: never */
+	char *attribute; /* what its attribute in rows ends with; NULL: not known yet */
 };
 
 struct table {
@@ -168,9 +169,11 @@ struct shard {
 	int64_t known_ms; /* when the row was last read, or given away by us */
 	int64_t free_ms; /* since when it is ready and seems to be nobody's; 0: it does not */
 	uint64_t swept_in; /* the number of the sweep that its row was seen in last */
+	uint64_t registry_need; /* the read of the registry that has to be over before it is written */
 	char *heir; /* the owner that it is being handed over to; NULL: nobody */
 	int64_t read_bytes, read_before_bytes, load; /* read so far; at the last tick; a second */
 	bool has_row, ours;
+	bool lags; /* `checkpoint` in the row is behind what all sinks have */
 	bool overdue; /* nobody took it for a while: anybody may */
 	bool named; /* the row names us, though we do not hold it: it was given to us */
 	char *owner; /* when it is another's; NULL: nobody's or ours */
@@ -305,7 +308,7 @@ struct peer {
 	bool fencing; /* `call` is to fence this very incarnation */
 	int64_t leases, load; /* as in struct heartbeat */
 	bool asked; /* somebody's request for leases is on its row */
-	bool alien, running; /* it runs other sinks than we do; its start is over */
+	bool whole; /* it runs all sinks that are registered */
 	uint64_t asked_in, seen_in, listed_in; /* the numbers of looks */
 	struct call *call; /* fencing it, asking it, taking it off */
 };
@@ -345,10 +348,33 @@ enum worker_state {
 	WORKER_SCHEMA, /* checks the schema row */
 	WORKER_MEMBER, /* puts itself on the list of workers */
 	WORKER_HEARTBEAT, /* wants its heartbeat row */
+	WORKER_REGISTRY, /* reads the registry, and adds what is missing there */
 	WORKER_SCAN, /* looks at the other workers and reads all rows */
 	WORKER_RUNNING,
 	WORKER_LEAVING, /* deletes its heartbeat row */
 	WORKER_STOPPED,
+};
+
+/* See adopt.h. */
+struct adoption {
+	struct call *call;
+	struct io_timer timer;
+	unsigned attempts;
+	struct adding *adding; /* sinks of ours, at the start; NULL: nothing is to be added */
+	struct str missing[ENGINE_SINKS_MAX]; /* which */
+	uint64_t asked; /* the number of the present, or last, read */
+	uint64_t seen; /* of the last one that showed nothing new */
+	uint64_t wanted; /* of one that rows wait for */
+	int64_t version, epoch;
+	int64_t said_ms; /* when it was last said that a seek is waited for; 0: never */
+	char *names[ROW_SINKS_MAX]; /* of all registered sinks, "<name>.<generation>" */
+	struct str registered[ROW_SINKS_MAX]; /* the same */
+	size_t n_names;
+	struct str running[ENGINE_SINKS_MAX]; /* of those that are ours */
+	size_t n_running;
+	bool adopted;
+	bool changed; /* another registry was seen since */
+	bool lacking; /* some registered sink is not ours */
 };
 
 struct engine {
@@ -375,10 +401,7 @@ struct engine {
 	unsigned worker_attempts;
 	bool scanned; /* all rows, and the other workers, were seen once */
 	int64_t rival_ms; /* since when another incarnation of our id is watched */
-	struct str sink_names[ENGINE_SINKS_MAX]; /* of those that get some table; options' slices */
-	size_t n_sink_names;
-	int64_t put_ms; /* when our heartbeat row was sent first */
-	int64_t others_said_ms; /* when it was last said that others run other sinks; 0: never */
+	struct adoption adoption; /* adopt.c */
 
 	/* peers.c */
 	struct map peers; /* struct peer by id */
@@ -393,6 +416,7 @@ struct engine {
 	bool looked; /* an exact one is done */
 	unsigned look_attempts;
 	int64_t roster_version;
+	int64_t aside_ms; /* when it was last said that we stand aside; 0: never */
 
 	/* sweep.c */
 	struct map rows; /* struct kept_row by key */
@@ -433,7 +457,10 @@ struct engine {
 	int64_t status_ms;
 	int64_t drain_due_ms;
 	bool read_once; /* some page was read */
-	bool started, draining, drain_over, stopped;
+	bool draining, drain_over, stopped;
+	bool renewing; /* begins anew when it is drained */
+	bool renewed; /* has done so */
+	char *former; /* the incarnation that it had before */
 	struct io_timer stop_timer;
 	struct error stop_why;
 };
@@ -446,5 +473,11 @@ void engine_phase(struct engine *engine, enum engine_phase phase);
 
 /* Ends the engine because of `why`: everything stops, and options.stopped is called. */
 void engine_stop(struct engine *engine, const struct error *why);
+
+/*
+ * Begins anew because of `why`: gives the leases back, forgets all that it knows but the sinks, and starts
+ * as another incarnation.
+ */
+void engine_renew(struct engine *engine, const char *why);
 
 #endif

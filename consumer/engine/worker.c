@@ -2,6 +2,7 @@
 #include "consumer/engine/worker.h"
 
 #include "consumer/aws/tableapi.h"
+#include "consumer/engine/adopt.h"
 #include "consumer/engine/balance.h"
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
@@ -186,9 +187,9 @@ static struct heartbeat own_row(const struct engine *engine, int64_t counter)
 		.incarnation = str_of(engine->incarnation),
 		.boot = engine->options.boot,
 		.process = engine->options.process,
-		.sinks = engine->sink_names,
-		.n_sinks = engine->n_sink_names,
-		.running = engine->scanned,
+		.sinks = engine->adoption.running,
+		.n_sinks = engine->adoption.n_running,
+		.epoch = engine->adoption.epoch,
 		.counter = counter,
 	};
 }
@@ -201,8 +202,10 @@ static void beat_put(struct call *call)
 	engine->worker_call = NULL;
 	if (call->outcome == CALL_OK) {
 		/* Others may have seen the row since it was sent, however late its answer comes. */
-		engine->beat_ms = engine->put_ms = call->extra;
-		worker_go(engine, WORKER_SCAN);
+		engine->beat_ms = call->extra;
+		io_timer_set(engine->io, &engine->beat_timer,
+			     engine->beat_ms + engine->options.heartbeat_ms);
+		worker_go(engine, WORKER_REGISTRY);
 	} else if (call->outcome == CALL_ERROR && call->error.kind == API_CONDITION_FAILED) {
 		step_after(engine, 0); /* it has changed: look again */
 	} else {
@@ -220,6 +223,7 @@ static bool may_replace(struct engine *engine, const struct heartbeat *row)
 
 	if (engine->options.worker_id_vouched || row->fenced ||
 	    str_eq(row->incarnation, str_of(engine->incarnation)) ||
+	    (engine->former != NULL && str_eq(row->incarnation, str_of(engine->former))) ||
 	    engine->options.process_is_dead(row->boot, row->process))
 		return true;
 	if (engine->rival_ms != 0 && engine->beat_counter == row->counter)
@@ -289,14 +293,14 @@ static void beat_read(struct call *call)
 /* Once all rows and the other workers were seen for the first time, the leases are next. */
 void worker_scanned(struct engine *engine)
 {
-	if (engine->scanned || !engine->swept || !engine->looked || peers_alien(engine))
+	if (engine->scanned || !engine->swept || !engine->looked)
 		return;
 	engine->scanned = true;
-	worker_beat_soon(engine);
 	engine->worker = WORKER_RUNNING;
 	io_log(engine->io, IO_INFO, "worker.running worker=%s incarnation=%s", engine->worker_id,
 	       engine->incarnation);
-	engine_phase(engine, ENGINE_RUNNING);
+	if (!engine->renewed)
+		engine_phase(engine, ENGINE_RUNNING);
 	for (size_t i = 0; i < engine->options.n_tables; i++)
 		discovery_rows_known(&engine->tables[i]);
 }
@@ -416,6 +420,12 @@ void worker_consider_leaving(struct engine *engine)
 	if (!engine->drain_over || engine->worker != WORKER_RUNNING ||
 	    !checkpoint_all_released(engine))
 		return;
+	if (engine->renewing) {
+		struct error none = {0};
+
+		engine_stop(engine, &none);
+		return;
+	}
 	engine->worker = WORKER_LEAVING;
 	engine->worker_call = call_new(engine, IO_TABLES, TABLES_DELETE_ITEM, left, engine);
 	heartbeat_delete(&engine->worker_call->http.body, engine->options.checkpoint_table, &row);
@@ -457,10 +467,10 @@ static void worker_step(struct io_timer *timer)
 			call_new(engine, IO_TABLES, TABLES_GET_ITEM, beat_read, engine);
 		tables_get_request(&engine->worker_call->http.body, table, ROW_KEY, buf_view(&key));
 		break;
+	case WORKER_REGISTRY:
+		adopt_start(engine);
+		break;
 	case WORKER_SCAN:
-		engine->beat_timer.fire = beat;
-		io_timer_set(engine->io, &engine->beat_timer,
-			     engine->beat_ms + engine->options.heartbeat_ms);
 		peers_start(engine);
 		sweep_start(engine);
 		break;
@@ -474,10 +484,18 @@ static void worker_step(struct io_timer *timer)
 	buf_release(&key);
 }
 
+void worker_adopted(struct engine *engine)
+{
+	/* The others are to know which sinks we run. */
+	worker_beat_soon(engine);
+	worker_go(engine, WORKER_SCAN);
+}
+
 void worker_start(struct engine *engine)
 {
 	engine->worker_timer.fire = worker_step;
-	worker_go(engine, WORKER_TABLE);
+	engine->beat_timer.fire = beat;
+	worker_go(engine, engine->renewed ? WORKER_HEARTBEAT : WORKER_TABLE);
 }
 
 void worker_release(struct engine *engine)
@@ -486,6 +504,7 @@ void worker_release(struct engine *engine)
 	call_cancel(&engine->beat_call);
 	io_timer_cancel(engine->io, &engine->worker_timer);
 	io_timer_cancel(engine->io, &engine->beat_timer);
+	adopt_release(engine);
 	peers_release(engine);
 	sweep_release(engine);
 	balance_release(engine);

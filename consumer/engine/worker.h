@@ -8,8 +8,8 @@
  * leases at once, and the predecessor, should it still run, finds out by its next heartbeat.
  *
  * The start goes through the states of enum worker_state: look for the table, create it if it is
- * missing, check the schema row, join the list of workers, replace our heartbeat row, look at the others
- * (peers.h) and read all rows (sweep.h), run.
+ * missing, check the schema row, join the list of workers, replace our heartbeat row, adopt the registry
+ * (adopt.h), look at the others (peers.h) and read all rows (sweep.h), run.
  */
 #ifndef ENGINE_WORKER_H
 #define ENGINE_WORKER_H
@@ -19,8 +19,11 @@
 /* Names the worker: its id, a fresh incarnation, and the owner that both make. */
 void worker_name(struct engine *engine);
 
-/* Begins the start. */
+/* Begins the start; of an engine that begins anew, with our heartbeat row. */
 void worker_start(struct engine *engine);
+
+/* The registry is adopted. */
+void worker_adopted(struct engine *engine);
 
 /* The other workers and all rows may have been seen by now: then the leases are next. */
 void worker_scanned(struct engine *engine);

@@ -39,18 +39,21 @@ void living_add(struct living *living, struct str owner)
 	worker->incarnation = str_skip(whole, worker->id.n + 1);
 }
 
+void living_add_beat(struct living *living, const struct heartbeat *beat)
+{
+	struct buf owner;
+
+	buf_init(&owner, WORKER_KEY_MAX);
+	buf_fmt(&owner, "%.*s:%.*s", STR_ARG(beat->id), STR_ARG(beat->incarnation));
+	living_add(living, buf_view(&owner));
+	buf_release(&owner);
+}
+
 void living_add_all(struct living *living, const struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->n_beats; i++) {
-		const struct heartbeat *beat = &snapshot->beats[i];
-		struct buf owner;
-
-		if (beat->fenced)
-			continue;
-		buf_init(&owner, WORKER_KEY_MAX);
-		buf_fmt(&owner, "%.*s:%.*s", STR_ARG(beat->id), STR_ARG(beat->incarnation));
-		living_add(living, buf_view(&owner));
-		buf_release(&owner);
+		if (!snapshot->beats[i].fenced)
+			living_add_beat(living, &snapshot->beats[i]);
 	}
 }
 
@@ -131,7 +134,7 @@ bool living_judge(struct living *living, struct visit *visit)
 
 	if (!look_at_all(living, visit, &left))
 		return false;
-	if (left > 0)
+	if (left > 0 && !living->quiet)
 		verb_error(0, "watching %zu worker%s for a sign of life, up to %lld ms", left,
 			   left == 1 ? "" : "s", (long long)lease_ms);
 	/* One look after the lease time is over, however long the looks take. */

@@ -21,10 +21,14 @@ struct living_worker;
 struct living {
 	struct living_worker *workers;
 	size_t n, cap;
+	bool quiet; /* does not say that it watches */
 };
 
 /* Adds an owner to be judged, once. */
 void living_add(struct living *living, struct str owner);
+
+/* Adds the worker of a heartbeat row. */
+void living_add_beat(struct living *living, const struct heartbeat *beat);
 
 /* Adds all workers that a snapshot lists unfenced. */
 void living_add_all(struct living *living, const struct snapshot *snapshot);

@@ -95,6 +95,24 @@ static void note_fence(struct lifewatch *watch, const struct watched_worker *wor
 	}
 }
 
+/* Notes what an incarnation calls itself, which is another name when the engine has begun anew. */
+static void note_name(struct watched_life *life, struct str name)
+{
+	if (life->incarnation[0] != '\0')
+		put(life->former[life->n_former++ % LIFEWATCH_FORMER], str_of(life->incarnation));
+	put(life->incarnation, name);
+}
+
+/* Whether it calls itself so, or did. */
+static bool is_named(const struct watched_life *life, struct str name)
+{
+	bool found = str_eq(name, str_of(life->incarnation));
+
+	for (size_t i = 0; i < LIFEWATCH_FORMER; i++)
+		found = found || str_eq(name, str_of(life->former[i]));
+	return found;
+}
+
 void lifewatch_served(struct lifewatch *watch, const struct world_call *call)
 {
 	struct watched_worker *worker, was;
@@ -118,10 +136,10 @@ void lifewatch_served(struct lifewatch *watch, const struct world_call *call)
 	watch->changes += worker->exists != was.exists || worker->fenced != was.fenced;
 	if (!worker->exists || str_eq(str_of(was.incarnation), str_of(worker->incarnation)))
 		return;
-	if (was.exists)
+	if (was.exists && was.life != call->life)
 		watch->lives[was.life].superseded = true;
 	worker->life = call->life;
-	put(watch->lives[call->life].incarnation, str_of(worker->incarnation));
+	note_name(&watch->lives[call->life], str_of(worker->incarnation));
 	watch->lives[call->life].fenced = worker->fenced;
 }
 
@@ -144,8 +162,8 @@ unsigned lifewatch_life(const struct lifewatch *watch, const char *owner)
 	struct str id = str_head(str_of(owner), colon), name = str_skip(str_of(owner), colon + 1);
 	unsigned life = 0;
 
-	while (life < LEDGER_LIVES && (!str_eq(id, str_of(watch->lives[life].id)) ||
-				       !str_eq(name, str_of(watch->lives[life].incarnation))))
+	while (life < LEDGER_LIVES &&
+	       (!str_eq(id, str_of(watch->lives[life].id)) || !is_named(&watch->lives[life], name)))
 		life++;
 	must(life < LEDGER_LIVES);
 	return life;

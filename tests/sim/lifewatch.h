@@ -17,7 +17,7 @@
 
 #include "tests/sim/ledger.h"
 
-enum { LIFEWATCH_ID_MAX = 64 };
+enum { LIFEWATCH_ID_MAX = 64, LIFEWATCH_FORMER = 8 };
 
 /* A worker's heartbeat row, as it was last read. */
 struct watched_worker {
@@ -30,6 +30,8 @@ struct watched_worker {
 struct watched_life {
 	char id[LIFEWATCH_ID_MAX]; /* its worker id; empty: there was none of that number */
 	char incarnation[LIFEWATCH_ID_MAX]; /* what it calls itself, once its heartbeat row is there */
+	char former[LIFEWATCH_FORMER][LIFEWATCH_ID_MAX]; /* what it did before it began anew */
+	size_t n_former;
 	int64_t lease_ms;
 	int64_t beat_ms; /* when the last heartbeat was sent that it knows of; -1: none yet */
 	bool superseded; /* another one replaced its heartbeat row */

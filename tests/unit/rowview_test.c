@@ -122,11 +122,89 @@ static void rowadmin_writes(void)
 	arena_release(&arena);
 }
 
+static void rowadmin_rewrites_a_row(void)
+{
+	static const char raw[] =
+		"{" KEY ",\"leaseCounter\":{\"N\":\"7\"},\"leaseOwner\":{\"S\":\"w:i\"},"
+		"\"checkpoint\":{\"S\":\"20\"},\"sink.a\":{\"S\":\"30\"},\"sink.a.1\":"
+		"{\"S\":\"31\"},\"sink.b.2\":{\"S\":\"32\"}}";
+	const struct row_ahead ahead[] = {
+		{.name = STR("a"), .generation = 1, .at = position_after(STR("5"))},
+		{.name = STR("c"), .generation = 4, .at = position_end()},
+	};
+	struct row_rewrite rewrite = {
+		.epoch = 3,
+		.start_wall_ms = 1000,
+		.checkpoint = position_start(),
+		.ahead = ahead,
+		.n_ahead = 2,
+	};
+	struct row_view view;
+	struct arena arena;
+	struct error err;
+	struct buf buf;
+
+	arena_init(&arena);
+	buf_init(&buf, 4096);
+	CHECK(row_view_read(&arena, str_of(raw), &view, &err));
+	rewrite.lease = &view;
+	row_admin_rewrite(&buf, STR("T"), &rewrite);
+	CHECK_STR(
+		buf_view(&buf),
+		"{\"TableName\":\"T\",\"Key\":{" KEY
+		"},\"UpdateExpression\":\"SET checkpoint = :k, leaseCounter = :next, #e = :epoch, "
+		"checkpointSubSequenceNumber = :zero, ownerSwitchesSinceCheckpoint = :zero, "
+		"startAt = "
+		":start, #s0 = :s0, #s1 = :s1 REMOVE leaseOwner, #r1, "
+		"#r2\",\"ConditionExpression\":"
+		"\"leaseCounter = "
+		":counter\",\"ExpressionAttributeNames\":{\"#e\":\"epoch\",\"#s0\":"
+		"\"sink.a\",\"#s1\":\"sink.c.4\",\"#r1\":\"sink.a.1\",\"#r2\":\"sink.b.2\"},"
+		"\"ExpressionAttributeValues\":{\":k\":{\"S\":\"TRIM_HORIZON\"},\":epoch\":{\"N\":"
+		"\"3\"},\":zero\":{\"N\":\"0\"},\":next\":{\"N\":\"8\"},\":counter\":{\"N\":\"7\"},"
+		"\":start\":{\"S\":\"1000\"},\":s0\":{\"S\":\"5\"},\":s1\":{\"S\":\"SHARD_END\"}}"
+		"}");
+	buf_release(&buf);
+	arena_release(&arena);
+}
+
+static void rowadmin_writes_a_new_row(void)
+{
+	struct row_rewrite rewrite;
+	struct buf buf;
+
+	buf_init(&buf, 4096);
+	rewrite = (struct row_rewrite){
+		.key = STR("k"),
+		.parent = STR("p"),
+		.epoch = 1,
+		.start_wall_ms = ROW_START_ALL,
+		.checkpoint = position_end(),
+	};
+	row_admin_rewrite(&buf, STR("T"), &rewrite);
+	CHECK_STR(buf_view(&buf), "{\"TableName\":\"T\",\"Key\":{\"leaseKey\":{\"S\":\"k\"}},"
+				  "\"UpdateExpression\":\"SET "
+				  "checkpoint = :k, leaseCounter = :next, #e = :epoch, "
+				  "checkpointSubSequenceNumber = :zero, "
+				  "ownerSwitchesSinceCheckpoint = :zero, parentShardId = :parent "
+				  "REMOVE leaseOwner, startAt\","
+				  "\"ConditionExpression\":\"attribute_not_exists(leaseKey)\","
+				  "\"ExpressionAttributeNames\":"
+				  "{\"#e\":\"epoch\"},\"ExpressionAttributeValues\":{\":k\":{\"S\":"
+				  "\"SHARD_END\"},\":epoch\":"
+				  "{\"N\":\"1\"},\":zero\":{\"N\":\"0\"},\":next\":{\"N\":\"1\"},"
+				  "\":parent\":{\"SS\":[\"p\"]}"
+				  "}}");
+	buf_release(&buf);
+}
+
 int main(void)
 {
 	CHECK_RUN(rowview_reads_a_lease);
 	CHECK_RUN(rowview_knows_owners);
 	CHECK_RUN(rowview_refuses_nonsense);
 	CHECK_RUN(rowadmin_writes);
+	CHECK_RUN(rowadmin_rewrites_a_row);
+	CHECK_RUN(rowadmin_writes_a_new_row);
 	return check_end();
 }
