@@ -157,6 +157,8 @@ void ledger_put_shard(struct buf *out, struct str key, const struct ledger_shard
 	put_number(out, (uint64_t)shard->time_ms);
 	put_field(out, stream);
 	put_field(out, key);
+	if (shard->epoch > 0)
+		put_number(out, (uint64_t)shard->epoch);
 	buf_c(out, '\n');
 }
 
@@ -271,14 +273,15 @@ static bool apply_drop(struct ledger *ledger, const struct fields *fields)
 static bool apply_shard(struct ledger *ledger, const struct fields *fields)
 {
 	struct str seqno = fields->field[2];
-	int64_t touched, gaps, time_ms;
+	int64_t touched, gaps, time_ms, epoch = 0;
 	struct ledger_shard *shard;
 	struct buf key;
 	bool fine;
 
-	if (fields->n != 7 || !number(fields->field[1], &touched) ||
-	    !number(fields->field[3], &gaps) || !number(fields->field[4], &time_ms) ||
-	    gaps > UINT16_MAX || (!str_eq(seqno, STR("-")) && !seqno_valid(seqno)))
+	if (fields->n < 7 || (fields->n == 8 && !number(fields->field[7], &epoch)) ||
+	    !number(fields->field[1], &touched) || !number(fields->field[3], &gaps) ||
+	    !number(fields->field[4], &time_ms) || gaps > UINT16_MAX ||
+	    (!str_eq(seqno, STR("-")) && !seqno_valid(seqno)))
 		return false;
 	buf_init(&key, 2 * FIELD_BYTES_MAX + 1);
 	fine = unescape(fields->field[5], &key) && str_find(buf_view(&key), '\n') == key.n;
@@ -287,6 +290,7 @@ static bool apply_shard(struct ledger *ledger, const struct fields *fields)
 	if (fine && !key.failed) {
 		shard = shard_by_key(ledger, buf_view(&key));
 		shard->at = str_eq(seqno, STR("-")) ? position_start() : position_after(seqno);
+		shard->epoch = epoch;
 		shard->gaps = (unsigned)gaps;
 		shard->time_ms = time_ms;
 		shard->touched_wall_ms = touched;

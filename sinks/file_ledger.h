@@ -9,7 +9,8 @@
  *	n NEXT				the number of the next file
  *	f ID INO LENGTH OPENED TOUCHED SUFFIX KEY	a file and its durable length; INO 0: to be created
  *	d ID				a file that is finished or given up
- *	p TOUCHED SEQ GAPS TIME STREAM SHARD	a shard; SEQ is "-" before its first record
+ *	p TOUCHED SEQ GAPS TIME STREAM SHARD [EPOCH]	a shard; SEQ is "-" before its first record; of the
+ *					replay EPOCH, or of the first one
  *
  * Fields are separated by one tab; in them %, blanks and control characters are %XX, and nothing is "-".
  * Times are milliseconds since 1970.
@@ -24,11 +25,13 @@
 /* How far one shard is. */
 struct ledger_shard {
 	struct position at; /* never POSITION_END */
+	int64_t epoch; /* the replay that it is of */
 	unsigned gaps; /* gap records since `at`: see ledger_gap_bit */
 	int64_t time_ms; /* of the last record */
 	int64_t touched_wall_ms;
 	struct list changed; /* the writer's: what is under way */
 	struct position next_at;
+	int64_t next_epoch;
 	unsigned next_gaps;
 	int64_t next_time_ms;
 	size_t key_n; /* of `key`, stream and shard with a newline between */

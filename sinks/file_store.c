@@ -88,6 +88,7 @@ static void put_shards(struct store *store, struct buf *out)
 		const struct ledger_shard *shard = CONTAINER_OF(link, struct ledger_shard, changed);
 		struct ledger_shard next = {
 			.at = shard->next_at,
+			.epoch = shard->next_epoch,
 			.gaps = shard->next_gaps,
 			.time_ms = shard->next_time_ms,
 			.touched_wall_ms = store->wall_ms,
@@ -197,9 +198,18 @@ static bool note_shard(struct store *store, const struct delivery *delivery, siz
 	pthread_mutex_unlock(&store->lock);
 	if (list_empty(&shard->changed)) {
 		shard->next_at = shard->at;
+		shard->next_epoch = shard->epoch;
 		shard->next_gaps = shard->gaps;
 		shard->next_time_ms = shard->time_ms;
 		list_add(&store->changed, &shard->changed);
+	}
+	/* What was handed over before a seek says nothing of where the replay is. */
+	if (delivery->source->epoch < shard->next_epoch)
+		return true;
+	if (delivery->source->epoch > shard->next_epoch) {
+		shard->next_epoch = delivery->source->epoch;
+		shard->next_at = position_start();
+		shard->next_gaps = 0;
 	}
 	if (event->op != EVENT_GAP) {
 		shard->next_at = position_after(event->seqno);
@@ -358,7 +368,7 @@ struct position store_position(struct store *store, const struct source *source)
 
 	pthread_mutex_lock(&store->lock);
 	shard = ledger_find(&store->ledger, source);
-	if (shard != NULL)
+	if (shard != NULL && shard->epoch == source->epoch)
 		at = shard->at;
 	pthread_mutex_unlock(&store->lock);
 	return at;

@@ -113,10 +113,15 @@ struct row_write checkpoint_write_of(const struct shard *shard, struct buf *key)
 	};
 }
 
+bool checkpoint_lags(const struct shard *shard)
+{
+	return shard->lags && !shard->stream->table->engine->adoption.lacking;
+}
+
 /* Whether some sink's frontier, the least of all, or the start, is not written down yet. */
 static bool row_behind(const struct shard *shard)
 {
-	if (shard->lags && !shard->stream->table->engine->adoption.lacking)
+	if (checkpoint_lags(shard))
 		return true;
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		if (position_cmp(&shard->cursors[i].frontier, &shard->cursors[i].durable) > 0)
@@ -360,6 +365,8 @@ static void write_done(struct call *call)
 		set_owner(shard, STR_NONE);
 		lease_set_state(shard, LEASE_OWNED);
 		shard_acquired(shard);
+		if (checkpoint_lags(shard))
+			checkpoint_mark(shard, true);
 		lease_step(shard);
 	} else if (shard->lease == LEASE_RELEASING) {
 		write_landed(shard);

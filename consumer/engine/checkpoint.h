@@ -24,6 +24,9 @@ void checkpoint_adopt_row(struct shard *shard, const struct row *row);
 /* The only way to change shard->lease. */
 void lease_set_state(struct shard *shard, enum lease_state state);
 
+/* Whether the row's `checkpoint` is behind what all sinks have, and we may move it. */
+bool checkpoint_lags(const struct shard *shard);
+
 /* Does what is next for the row: settle, release, write, take. */
 void lease_step(struct shard *shard);
 

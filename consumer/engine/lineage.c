@@ -67,11 +67,16 @@ static bool any_clear(const struct shard *shard)
 	return false;
 }
 
-/* Whether the row, or its absence, says that the shard was read to its end: before this start, or by others. */
+/*
+ * Whether the row, or its absence, says that the shard was read to its end: before this start, or by others.
+ * One whose `checkpoint` does not say so, because a sink that was taken out since held it back, is taken
+ * once more, for that to be written.
+ */
 static bool finished_elsewhere(const struct shard *shard)
 {
 	return shard->lease == LEASE_FREE &&
-	       (shard->adopted_done || shard_checkpoint(shard).kind == POSITION_END);
+	       (shard->adopted_done ||
+		(shard_checkpoint(shard).kind == POSITION_END && !checkpoint_lags(shard)));
 }
 
 void lineage_given(struct shard *shard)

@@ -112,7 +112,8 @@ struct sink_type {
 	 * Optional, for sinks that remember durably what they have: up to where that is in the shard;
 	 * position_start when they know nothing of it. Asked when a cursor opens, which then goes on from
 	 * there: so nothing is written twice. The sink holds nothing then that was handed over before and
-	 * forgotten by the engine, so that what it says is final. Dead letters do not count.
+	 * forgotten by the engine, so that what it says is final. Dead letters do not count. Only what it got
+	 * of the replay source->epoch does: a seek begins another one, and positions of older ones are void.
 	 */
 	struct position (*position)(struct sink *sink, const struct source *source);
 	/* Optional: the operator wants files, certificates and secrets to be opened anew (SIGHUP). */
