@@ -2,7 +2,7 @@
 #include "consumer/engine/adopt.h"
 
 #include "consumer/aws/tableapi.h"
-#include "consumer/engine/checkpoint.h"
+#include "consumer/engine/dirty.h"
 #include "consumer/engine/worker.h"
 
 enum { BODY_MAX_BYTES = 1 << 20, SINK_NAME_MAX_BYTES = 1024, SEEK_LOOKS_PER_HEARTBEAT = 3 };
@@ -243,7 +243,7 @@ static void compare(struct engine *engine, const struct registry *registry)
 
 	if (!is_same(engine, registry)) {
 		a->changed = true;
-		checkpoint_flush(engine);
+		dirty_flush(engine);
 		engine_renew(engine, registry->seek.n > 0 || registry->epoch != a->epoch
 					     ? "a seek"
 					     : "other sinks are registered");
@@ -251,7 +251,7 @@ static void compare(struct engine *engine, const struct registry *registry)
 	}
 	a->version = registry->version;
 	a->seen = a->asked;
-	checkpoint_flush(engine);
+	dirty_flush(engine);
 	if (a->wanted > a->seen && a->call == NULL)
 		ask(engine);
 }

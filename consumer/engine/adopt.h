@@ -22,7 +22,7 @@ void adopt_want(struct shard *shard);
 
 /*
  * Whether the shard's row may be written, as far as the registry goes. When not, the registry is asked for;
- * then the row is written if it is marked as one that wants it (checkpoint_mark).
+ * then the row is written if it is marked as one that wants it (dirty_mark).
  */
 bool adopt_may_write(struct shard *shard);
 

@@ -4,6 +4,7 @@
 #include "consumer/aws/tableapi.h"
 #include "consumer/engine/adopt.h"
 #include "consumer/engine/balance.h"
+#include "consumer/engine/dirty.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/peers.h"
 #include "consumer/engine/retire.h"
@@ -232,7 +233,7 @@ static void settle_by(struct shard *shard, struct call *call)
 		positions_durable(shard);
 		/* What the unknown write was to say may not be in the row. */
 		if (row_behind(shard))
-			checkpoint_mark(shard, true);
+			dirty_mark(shard, true);
 		lease_step(shard);
 	} else {
 		checkpoint_adopt_row(shard, &row);
@@ -366,7 +367,7 @@ static void write_done(struct call *call)
 		lease_set_state(shard, LEASE_OWNED);
 		shard_acquired(shard);
 		if (checkpoint_lags(shard))
-			checkpoint_mark(shard, true);
+			dirty_mark(shard, true);
 		lease_step(shard);
 	} else if (shard->lease == LEASE_RELEASING) {
 		write_landed(shard);
@@ -489,10 +490,7 @@ static void write_step(struct shard *shard, enum write_kind kind)
 	} else if (kind == WRITE_RELEASE && engine->adoption.changed) {
 		write_row(shard, WRITE_GIVE_BACK);
 	} else {
-		/* The answer brings it back here. */
-		shard->urgent = true;
-		if (list_empty(&shard->dirty_link))
-			list_add(&engine->dirty, &shard->dirty_link);
+		dirty_wait(shard);
 	}
 }
 
@@ -551,61 +549,6 @@ void checkpoint_sinks_idle(struct shard *shard)
 {
 	if (shard->heir != NULL)
 		lease_step(shard);
-}
-
-void checkpoint_mark(struct shard *shard, bool urgent)
-{
-	struct engine *engine = shard->stream->table->engine;
-
-	if (list_empty(&shard->dirty_link))
-		list_add(&engine->dirty, &shard->dirty_link);
-	shard->urgent = shard->urgent || urgent;
-	if (urgent)
-		lease_step(shard);
-}
-
-/* Steps every row that is behind; what has to wait comes back to the list. `all`: not only the urgent ones. */
-static void step_dirty(struct engine *engine, bool all)
-{
-	struct list due;
-
-	list_init(&due);
-	list_each(it, &engine->dirty, spare) {
-		struct shard *shard = CONTAINER_OF(it, struct shard, dirty_link);
-
-		if (!all && !shard->urgent)
-			continue;
-		shard->urgent = true;
-		list_remove(it);
-		list_add(&due, it);
-	}
-	while (!list_empty(&due)) {
-		struct shard *shard = list_first(&due, struct shard, dirty_link);
-
-		list_remove(&shard->dirty_link);
-		lease_step(shard);
-	}
-}
-
-void checkpoint_flush(struct engine *engine)
-{
-	step_dirty(engine, false);
-}
-
-/* The interval is over: every row that is behind gets written. */
-static void interval_over(struct io_timer *timer)
-{
-	struct engine *engine = CONTAINER_OF(timer, struct engine, checkpoint_timer);
-
-	step_dirty(engine, true);
-	io_timer_set(engine->io, timer, io_now_ms(engine->io) + engine->options.checkpoint_ms);
-}
-
-void checkpoint_start(struct engine *engine)
-{
-	engine->checkpoint_timer.fire = interval_over;
-	io_timer_set(engine->io, &engine->checkpoint_timer,
-		     io_now_ms(engine->io) + engine->options.checkpoint_ms);
 }
 
 /* Draining: releases the shard's lease. */

@@ -53,15 +53,6 @@ void checkpoint_keep(struct shard *shard);
 /* The sinks have ended some delivery of the shard: what waited for that goes on. */
 void checkpoint_sinks_idle(struct shard *shard);
 
-/* Positions have moved: the row is written at the next interval, or at once when `urgent`. */
-void checkpoint_mark(struct shard *shard, bool urgent);
-
-/* Rows that are marked urgent are written, if they may be now. */
-void checkpoint_flush(struct engine *engine);
-
-/* Starts the interval. */
-void checkpoint_start(struct engine *engine);
-
 /* Draining: writes the last positions and gives all leases back. */
 void checkpoint_release_all(struct engine *engine);
 

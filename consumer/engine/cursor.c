@@ -3,6 +3,7 @@
 
 #include "consumer/engine/batch.h"
 #include "consumer/engine/checkpoint.h"
+#include "consumer/engine/dirty.h"
 #include "consumer/engine/letter.h"
 #include "consumer/engine/poison.h"
 #include "consumer/engine/reader.h"
@@ -120,7 +121,7 @@ static void advance(struct cursor *cu, const struct batch *batch, size_t i)
 	if (position_cmp(&position, &cu->frontier) > 0) {
 		cu->frontier = position;
 		note_time(cu, &batch->events[i]);
-		checkpoint_mark(cu->shard, position.kind == POSITION_END);
+		dirty_mark(cu->shard, position.kind == POSITION_END);
 	}
 }
 
@@ -324,7 +325,7 @@ static void finish(struct cursor *cu)
 	cu->ended = true;
 	cu->group = GROUP_NONE;
 	cursor_set_state(cu, CURSOR_DONE);
-	checkpoint_mark(cu->shard, true);
+	dirty_mark(cu->shard, true);
 	shard_cursor_done(cu->shard);
 	readers_tidy(cu->shard);
 }

@@ -4,6 +4,7 @@
 #include "consumer/engine/balance.h"
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
+#include "consumer/engine/dirty.h"
 #include "consumer/engine/discovery.h"
 #include "consumer/engine/ration.h"
 #include "consumer/engine/status.h"
@@ -185,7 +186,7 @@ static void start(struct engine *engine)
 	engine->status_timer.fire = report;
 	io_timer_set(engine->io, &engine->tick_timer, now_ms + TICK_MS);
 	io_timer_set(engine->io, &engine->status_timer, now_ms + STATUS_MS);
-	checkpoint_start(engine);
+	dirty_start(engine);
 	for (size_t i = 0; i < engine->options.n_tables; i++)
 		discovery_start(&engine->tables[i]);
 	worker_start(engine);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/engine/opening.h"
 
-#include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
+#include "consumer/engine/dirty.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/reader.h"
 #include "consumer/engine/shard.h"
@@ -94,7 +94,7 @@ static size_t ask_positions(struct shard *shard)
 		       STR_ARG(cu->tap->name), STR_ARG(shard->source.table), shard->id,
 		       STR_ARG(position_text(&cu->frontier)), STR_ARG(position_text(&has)));
 		cu->frontier = has;
-		checkpoint_mark(shard, has.kind == POSITION_END);
+		dirty_mark(shard, has.kind == POSITION_END);
 	}
 	return n;
 }

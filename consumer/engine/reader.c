@@ -3,8 +3,8 @@
 
 #include "consumer/aws/streams.h"
 #include "consumer/engine/batch.h"
-#include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
+#include "consumer/engine/dirty.h"
 #include "consumer/engine/page.h"
 #include "consumer/engine/ration.h"
 #include "consumer/engine/rhythm.h"
@@ -496,7 +496,7 @@ static void iterator_refused(struct reader *reader, struct call *call)
 		/* Trimmed before anybody wanted it: no gap, and the row says so. */
 		shard->start_wall_ms = ROW_START_HORIZON;
 		shard->start_dirty = true;
-		checkpoint_mark(shard, true);
+		dirty_mark(shard, true);
 		reader_set_state(reader, READER_BACKOFF);
 		reader_wait(reader, 0);
 		return;
@@ -544,7 +544,7 @@ static void iterator_done(struct call *call)
 		shard->start_dirty = true;
 		shard->start_wall_ms = call->http.date_wall_ms != 0 ? call->http.date_wall_ms
 								    : call_service_wall_ms(engine);
-		checkpoint_mark(shard, true);
+		dirty_mark(shard, true);
 	}
 	/* From here on a trim is a loss. */
 	shard->fresh_root = false;

@@ -184,7 +184,7 @@ struct shard {
 	int64_t writing_start_wall_ms;
 	struct io_timer row_timer;
 	unsigned row_attempts;
-	bool dirty, urgent, start_dirty;
+	bool urgent, start_dirty;
 	struct list dirty_link;
 
 	struct reader *lead, *catchup;
@@ -442,7 +442,7 @@ struct engine {
 	bool child_filter; /* the endpoint has answered for the children of one shard */
 	bool no_child_filter; /* it cannot */
 
-	/* checkpoint.c */
+	/* dirty.c */
 	struct list dirty; /* shards whose row wants a write */
 	struct io_timer checkpoint_timer;
 

@@ -267,7 +267,8 @@ static void files_in_use_are_rotated_by_age_and_not_as_idle(void)
 	}
 	/* 600 ms or more, however slow the machine; files that rested would have been finished one by one. */
 	CHECK_STR(shell("n=$(ls | wc -l); [ $n -ge 1 ] && [ $n -lt 15 ] && echo fine"), "fine\n");
-	CHECK_STR(shell("cat *.jsonl .*.open 2>/dev/null >all; sort -u all | wc -l; wc -l <all; rm all"),
+	CHECK_STR(shell("cat *.jsonl .*.open 2>/dev/null >all; sort -u all | wc -l; wc -l <all; rm "
+			"all"),
 		  "60\n60\n");
 	shell("rm -f *.jsonl .*.open .lake.journal");
 	teardown();
