@@ -131,13 +131,14 @@ def what_waits_for_its_parent_and_what_is_forgotten():
         assert [line.split()[2:5] for line in s.ask().splitlines()[2:4]] == 2 * [["finished,", "no", "row"]]
         # One sink may go on in a child while another one is still in the parent.
         s.add_dead_sink()
+        assert run_verb(s.folder, s.config(), "sinks", "add", CONFIG, "dead").returncode == 0
         s.delete(left)
         s.put(root, **{"sink.all": {"S": "SHARD_END"}})
         s.put(child, **{"sink.all": {"S": "SHARD_END"}})
         shards = s.shards()
         assert [x["state"] for x in shards] == ["free", "free", "free", "free"], shards
-        assert shards[1]["sinks"] == {"all": {"position": "SHARD_END"}, "dead": {"position": "TRIM_HORIZON"}}, shards
-        assert "all=SHARD_END dead=TRIM_HORIZON" in s.ask(), s.ask()
+        assert shards[1]["sinks"] == {"all": {"position": "SHARD_END"}, "dead.2": {"position": "TRIM_HORIZON"}}, shards
+        assert "all=SHARD_END dead.2=TRIM_HORIZON" in s.ask(), s.ask()
         del s.sinks["dead"]
         assert right in s.ask()
 
