@@ -352,13 +352,13 @@ static void run_line(struct line *line)
 		command->run(line);
 }
 
-bool scenario_run(const char *file, struct str text, struct world_trace *trace)
+bool scenario_run(const char *file, struct str text, uint64_t seed, struct world_trace *trace)
 {
 	struct cluster cluster;
 	unsigned row = 0;
 	bool ok;
 
-	cluster_init(&cluster, 1, trace);
+	cluster_init(&cluster, seed, trace);
 	while (text.n != 0 && !cluster.world.failed) {
 		struct str rest = str_cut(&text, '\n');
 		struct line line = {.cluster = &cluster, .file = file, .number = ++row};
