@@ -52,7 +52,9 @@ bool lineage_clear(const struct cursor *cu)
 
 	if (shard->parent != NULL)
 		return finished_for(shard->parent, cu);
-	if (shard->parent_id[0] != '\0' && !shard->parent_gone)
+	/* Who has begun with the shard had finished its parent, though no listing and no row knows that one any more. */
+	if (shard->parent_id[0] != '\0' && !shard->parent_gone &&
+	    cu->durable.kind == POSITION_START)
 		return false;
 	return older_streams_finished(cu);
 }

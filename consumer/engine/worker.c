@@ -14,7 +14,7 @@
 #include "consumer/engine/sweep.h"
 
 enum {
-	CREATING_POLL_MS = 500,
+	CREATING_POLL_MS = 100,
 };
 
 static void worker_step(struct io_timer *timer);

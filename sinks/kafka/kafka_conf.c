@@ -142,7 +142,7 @@ static void set_common(struct making *making)
 }
 
 /* Who the brokers are, and how records go to them. */
-static void set_sending(struct making *making, const struct kafka_options *options, bool alone)
+static void set_sending(struct making *making, const struct kafka_options *options)
 {
 	struct buf brokers;
 	char *text;
@@ -165,8 +165,6 @@ static void set_sending(struct making *making, const struct kafka_options *optio
 	set_number(making, "timeout", "topic.metadata.propagation.max.ms",
 		   options->timeout_ms / 2 < TOPIC_WAIT_MAX_MS ? options->timeout_ms / 2
 							       : TOPIC_WAIT_MAX_MS);
-	if (alone)
-		set(making, "kafka", "batch.num.messages", "1");
 }
 
 /*
@@ -249,9 +247,12 @@ rd_kafka_conf_t *kafka_conf_new(const struct kafka_options *options, const struc
 	rd_kafka_conf_set_events(making.conf, events);
 	set(&making, "kafka", "client.id", "ddbtap");
 	set_common(&making);
-	set_sending(&making, options, alone);
+	set_sending(&making, options);
 	set_security(&making, options, env);
 	set_passed(&making, options);
+	/* Whatever was asked for: with others beside it, a record would be blamed for what they are. */
+	if (alone)
+		set(&making, "kafka", "batch.num.messages", "1");
 	if (!making.failed)
 		return making.conf;
 	rd_kafka_conf_destroy(making.conf);

@@ -129,6 +129,25 @@ static int64_t orphan_ms(const struct cluster *cluster)
 	return ms;
 }
 
+/* Since when the one has worked without a break that has done so longest: who comes and goes finds out nothing. */
+static int64_t at_work_ms(const struct cluster *cluster)
+{
+	int64_t since_ms = INT64_MAX;
+
+	for (size_t i = 0; i < cluster->n_workers; i++) {
+		const struct worker *worker = &cluster->workers[i];
+		int64_t began_ms = worker->started_ms;
+
+		if (!cluster_works(worker))
+			continue;
+		if (worker->proc->woke_ms > began_ms)
+			began_ms = worker->proc->woke_ms;
+		if (began_ms < since_ms)
+			since_ms = began_ms;
+	}
+	return since_ms;
+}
+
 /* Checks no-orphan for one shard; whether somebody should have it and does not. */
 static bool check_orphan(struct cluster *cluster, struct ledger_shard *shard, size_t working)
 {
@@ -143,6 +162,8 @@ static bool check_orphan(struct cluster *cluster, struct ledger_shard *shard, si
 		shard->orphan_ms = world->now_ms;
 	if (since_ms < shard->orphan_ms)
 		since_ms = shard->orphan_ms;
+	if (since_ms < at_work_ms(cluster))
+		since_ms = at_work_ms(cluster);
 	if (since_ms != INT64_MAX && world->now_ms - since_ms > orphan_ms(cluster))
 		world_fail(world, "no-orphan", "nobody reads %s since %lld ms: %s", shard->id,
 			   (long long)(world->now_ms - shard->orphan_ms),

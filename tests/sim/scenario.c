@@ -98,14 +98,17 @@ static void do_letters(struct line *line)
 				!str_eq(line_word(line, 3), STR("shared")));
 }
 
-/* give SINK attempts|age|poison|memory N: before the first start */
+/* give SINK attempts|age|poison|memory N, poison-item KEY: before the first start */
 static void do_give(struct line *line)
 {
 	struct target *target = cluster_find_sink(line->cluster, line_word(line, 1));
-	int64_t value = line_number(line, 3, 1);
+	bool item = str_eq(line_word(line, 2), STR("poison-item"));
+	int64_t value = item ? 0 : line_number(line, 3, 1);
 
 	if (target == NULL)
 		line_complain(line, "no such sink: %.*s", STR_ARG(line_word(line, 1)));
+	else if (item)
+		line_name(line, 3, target->poison_item, sizeof(target->poison_item));
 	else if (str_eq(line_word(line, 2), STR("attempts")))
 		target->max_attempts = value;
 	else if (str_eq(line_word(line, 2), STR("age")))
@@ -352,13 +355,13 @@ static void run_line(struct line *line)
 		command->run(line);
 }
 
-bool scenario_run(const char *file, struct str text, struct world_trace *trace)
+bool scenario_run(const char *file, struct str text, uint64_t seed, struct world_trace *trace)
 {
 	struct cluster cluster;
 	unsigned row = 0;
 	bool ok;
 
-	cluster_init(&cluster, 1, trace);
+	cluster_init(&cluster, seed, trace);
 	while (text.n != 0 && !cluster.world.failed) {
 		struct str rest = str_cut(&text, '\n');
 		struct line line = {.cluster = &cluster, .file = file, .number = ++row};

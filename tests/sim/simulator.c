@@ -3,7 +3,7 @@
  * The simulator's command line:
  *
  *	simulator random [--first N] [--seeds M] [--eight|--many] [--plant WORD] [--jobs J] [--all] [--verbose]
- *	simulator scenario [--verbose] FILE...
+ *	simulator scenario [--first N] [--seeds M] [--all] [--verbose] FILE...
  *	simulator selftest
  *
  * Runs happen in child processes, as many at a time as there are cores, and what they report lies in
@@ -21,6 +21,7 @@
 #include "tests/sim/selftest.h"
 
 enum { CPU_SECONDS_PER_RUN = 60, FAILURES_MAX = 3, FILE_MAX = 1 << 20, JOBS_MAX = 64 };
+enum { RANDOM_SEEDS = 100 };
 
 /* What a child writes and its parent reads. */
 struct shared {
@@ -33,7 +34,7 @@ struct shared {
 /* What was asked for. */
 struct job {
 	struct shared *shared;
-	uint64_t first, seeds, step; /* every step-th seed of them */
+	uint64_t first, seeds, step; /* every step-th seed of them; no seeds: as the verb likes */
 	uint64_t jobs;
 	bool no_limit; /* on failures */
 	enum plant plant;
@@ -155,6 +156,8 @@ static int main_random(struct job *job)
 	pid_t pids[JOBS_MAX];
 	bool covered = true;
 
+	if (job->seeds == 0)
+		job->seeds = RANDOM_SEEDS;
 	for (uint64_t i = 0; i < job->jobs; i++)
 		pids[i] = start_job(job, i);
 	for (uint64_t i = 0; i < job->jobs; i++) {
@@ -192,23 +195,26 @@ static bool read_file(const char *path, struct buf *buf)
 	return !buf->failed;
 }
 
-/* In the child: one scenario file. */
+/* In the child: one scenario file, with each seed. */
 static void run_scenario(struct job *job)
 {
+	struct shared *shared = job->shared;
 	struct buf text;
-	bool ok;
 
-	limit_cpu();
 	buf_init(&text, FILE_MAX);
-	ok = read_file(job->files[0], &text);
-	if (!ok)
+	if (!read_file(job->files[0], &text)) {
 		fprintf(stderr, "%s cannot be read\n", job->files[0]);
-	ok = ok && scenario_run(job->files[0], buf_view(&text), &job->shared->trace);
-	buf_release(&text);
-	if (!ok) {
-		job->shared->failures++;
-		report(&job->shared->trace, job->files[0]);
+		shared->failures++;
+		job->seeds = 0;
 	}
+	for (uint64_t i = 0; i < job->seeds && (job->no_limit || shared->failures == 0); i++) {
+		limit_cpu();
+		if (!scenario_run(job->files[0], buf_view(&text), job->first + i, &shared->trace)) {
+			shared->failures++;
+			report(&shared->trace, job->files[0]);
+		}
+	}
+	buf_release(&text);
 }
 
 /* simulator scenario */
@@ -216,6 +222,8 @@ static int main_scenario(struct job *job)
 {
 	unsigned failures = 0;
 
+	if (job->seeds == 0)
+		job->seeds = 1;
 	for (; job->n_files > 0; job->files++, job->n_files--) {
 		int died;
 
@@ -251,10 +259,11 @@ static int main_selftest(struct job *job)
 /* Prints how it is called. */
 static int usage(void)
 {
-	fprintf(stderr, "usage: simulator random [--first N] [--seeds M] [--eight|--many] "
-			"[--plant WORD] [--jobs J] [--all] [--verbose]\n"
-			"       simulator scenario [--verbose] FILE...\n"
-			"       simulator selftest\n");
+	fprintf(stderr,
+		"usage: simulator random [--first N] [--seeds M] [--eight|--many] "
+		"[--plant WORD] [--jobs J] [--all] [--verbose]\n"
+		"       simulator scenario [--first N] [--seeds M] [--all] [--verbose] FILE...\n"
+		"       simulator selftest\n");
 	return 64;
 }
 
@@ -306,7 +315,7 @@ int main(int argc, char **argv)
 	struct shared *shared = mmap(NULL, JOBS_MAX * sizeof(*shared), PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	struct job job = {.shared = shared, .first = 1, .seeds = 100};
+	struct job job = {.shared = shared, .first = 1};
 	struct str verb = argc > 1 ? str_of(argv[1]) : STR_NONE;
 
 	must(shared != MAP_FAILED);

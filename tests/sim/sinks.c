@@ -230,8 +230,14 @@ static bool is_poison(const struct target *target, struct str line)
 {
 	struct ledger_record record;
 	uint32_t hash = 2166136261u ^ (uint32_t)target->number;
+	char item[96];
 
-	if (target->poison_every == 0 || !record_parse(line, &record) || record.seqno.n == 0)
+	if (!record_parse(line, &record) || record.seqno.n == 0)
+		return false;
+	snprintf(item, sizeof(item), "{\"pk\":{\"S\":\"%s\"}}", target->poison_item);
+	if (target->poison_item[0] != '\0' && str_eq(record.keys, str_of(item)))
+		return true;
+	if (target->poison_every == 0)
 		return false;
 	for (size_t i = 0; i < record.seqno.n; i++)
 		hash = (hash ^ (unsigned char)record.seqno.p[i]) * 16777619u;

@@ -47,6 +47,7 @@ struct target {
 	bool remembers; /* says durably what it has, and must never get it twice */
 	int64_t max_attempts, max_age_ms; /* as in struct engine_sink */
 	unsigned poison_every; /* one record of so many is poison to it, which ones is fixed */
+	char poison_item[64]; /* the changes of that item are poison to it; empty: of none */
 	/* Since when it counts as healthy; INT64_MAX while it is not. A wait after a refusal counts. */
 	int64_t well_since_ms, ill_until_ms;
 	struct list sinks; /* open onto it */

@@ -263,30 +263,39 @@ static void a_record_too_large_for_us_is_refused_alone(void)
 	k_teardown();
 }
 
-/* A broker refuses a batch: nothing behind it gets through, and then each record stands for itself. */
+/*
+ * A broker refuses a batch: nothing behind it gets through, and then each record stands for itself, whatever
+ * batches the operator wants. All records of the batch are in one request: it is sent when it is full.
+ */
 static void a_refused_batch_is_sent_one_by_one(void)
 {
+	struct pair pair = {(char[]){"batch.num.messages"}, (char[]){"15"}};
+	char topic[] = "one";
+
 	k_setup();
+	must(rd_kafka_mock_topic_create(k.mock, topic, 1, 1) == 0);
+	k.options.topic = topic;
+	k.options.linger_ms = GUARD_MS / 8;
+	k.options.librdkafka = (struct pairs){&pair, 1};
 	k_open();
-	k.options.linger_ms = 20;
 	rd_kafka_mock_push_request_errors(k.mock, API_PRODUCE, 1,
 					  RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
 	for (int i = 0; i < 3; i++)
 		k_submit(k_parcel(i, 0, 5));
 	k_run(3);
-	CHECK(k.parcels[0].result == DELIVERY_RETRY);
-	for (int i = 1; i < 3; i++)
+	for (int i = 0; i < 3; i++)
 		CHECK(k.parcels[i].result == DELIVERY_RETRY && k.parcels[i].acked == 0);
-	rd_kafka_mock_push_request_errors(k.mock, API_PRODUCE, 1,
+	CHECK(strstr(k.parcels[0].why.text, "one by one") != NULL);
+	rd_kafka_mock_push_request_errors(k.mock, API_PRODUCE, 2, RD_KAFKA_RESP_ERR_NO_ERROR,
 					  RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
-	k_submit(k_parcel(0, 0, 1));
+	k_submit(k_parcel(0, 0, 5));
 	k_run(1);
-	CHECK(k.parcels[0].result == DELIVERY_REJECT && k.parcels[0].acked == 0);
+	CHECK(k.parcels[0].result == DELIVERY_REJECT && k.parcels[0].acked == 1);
 	CHECK(strstr(k.parcels[0].why.text, "too large") != NULL);
 	for (int i = 0; i < 3; i++)
 		k_parcel(i, 0, 5)->result = DELIVERY_RETRY;
 	insist(0, 3);
-	k_read("t", PARTITIONS);
+	k_read(topic, 1);
 	CHECK(k_in_order());
 	k_teardown();
 }
