@@ -510,8 +510,12 @@ static void ask_rows(struct engine *engine, bool first)
 		buf_str(&key, HEARTBEAT_PREFIX);
 		buf_str(&key, str_of(engine->worker_id));
 		tables_batch_key(body, ROW_KEY, buf_view(&key));
-		tables_batch_key(body, ROW_KEY, ROW_REGISTRY_KEY);
-		n = 3;
+		n = 2;
+		/* Once a heartbeat is enough: whoever writes a row knows without it. */
+		if (engine->looks % LOOKS_PER_HEARTBEAT == 0 || engine->look_exact) {
+			tables_batch_key(body, ROW_KEY, ROW_REGISTRY_KEY);
+			n++;
+		}
 	}
 	while (n < TABLES_BATCH_MAX && (peer = map_next(&engine->peers, &at)) != NULL) {
 		if (peer->asked_in == engine->looks)
