@@ -141,6 +141,7 @@ def a_seek_under_a_frozen_worker(options):
     with scene(options) as s, Crew(s) as crew:
         frozen = crew.start("w1", "a", "b")
         keys = s.write(20)
+        crew.await_got("a", keys)
         crew.await_got("b", keys)
         frozen.freeze()
         s.seek("--all", "--to", "trim_horizon")
