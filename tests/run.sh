@@ -76,6 +76,6 @@ if [ "$what" = all ]; then
 	suite gate tests/bench/gate.sh
 	suite torture tests/torture/run.sh
 	suite threads tests/torture/threads.sh
-	suite fuzz tests/fuzz/run.sh "${T:-20}"
+	suite fuzz tests/fuzz/run.sh "${T:-15}"
 fi
 summary
