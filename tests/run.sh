@@ -40,6 +40,9 @@ all_of() {
 unit() { all_of 'build/asan/unit/*_test'; }
 scenarios() { build/release/simulator scenario tests/scenarios/*.scn; }
 
+# e2e NAME: one of the end-to-end tests.
+e2e() { $py "tests/e2e/$1.py"; }
+
 # Random runs, with more arguments of the simulator, which uses all cores.
 simulation() { build/release/simulator random --seeds "${SEEDS:-2000}" "$@"; }
 
@@ -65,12 +68,14 @@ if [ "$what" = all ]; then
 	suite models tests/spin/run.sh quick
 	suite verify $py tests/e2e/verify.py selftest
 	suite config tests/e2e/config.sh
-	for e2e in reads_all bad_input starts supervised mishaps kills files letters webhooks leases shards registry rolling cost emulators; do
-		suite "$e2e" $py tests/e2e/$e2e.py
+	for name in bad_input starts supervised mishaps kills cost; do
+		suite "$name" e2e "$name"
 	done
-	suite handover $py tests/e2e/handover.py
-	suite storm $py tests/e2e/storm.py
-	suite policy $py tests/e2e/policy.py
+	together e2e reads_all files emulators
+	together e2e registry webhooks leases
+	together e2e rolling handover shards letters
+	suite storm e2e storm
+	suite policy e2e policy
 	suite image deploy/check-image.sh
 	suite demo tests/e2e/demo.sh
 	suite gate tests/bench/gate.sh
