@@ -230,14 +230,15 @@ static bool group_full(struct reader *reader)
 
 /*
  * Whether the reader is to begin at the first record of a shard that only its row has told of so far: where
- * that record is, and so whether it was trimmed, the next listing shows, unless it lacks the shard.
+ * that record is, and so whether it was trimmed, the next listing shows, unless it lacks the shard. One that began
+ * before we had the row says nothing.
  */
 static bool begins_unseen(const struct reader *reader)
 {
 	const struct shard *shard = reader->shard;
 
-	return reader->at.kind == POSITION_START && !shard->listed && shard->misses == 0 &&
-	       !shard->latest;
+	return reader->at.kind == POSITION_START && !shard->listed && !shard->latest &&
+	       shard->stream->listed_ms <= shard->known_ms;
 }
 
 /* Goes on with what is next for the reader. Frees a catch-up reader that nobody follows. */
