@@ -12,11 +12,20 @@ here=tests/mutants
 work=$PWD/build/mutants
 jobs=${JOBS:-2}
 limit_s=60 # a mutant that only the clock would stop is not caught
+times=2 # how many of its random runs have to notice: one alone could be luck
 export GIT_CEILING_DIRECTORIES=$work # the patches are not meant for the repository around us
 unset MAKEFLAGS MAKELEVEL MFLAGS
 
 # The value of a header line of a patch.
 header() { sed -n "/^diff\|^---/q; s/^# $2: //p" "$1"; }
+
+# The command of a patch, if it has one, and the random runs, if it names any: one line each.
+commands() {
+	local seeds
+	header "$1" run
+	seeds=$(header "$1" seeds)
+	[ -z "$seeds" ] || echo "build/release/simulator random --many --all --seeds $seeds"
+}
 
 # The programs that a command runs, which are what has to be built for it.
 targets() { tr ' ' '\n' <<<"$1" | grep '^build/[a-z]*/' | sort -u; }
@@ -24,13 +33,35 @@ targets() { tr ' ' '\n' <<<"$1" | grep '^build/[a-z]*/' | sort -u; }
 # Whether the output of a test says that something else happened than a failed check.
 crashed() { [ "$1" -ge 124 ] || grep -qE 'invariant=crash|Sanitizer|endless|must\(' "$2"; }
 
-# judge PATCH: empty if the mutant is caught as its patch says, else why not.
+# try COMMAND LOG TIMES PATTERN: empty if the command fails and what it says has so many lines of that pattern, else why
+# it does not count.
+try() {
+	local command=$1 log=$2 times=$3 caught=$4 rc found
+	timeout $limit_s bash -c "$command" >"$log" 2>&1
+	rc=$?
+	if [ $rc -eq 0 ]; then
+		echo "survived: $command"
+		return
+	elif crashed $rc "$log"; then
+		echo "ended by a crash or the clock (status $rc), not by a check"
+		return
+	fi
+	found=$(grep -cE -- "$caught" "$log")
+	if [ "$found" -lt "$times" ]; then
+		echo "noticed, but not by $caught ($found of $times): $(grep -m1 -E 'FAILED|^not ok|failed' "$log")"
+	fi
+}
+
+# judge PATCH TREE LOG: empty if the mutant is caught as its patch says, else why not.
 judge() {
-	local patch=$1 tree=$2 log=$3 run caught
+	local patch=$1 tree=$2 log=$3 run caught seeds invariant why
 	run=$(header "$patch" run)
 	caught=$(header "$patch" caught-by)
-	if [ -z "$run" ] || [ -z "$caught" ] || [ -z "$(header "$patch" tells)" ]; then
-		echo "its header lacks tells, run or caught-by"
+	seeds=$(header "$patch" seeds)
+	invariant=$(header "$patch" invariant)
+	if [ -z "$(header "$patch" tells)" ] || [ -z "$run$seeds" ] ||
+		[ "${run:+1}" != "${caught:+1}" ] || [ "${seeds:+1}" != "${invariant:+1}" ]; then
+		echo "its header lacks tells, run and caught-by, or seeds and invariant"
 		return
 	fi
 	cd "$tree" || return
@@ -40,19 +71,15 @@ judge() {
 	fi
 	git apply "$patch"
 	# shellcheck disable=SC2046 # one word per target
-	if ! nice make -s MODE=release $(targets "$run") >"$log" 2>&1; then
+	if ! nice make -s MODE=release $(targets "$(commands "$patch")") >"$log" 2>&1; then
 		echo "it does not compile"
 		return
 	fi
-	timeout $limit_s bash -c "$run" >"$log" 2>&1
-	local rc=$?
-	if [ $rc -eq 0 ]; then
-		echo "survived: $run"
-	elif crashed $rc "$log"; then
-		echo "ended by a crash or the clock (status $rc), not by a check"
-	elif ! grep -qE -- "$caught" "$log"; then
-		echo "noticed, but not by $caught: $(grep -m1 -E 'FAILED|^not ok|failed' "$log")"
+	if [ -n "$run" ]; then
+		why=$(try "$run" "$log" 1 "$caught")
+		[ -z "$why" ] || { echo "$why" && return; }
 	fi
+	[ -z "$seeds" ] || try "$(commands "$patch" | tail -1)" "$log.seeds" "$times" "^FAILED invariant=$invariant "
 }
 
 # One mutant, in the tree of its slot.
@@ -86,7 +113,9 @@ rm -rf "$work/logs"
 mkdir -p "$work/logs" "$work/tree/build"
 find "$work/tree" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
 tar -c --exclude=./build --exclude=./.git . | tar -x -C "$work/tree" || exit 70
-runs=$(for patch in "${patches[@]}"; do header "$patch" run; done | sort -u)
+# Of random runs the longest, which has all others in it.
+runs=$(for patch in "${patches[@]}"; do header "$patch" run; done | sort -u
+	for patch in "${patches[@]}"; do commands "$patch" | grep ' random .* --all '; done | sort -t ' ' -k 6n | tail -1)
 # shellcheck disable=SC2046
 if ! make -s -C "$work/tree" -j"$jobs" MODE=release $(targets "$runs") >"$work/logs/tree.log" 2>&1; then
 	tail -20 "$work/logs/tree.log"
