@@ -341,6 +341,8 @@ void worker_replaced(struct engine *engine)
 
 void worker_beat_soon(struct engine *engine)
 {
+	if (engine->worker == WORKER_LEAVING)
+		return;
 	if (engine->beat_call == NULL)
 		io_timer_set(engine->io, &engine->beat_timer, io_now_ms(engine->io));
 	else
@@ -427,6 +429,9 @@ void worker_consider_leaving(struct engine *engine)
 		return;
 	}
 	engine->worker = WORKER_LEAVING;
+	/* A heartbeat that comes behind this would find no row, which looks as if another process had taken over. */
+	call_cancel(&engine->beat_call);
+	io_timer_cancel(engine->io, &engine->beat_timer);
 	engine->worker_call = call_new(engine, IO_TABLES, TABLES_DELETE_ITEM, left, engine);
 	heartbeat_delete(&engine->worker_call->http.body, engine->options.checkpoint_table, &row);
 	call_start(engine->worker_call);
