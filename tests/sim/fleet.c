@@ -82,6 +82,8 @@ static size_t n_whole(const struct cluster *cluster)
 
 bool fleet_serves(const struct cluster *cluster, size_t sink)
 {
+	if (cluster->registry.seeking)
+		return false;
 	if (n_whole(cluster) > 0)
 		return true;
 	for (size_t i = 0; i < cluster->n_workers; i++) {
@@ -192,7 +194,8 @@ static bool check_orphan(struct cluster *cluster, struct ledger_shard *shard, si
 	struct world *world = &cluster->world;
 	int64_t since_ms = fine_since_ms(cluster);
 
-	if (working == 0 || !is_wanted(cluster, shard) || worker_with(cluster, shard) != NULL) {
+	if (working == 0 || cluster->registry.seeking || !is_wanted(cluster, shard) ||
+	    worker_with(cluster, shard) != NULL) {
 		shard->orphan_ms = -1;
 		return false;
 	}

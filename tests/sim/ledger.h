@@ -206,7 +206,7 @@ bool ledger_counts(const struct ledger *ledger, const struct ledger_shard *shard
 void ledger_renew(struct ledger *ledger, size_t sink);
 
 /* The same for one shard, which is replayed; what is trimmed already is not owed. */
-void ledger_replay(struct ledger *ledger, struct ledger_shard *shard, size_t sink, int64_t epoch);
+void ledger_replay(struct ledger *ledger, struct ledger_shard *shard, size_t sink);
 
 /* Whether the write was never owed: before the place where the first worker started. */
 bool ledger_unowed(const struct ledger *ledger, const struct ledger_write *write);

@@ -223,15 +223,17 @@ static bool shard_settled(struct cluster *cluster, struct ledger_shard *shard, s
 
 	for (size_t i = 0; i < cluster->n_targets; i++) {
 		size_t front = ledger_front(&cluster->ledger, shard, i);
+		const struct ledger_sink *sink = &cluster->ledger.sinks[i];
 		const struct ledger_write *last;
 
 		if (!shard->table->sinks[i])
 			continue;
-		if (cluster->ledger.sinks[i].generation == 0) {
-			buf_fmt(why, "sink %s was never registered", cluster->targets[i].name);
+		if (sink->generation == 0 || (sink->registered && !sink->active)) {
+			buf_fmt(why, "sink %s was never registered, or is being added",
+				cluster->targets[i].name);
 			return false;
 		}
-		if (!cluster->ledger.sinks[i].active)
+		if (!sink->active)
 			continue;
 		if (front < shard->n_writes) {
 			buf_fmt(why, "sink %s has %zu of %zu changes of %s",

@@ -199,7 +199,7 @@ void ledger_renew(struct ledger *ledger, size_t sink)
 	}
 }
 
-void ledger_replay(struct ledger *ledger, struct ledger_shard *shard, size_t sink, int64_t epoch)
+void ledger_replay(struct ledger *ledger, struct ledger_shard *shard, size_t sink)
 {
 	struct ledger_taken *taken = &shard->taken[sink];
 
@@ -208,5 +208,4 @@ void ledger_replay(struct ledger *ledger, struct ledger_shard *shard, size_t sin
 	while (taken->excused < shard->n_writes &&
 	       ledger->writes[shard->writes[taken->excused]].w->trimmed)
 		taken->excused++;
-	shard->epoch = epoch;
 }

@@ -128,8 +128,7 @@ static bool note_sink(struct sinkwatch *watch, size_t number, int64_t generation
 	if (other && generation != 0) {
 		watch->added++;
 		watch->again += sink->generation != 0;
-		if (generation <= sink->generation ||
-		    (watch->ledger->world->plant == PLANT_REBORN && watch->version > 1))
+		if (generation <= sink->generation || watch->ledger->world->plant == PLANT_REBORN)
 			world_fail(watch->ledger->world, "registry",
 				   "sink %zu has generation %lld, after %lld", number,
 				   (long long)generation, (long long)sink->generation);
