@@ -68,6 +68,21 @@ static bool is_ours(const struct engine *engine, struct str name)
 	return false;
 }
 
+/* Says what we go by from now on. */
+static void say_adopted(const struct engine *engine)
+{
+	const struct adoption *a = &engine->adoption;
+	struct buf sinks;
+
+	buf_init(&sinks, ROW_SINKS_MAX * SINK_NAME_MAX_BYTES);
+	for (size_t i = 0; i < a->n_running; i++)
+		buf_fmt(&sinks, "%s%.*s", i == 0 ? "" : ",", STR_ARG(a->running[i]));
+	io_log(engine->io, IO_INFO, "registry.adopted worker=%s version=%lld epoch=%lld sinks=%.*s",
+	       engine->worker_id, (long long)a->version, (long long)a->epoch,
+	       STR_ARG(buf_view(&sinks)));
+	buf_release(&sinks);
+}
+
 /* Remembers which sinks there are, and what those that are ours are called in rows. */
 static void take_over(struct engine *engine, struct registry *registry)
 {
@@ -107,6 +122,7 @@ static void take_over(struct engine *engine, struct registry *registry)
 	a->version = registry->version;
 	a->epoch = registry->epoch;
 	a->adopted = true;
+	say_adopted(engine);
 	worker_adopted(engine);
 }
 

@@ -20,6 +20,7 @@ static void copy_source(struct batch *batch, const struct source *source)
 		.stream_arn = arena_str(arena, source->stream_arn),
 		.region = arena_str(arena, source->region),
 		.shard_id = arena_str(arena, source->shard_id),
+		.epoch = source->epoch,
 	};
 	if (source->key_names == NULL)
 		return;

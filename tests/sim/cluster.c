@@ -18,6 +18,7 @@ void cluster_init(struct cluster *cluster, uint64_t seed, struct world_trace *tr
 	ledger_init(&cluster->ledger, &cluster->world);
 	lifewatch_init(&cluster->lives, &cluster->world, CLUSTER_CHECKPOINTS);
 	rowwatch_init(&cluster->rows, &cluster->ledger, &cluster->lives, CLUSTER_CHECKPOINTS);
+	sinkwatch_init(&cluster->registry, &cluster->rows, CLUSTER_CHECKPOINTS);
 	engine_options_init(&cluster->options);
 	pollwatch_init(&cluster->polls, &cluster->ledger, cluster->options.poll_floor_ms);
 	map_init(&cluster->counts);
@@ -289,6 +290,14 @@ static void fleet_changes(struct worker *worker)
 
 	cluster_slow(worker->cluster,
 		     2 * options->lease_ms + 2 * options->heartbeat_ms + options->discovery_ms);
+}
+
+void cluster_renewed(struct cluster *cluster)
+{
+	const struct engine_options *options = &cluster->options;
+
+	cluster_slow(cluster, 2 * options->lease_ms + 2 * options->heartbeat_ms +
+				      options->discovery_ms + options->drain_timeout_ms);
 }
 
 /* Frees an engine that stopped, from the loop. */

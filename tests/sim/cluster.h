@@ -10,8 +10,8 @@
 #include "consumer/engine/engine.h"
 #include "tests/sim/fleet.h"
 #include "tests/sim/pollwatch.h"
-#include "tests/sim/rowwatch.h"
 #include "tests/sim/sinks.h"
+#include "tests/sim/sinkwatch.h"
 
 struct coverage;
 
@@ -51,6 +51,7 @@ struct cluster {
 	struct ledger ledger;
 	struct lifewatch lives;
 	struct rowwatch rows;
+	struct sinkwatch registry;
 	struct fleet fleet;
 	struct pollwatch polls;
 	struct engine_options options; /* of every engine; ids and sinks are filled in at the start */
@@ -151,6 +152,9 @@ void cluster_quiet(struct cluster *cluster);
 
 /* What just happened takes the engine up to so long to notice: for stall-isolation. */
 void cluster_slow(struct cluster *cluster, int64_t ms);
+
+/* The registry has changed: workers begin anew, which takes them some time. */
+void cluster_renewed(struct cluster *cluster);
 
 /* The same, for something outside of the workers. */
 void cluster_faulty(struct cluster *cluster, int64_t ms);

@@ -26,6 +26,8 @@ static void add_logs(struct coverage *coverage, const struct cluster *cluster)
 	coverage->lost += cluster_count(cluster, STR("lease.lost"));
 	coverage->expired += cluster_count(cluster, STR("worker.paused"));
 	coverage->resumed += cluster_count(cluster, STR("worker.resumed"));
+	coverage->renewed += cluster_count(cluster, STR("worker.renewed"));
+	coverage->aside += cluster_count(cluster, STR("worker.stands_aside"));
 }
 
 /* Adds what happened to the workers. */
@@ -37,6 +39,10 @@ static void add_workers(struct coverage *coverage, const struct cluster *cluster
 	coverage->takeovers += cluster->lives.takeovers;
 	coverage->refused += cluster->rows.refusals;
 	coverage->deleted += cluster->rows.deleted;
+	coverage->again += cluster->registry.again;
+	coverage->removed += cluster->registry.removed;
+	coverage->strays += cluster->ledger.strays;
+	coverage->several += cluster->fleet.most > 1;
 	for (enum fleet_check check = 0; check < FLEET_CHECKS; check++)
 		coverage->checks[check] += cluster->fleet.checked[check];
 }
@@ -190,7 +196,24 @@ static size_t print_workers(const struct coverage *coverage)
 		print_hit("checked", fleet_check_word(check), coverage->checks[check]);
 	/* The others are not switched on yet. */
 	return zeroes + (coverage->checks[FLEET_ORPHAN] == 0) +
+	       (coverage->checks[FLEET_FOLLOWS] == 0) +
+	       (coverage->checks[FLEET_ASIDE] == 0 && coverage->several != 0) +
 	       (coverage->checks[FLEET_WRITES] == 0) + (coverage->checks[FLEET_HERD] == 0);
+}
+
+/* Prints what became of the registry; some of it takes several workers. */
+static size_t print_registry(const struct coverage *coverage)
+{
+	size_t zeroes = 0;
+
+	zeroes += print_hit("registry", "start-without-a-sink", coverage->lacking);
+	zeroes += print_hit("registry", "removed", coverage->removed);
+	zeroes += print_hit("registry", "added-again", coverage->again);
+	zeroes += print_hit("registry", "half-added", coverage->half_added);
+	zeroes += print_hit("registry", "renewed", coverage->renewed);
+	zeroes += print_hit("registry", "stood-aside", coverage->aside) && coverage->several != 0;
+	print_hit("registry", "stray", coverage->strays);
+	return zeroes;
 }
 
 /* Prints what sinks did, and what the engines made of it. */
@@ -215,7 +238,8 @@ static size_t print_sinks(const struct coverage *coverage)
 
 size_t coverage_print(const struct coverage *coverage)
 {
-	size_t zeroes = print_faults(coverage) + print_workers(coverage) + print_sinks(coverage);
+	size_t zeroes = print_faults(coverage) + print_workers(coverage) + print_sinks(coverage) +
+			print_registry(coverage);
 	char name[128];
 
 	for (size_t i = 0; i < coverage->n_service; i++) {

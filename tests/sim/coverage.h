@@ -16,6 +16,7 @@ struct coverage {
 	uint64_t skew, credentials, pause, suspend, crash, drain, gap, detach, rejoin, late_writes;
 	uint64_t letters, letters_doubled, poisons, memories, positions, bisections, blocked;
 	uint64_t takeovers, fenced, lost, expired, resumed, superseded, refused, deleted;
+	uint64_t lacking, half_added, again, removed, strays, renewed, aside, several;
 	uint64_t checks[FLEET_CHECKS];
 	uint64_t service[64];
 	const char *service_names[64];

@@ -12,6 +12,7 @@ enum {
 	USAGE_S = 20,
 	HERD_S = 20,
 	HERD_QUIET_MS = 60 * SECOND_MS, /* so late the last delayed write arrives */
+	GONE_MS = 30 * SECOND_MS,
 	PLANT_MS = 15 * SECOND_MS,
 	SPARE_UNITS = 4, /* to tidy up after workers that are gone */
 };
@@ -21,10 +22,20 @@ const char *fleet_check_word(enum fleet_check check)
 	static const char *const words[FLEET_CHECKS] = {
 		[FLEET_ORPHAN] = "no-orphan",	 [FLEET_BALANCE] = "balance",
 		[FLEET_WRITES] = "lease-writes", [FLEET_READS] = "lease-reads",
-		[FLEET_HERD] = "herd",
+		[FLEET_HERD] = "herd",		 [FLEET_ASIDE] = "aside",
+		[FLEET_FOLLOWS] = "follows",
 	};
 
 	return words[check];
+}
+
+/* How long workers may take to begin anew, with all that they may have to wait for on the way. */
+static int64_t crew_ms(const struct cluster *cluster)
+{
+	const struct engine_options *options = &cluster->options;
+
+	return 2 * options->drain_timeout_ms + 2 * options->lease_ms + options->heartbeat_ms +
+	       options->request_timeout_ms + SLACK_MS + 10 * cluster->world.latency_max_ms;
 }
 
 /* Since when nothing but sinks and workers may have misbehaved; INT64_MAX: something does. */
@@ -47,12 +58,55 @@ static bool is_fed(const struct cluster *cluster, const struct ledger_table *tab
 }
 
 /* Whether the shard is finished for all sinks, by its row. */
-static bool is_finished(const struct ledger_shard *shard)
+static bool is_finished(const struct cluster *cluster, const struct ledger_shard *shard)
 {
-	const struct watched_row *row = shard->row;
+	return shard->row != NULL && rowwatch_finished(&cluster->rows, shard->row);
+}
 
-	return row != NULL &&
-	       (row->exists ? str_eq(str_of(row->checkpoint), STR("SHARD_END")) : row->ended);
+/* Whether the worker runs all sinks that are registered. */
+static bool is_whole(const struct cluster *cluster, const struct worker *worker)
+{
+	return worker->without == LEDGER_SINKS ||
+	       !cluster->ledger.sinks[worker->without].registered;
+}
+
+/* How many working workers run all sinks that are registered. */
+static size_t n_whole(const struct cluster *cluster)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < cluster->n_workers; i++)
+		n += cluster_works(&cluster->workers[i]) && is_whole(cluster, &cluster->workers[i]);
+	return n;
+}
+
+bool fleet_serves(const struct cluster *cluster, size_t sink)
+{
+	if (cluster->registry.seeking)
+		return false;
+	if (n_whole(cluster) > 0)
+		return true;
+	for (size_t i = 0; i < cluster->n_workers; i++) {
+		if (cluster_works(&cluster->workers[i]) && cluster->workers[i].without == sink)
+			return false;
+	}
+	return true;
+}
+
+/* Whether every working worker, of which none runs all sinks, has something to do in the shard. */
+static bool all_have_work(const struct cluster *cluster, const struct ledger_shard *shard)
+{
+	for (size_t i = 0; i < cluster->n_workers; i++) {
+		const struct worker *worker = &cluster->workers[i];
+		bool any = !cluster_works(worker);
+
+		for (size_t k = 0; k < cluster->n_targets; k++)
+			any = any || (k != worker->without && shard->table->sinks[k] &&
+				      !rowwatch_ended(shard->row, k));
+		if (!any)
+			return false;
+	}
+	return true;
 }
 
 /* Whether some sink stops the workers again and again: a person has to act. */
@@ -84,15 +138,17 @@ static bool one_stream(const struct cluster *cluster, const struct ledger_shard 
  */
 static bool is_wanted(const struct cluster *cluster, const struct ledger_shard *shard)
 {
-	if (is_finished(shard) || shard->skipped || shard->table->gap_fail ||
+	if (is_finished(cluster, shard) || shard->skipped || shard->table->gap_fail ||
 	    !is_fed(cluster, shard->table))
 		return false;
 	if (shard->row != NULL && shard->row->exists)
-		return true;
-	if (cluster->fleet.trimmed || shard->table->latest || shard->table->start_wall_ms != 0 ||
-	    shard->table->n_starts != 0 || !one_stream(cluster, shard))
+		return n_whole(cluster) > 0 || all_have_work(cluster, shard);
+	if (n_whole(cluster) == 0 || cluster->fleet.trimmed || shard->table->latest ||
+	    shard->table->start_wall_ms != 0 || shard->table->n_starts != 0 ||
+	    !one_stream(cluster, shard))
 		return false;
-	return shard->parent == NULL ? shard->parent_id[0] == '\0' : is_finished(shard->parent);
+	return shard->parent == NULL ? shard->parent_id[0] == '\0'
+				     : is_finished(cluster, shard->parent);
 }
 
 /* The worker that has the shard's lease, by its row, and runs, be it to drain; NULL: nobody. */
@@ -121,6 +177,9 @@ static int64_t orphan_ms(const struct cluster *cluster)
 	int64_t ms = options->lease_ms + 2 * options->heartbeat_ms + options->discovery_ms +
 		     SLACK_MS + 10 * cluster->world.latency_max_ms;
 
+	/* After a start, three listings have to lack a parent that is trimmed. */
+	if (cluster->fleet.trimmed)
+		ms += GONE_MS + 3 * options->discovery_ms;
 	/* Who comes back without a proof waits for the lease time before it begins. */
 	for (size_t i = 0; i < cluster->n_workers; i++) {
 		if (cluster->workers[i].unproven)
@@ -154,7 +213,8 @@ static bool check_orphan(struct cluster *cluster, struct ledger_shard *shard, si
 	struct world *world = &cluster->world;
 	int64_t since_ms = fine_since_ms(cluster);
 
-	if (working == 0 || !is_wanted(cluster, shard) || worker_with(cluster, shard) != NULL) {
+	if (working == 0 || cluster->registry.seeking || !is_wanted(cluster, shard) ||
+	    worker_with(cluster, shard) != NULL) {
 		shard->orphan_ms = -1;
 		return false;
 	}
@@ -176,14 +236,20 @@ static void note_moves(struct cluster *cluster, size_t wanted, bool orphans)
 {
 	struct fleet *fleet = &cluster->fleet;
 	struct world *world = &cluster->world;
-	uint64_t sum = wanted, writes = cluster->ledger.n_writes + cluster->rows.deleted +
-					cluster->rows.refused_deletes + cluster->rows.progress +
-					cluster->lives.changes;
+	uint64_t sum = (uint64_t)cluster->registry.version,
+		 writes = cluster->ledger.n_writes + cluster->rows.deleted +
+			  cluster->rows.refused_deletes + cluster->rows.progress +
+			  cluster->lives.changes;
 
 	for (size_t i = 0; i < cluster->n_workers; i++)
 		sum = sum * 1000003 + (cluster_works(&cluster->workers[i])
 					       ? cluster->workers[i].proc->life + 1
 					       : 0);
+	if (sum != fleet->crew_sum || cluster->registry.seeking ||
+	    fine_since_ms(cluster) > world->now_ms)
+		fleet->crew_ms = world->now_ms;
+	fleet->crew_sum = sum;
+	sum = sum * 1000003 + wanted;
 	if (sum != fleet->moved_sum || orphans || fine_since_ms(cluster) > world->now_ms)
 		fleet->moved_ms = world->now_ms;
 	if (writes != fleet->writes || fleet->moved_ms == world->now_ms) {
@@ -224,18 +290,58 @@ static int64_t sinks_well_ms(const struct cluster *cluster)
 	return since_ms;
 }
 
+/* Checks aside. */
+static void check_aside(struct cluster *cluster, size_t working)
+{
+	const struct ledger_shard *shard;
+	size_t at = 0;
+	bool planted = cluster->world.plant == PLANT_INTRUDER;
+
+	if (cluster->world.now_ms - cluster->fleet.crew_ms <= crew_ms(cluster) || working == 0 ||
+	    (n_whole(cluster) == 0 || (n_whole(cluster) == working && !planted)))
+		return;
+	cluster->fleet.checked[FLEET_ASIDE]++;
+	while ((shard = map_next(&cluster->ledger.shards, &at)) != NULL) {
+		const struct worker *worker = worker_with(cluster, shard);
+
+		if (worker != NULL && (!is_whole(cluster, worker) || planted))
+			world_fail(&cluster->world, "aside",
+				   "%s has %s, but does not run all sinks, as others do",
+				   worker->id, shard->id);
+	}
+}
+
+/* Checks follows. */
+static void check_follows(struct cluster *cluster, size_t working)
+{
+	if (cluster->world.now_ms - cluster->fleet.crew_ms <= crew_ms(cluster) || working == 0)
+		return;
+	cluster->fleet.checked[FLEET_FOLLOWS]++;
+	for (size_t i = 0; i < cluster->n_workers; i++) {
+		const struct worker *worker = &cluster->workers[i];
+
+		if (is_there(cluster, worker) &&
+		    !sinkwatch_follows(&cluster->registry, worker->proc->life, worker->without))
+			world_fail(&cluster->world, "follows",
+				   "%s does not go by version %lld of the registry", worker->id,
+				   (long long)cluster->registry.version);
+	}
+}
+
 /* Checks balance. */
-static void check_balance(struct cluster *cluster, size_t wanted, size_t working)
+static void check_balance(struct cluster *cluster, size_t wanted)
 {
 	struct fleet *fleet = &cluster->fleet;
+	size_t working = n_whole(cluster);
 	size_t counts[CLUSTER_WORKERS] = {0}, most = 0, least = SIZE_MAX, at = 0;
 	const struct ledger_shard *shard;
 	bool planted = cluster->world.plant == PLANT_LOPSIDED;
+	int64_t balance_ms = BALANCE_MS + 10 * cluster->world.latency_max_ms;
 
 	if (working < 2 || wanted < working || !(fleet->balanced || planted) ||
-	    cluster->world.now_ms - fleet->moved_ms <= BALANCE_MS ||
-	    cluster->world.now_ms - fleet->taken_ms <= BALANCE_MS ||
-	    sinks_well_ms(cluster) > cluster->world.now_ms - BALANCE_MS)
+	    cluster->world.now_ms - fleet->moved_ms <= balance_ms ||
+	    cluster->world.now_ms - fleet->taken_ms <= balance_ms ||
+	    sinks_well_ms(cluster) > cluster->world.now_ms - balance_ms)
 		return;
 	while ((shard = map_next(&cluster->ledger.shards, &at)) != NULL) {
 		const struct worker *worker = worker_with(cluster, shard);
@@ -244,7 +350,8 @@ static void check_balance(struct cluster *cluster, size_t wanted, size_t working
 			counts[worker - cluster->workers]++;
 	}
 	for (size_t i = 0; i < cluster->n_workers; i++) {
-		if (!is_there(cluster, &cluster->workers[i]))
+		if (!is_there(cluster, &cluster->workers[i]) ||
+		    !is_whole(cluster, &cluster->workers[i]))
 			continue;
 		if (planted && most == 0)
 			counts[i] += wanted;
@@ -299,10 +406,13 @@ static void check_usage(struct cluster *cluster, size_t working)
 	listings = working * n_streams(cluster) *
 		   (uint64_t)(USAGE_S * SECOND_MS / cluster->options.discovery_ms + 1);
 	if (world->plant == PLANT_CHATTY)
-		used.written += 2 * beats + 4 * listings + 2 * SPARE_UNITS;
+		used.written += 2 * beats + 6 * listings + 2 * SPARE_UNITS;
 	fleet->checked[FLEET_WRITES]++;
-	/* In half units: a heartbeat is one unit, and whoever lists shards takes and gives back the turn. */
-	if (used.written > 2 * (beats + working + 2 * listings + SPARE_UNITS))
+	/*
+	 * In half units: a heartbeat is one unit, and whoever lists shards takes and gives back the turn,
+	 * which somebody else may have at first.
+	 */
+	if (used.written > 2 * (beats + working + 3 * listings + SPARE_UNITS))
 		world_fail(
 			world, "lease-writes",
 			"%zu idle workers wrote %llu.%llu units in %d s, %llu heartbeats are due",
@@ -364,7 +474,9 @@ void fleet_sample(struct cluster *cluster)
 	if (working != 0 && !orphans && fine_since_ms(cluster) <= cluster->world.now_ms)
 		cluster->fleet.checked[FLEET_ORPHAN]++;
 	note_moves(cluster, wanted, orphans);
-	check_balance(cluster, wanted, working);
+	check_aside(cluster, working);
+	check_follows(cluster, working);
+	check_balance(cluster, wanted);
 	check_usage(cluster, working);
 	check_herd(cluster, working);
 }

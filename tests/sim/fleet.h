@@ -8,6 +8,8 @@
  *			nothing is written; only while fleet.balanced
  *	lease-writes	the table of idle workers is written by heartbeats and by turns to list, and read
  *			about as often; the latter only while fleet.frugal
+ *	aside		who does not run all registered sinks holds nothing while a working worker does
+ *	follows		a working worker goes by the registry as it is: its sinks and the replay
  *	herd		few conditional writes fail for each lease that changes hands
  *
  * Each has its time to come true after something happened, by the workers' own options.
@@ -26,6 +28,8 @@ enum fleet_check {
 	FLEET_WRITES,
 	FLEET_READS,
 	FLEET_HERD,
+	FLEET_ASIDE,
+	FLEET_FOLLOWS,
 	FLEET_CHECKS
 };
 
@@ -39,6 +43,8 @@ struct fleet {
 	bool frugal; /* they look at each other's heartbeats alone, not at all rows */
 	bool trimmed; /* the service may have forgotten shards */
 	int64_t idle_since_ms; /* nothing has been written to any stream since; -1: unknown */
+	int64_t crew_ms; /* when the workers or the registry last changed, or something misbehaved */
+	uint64_t crew_sum; /* what that was judged by */
 	int64_t moved_ms; /* when the workers, or what can be read, last changed */
 	uint64_t writes, moved_sum; /* what that was judged by */
 	int64_t even_ms; /* since when the leases are known to be even and nothing is written; 0: not */
@@ -49,6 +55,9 @@ struct fleet {
 	size_t most; /* workers at once */
 	uint64_t checked[FLEET_CHECKS];
 };
+
+/* Whether somebody who runs the sink has its shards, or takes them: else it need not get anything. */
+bool fleet_serves(const struct cluster *cluster, size_t sink);
 
 /* Looks at the workers and their leases. */
 void fleet_sample(struct cluster *cluster);

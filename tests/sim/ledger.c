@@ -171,7 +171,8 @@ bool ledger_has(const struct ledger *ledger, const struct ledger_write *write, s
 
 bool ledger_taken(const struct ledger *ledger, const struct ledger_write *write, size_t sink)
 {
-	return write->in_shard < write->shard->taken[sink].front ||
+	return !ledger->sinks[sink].active || write->in_shard < write->shard->taken[sink].front ||
+	       write->in_shard < write->shard->taken[sink].excused ||
 	       ledger_has(ledger, write, sink) || ledger_excused(ledger, write, sink) ||
 	       ledger_unowed(ledger, write);
 }
@@ -180,7 +181,7 @@ size_t ledger_front(struct ledger *ledger, struct ledger_shard *shard, size_t si
 {
 	struct ledger_taken *taken = &shard->taken[sink];
 
-	if (!shard->table->sinks[sink])
+	if (!shard->table->sinks[sink] || !ledger->sinks[sink].active)
 		return shard->n_writes;
 	while (taken->front < shard->n_writes &&
 	       ledger_taken(ledger, &ledger->writes[shard->writes[taken->front]], sink))
@@ -255,7 +256,8 @@ static size_t next_owed(const struct ledger *ledger, const struct ledger_write *
 	while (next < write->in_key) {
 		const struct ledger_write *skipped = &ledger->writes[write->key->writes[next]];
 
-		if (!ledger_excused(ledger, skipped, sink) && !ledger_unowed(ledger, skipped) &&
+		if (skipped->in_shard >= skipped->shard->taken[sink].excused &&
+		    !ledger_excused(ledger, skipped, sink) && !ledger_unowed(ledger, skipped) &&
 		    !told_later(skipped, write))
 			break;
 		next++;
@@ -270,7 +272,8 @@ static void check_hole(struct ledger *ledger, const struct ledger_write *write, 
 	struct ledger_key *key = write->key;
 
 	next = next_owed(ledger, write, sink, next);
-	if (next < write->in_key)
+	/* A sink that is not active yet has no beginning either. */
+	if (next < write->in_key && ledger->sinks[sink].active)
 		world_fail(ledger->world, blame(&ledger->writes[key->writes[next]], "key-order"),
 			   "sink %zu got change %zu of key %.*s where %zu was next (of %s, that "
 			   "one is of %s)",

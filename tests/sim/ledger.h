@@ -10,7 +10,10 @@
  *
  * A write counts as taken by a sink when the sink has it durably, when it is excused (trimmed, and
  * the sink was given a gap record for the shard or its kin), or when it was never owed: older than
- * the place where the first worker started.
+ * the place where the first worker started, or before the sink was active in the registry.
+ *
+ * A sink that is added again is another one, and a seek begins anew: what was had before counts no
+ * more, and what is still on its way from before does not count any more.
  */
 #ifndef SIM_LEDGER_H
 #define SIM_LEDGER_H
@@ -29,6 +32,7 @@ struct ledger_taken {
 	size_t last; /* 1 + the highest write that it got itself, not by letter */
 	int64_t gap_wall_ms; /* until when its last gap record reaches; 0: none, INT64_MAX: open */
 	unsigned gaps;
+	size_t excused; /* writes from the first on that were there before the sink was active */
 };
 
 struct ledger_shard {
@@ -47,6 +51,7 @@ struct ledger_shard {
 	unsigned takes[LEDGER_LIVES]; /* how often each incarnation took the lease */
 	char end_seqno[48]; /* when closed */
 	struct watched_row *row; /* the rowwatch's; NULL: there never was one */
+	int64_t epoch; /* of its present replay */
 	int64_t orphan_ms; /* the fleet's: since when nobody has it who should; -1: not so */
 };
 
@@ -94,9 +99,17 @@ struct ledger_write {
 	int64_t trimmed_wall_ms; /* when it was first seen to be trimmed, 0: not */
 };
 
+/* One sink, as the registry has it. */
+struct ledger_sink {
+	bool registered, active; /* only an active one is owed anything */
+	int64_t generation; /* the present or last one; 0: never registered */
+	int64_t runs[LEDGER_LIVES]; /* the generation that each incarnation says it runs; 0: none */
+};
+
 struct ledger {
 	struct world *world;
 	size_t n_sinks;
+	struct ledger_sink sinks[LEDGER_SINKS];
 	struct map tables, shards, keys, ids;
 	struct ledger_write *writes;
 	size_t n_writes;
@@ -104,6 +117,7 @@ struct ledger {
 	uint64_t accepted[LEDGER_SINKS], doubled[LEDGER_SINKS];
 	int64_t slowest_ms[LEDGER_SINKS]; /* from a change to its first delivery */
 	uint64_t letters[LEDGER_SINKS], letters_doubled[LEDGER_SINKS]; /* of that sink's records */
+	uint64_t strays; /* deliveries that did not count */
 };
 
 /* One record as a sink got it. */
@@ -183,6 +197,16 @@ bool ledger_has(const struct ledger *ledger, const struct ledger_write *write, s
 
 /* Whether the sink has the write, or it counts as taken: nobody owes it any more. */
 bool ledger_taken(const struct ledger *ledger, const struct ledger_write *write, size_t sink);
+
+/* Whether deliveries of that generation of the sink, and of that replay of the shard, count at present. */
+bool ledger_counts(const struct ledger *ledger, const struct ledger_shard *shard, size_t sink,
+		   int64_t generation, int64_t epoch);
+
+/* The sink has another generation: what the last one had does not count any more. */
+void ledger_renew(struct ledger *ledger, size_t sink);
+
+/* The same for one shard, which is replayed; what is trimmed already is not owed. */
+void ledger_replay(struct ledger *ledger, struct ledger_shard *shard, size_t sink);
 
 /* Whether the write was never owed: before the place where the first worker started. */
 bool ledger_unowed(const struct ledger *ledger, const struct ledger_write *write);

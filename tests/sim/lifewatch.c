@@ -52,6 +52,14 @@ static void read_attribute(void *arg, struct str name, struct json *json)
 		put(worker->incarnation, row_scalar(json));
 		return;
 	}
+	if (json_key_is(name, "epoch")) {
+		must(str_to_i64(row_scalar(json), &worker->epoch));
+		return;
+	}
+	if (json_key_is(name, "counter")) {
+		must(str_to_i64(row_scalar(json), &worker->counter));
+		return;
+	}
 	if (json_key_is(name, "fenced"))
 		worker->fenced = true;
 	json_skip(json);
@@ -113,18 +121,13 @@ static bool is_named(const struct watched_life *life, struct str name)
 	return found;
 }
 
-void lifewatch_served(struct lifewatch *watch, const struct world_call *call)
+void lifewatch_look(struct lifewatch *watch, struct watched_worker *worker)
 {
-	struct watched_worker *worker, was;
+	struct watched_worker was = *worker;
 	struct buf key;
 
-	if (call->status != 200)
-		return;
-	worker = worker_of(watch, call);
-	if (worker == NULL)
-		return;
-	was = *worker;
 	worker->fenced = false;
+	worker->epoch = worker->counter = 0;
 	worker->incarnation[0] = '\0';
 	buf_init(&key, 4 * LIFEWATCH_ID_MAX);
 	buf_str(&key, HEARTBEAT_PREFIX);
@@ -134,6 +137,19 @@ void lifewatch_served(struct lifewatch *watch, const struct world_call *call)
 	buf_release(&key);
 	note_fence(watch, worker);
 	watch->changes += worker->exists != was.exists || worker->fenced != was.fenced;
+}
+
+void lifewatch_served(struct lifewatch *watch, const struct world_call *call)
+{
+	struct watched_worker *worker, was;
+
+	if (call->status != 200)
+		return;
+	worker = worker_of(watch, call);
+	if (worker == NULL)
+		return;
+	was = *worker;
+	lifewatch_look(watch, worker);
 	if (!worker->exists || str_eq(str_of(was.incarnation), str_of(worker->incarnation)))
 		return;
 	if (was.exists && was.life != call->life)
@@ -224,4 +240,29 @@ void lifewatch_begins(struct lifewatch *watch, unsigned life, const char *shard_
 		world_fail(watch->world, "two-owners",
 			   "incarnation %u begins a delivery of %s, which incarnation %u holds",
 			   life, shard_id, holder);
+}
+
+uint64_t lifewatch_token(const struct lifewatch *watch, unsigned life)
+{
+	const struct watched_life *it = &watch->lives[life];
+
+	return (uint64_t)it->n_former << 32 | (uint64_t)it->epoch;
+}
+
+void lifewatch_lands(struct lifewatch *watch, unsigned life, uint64_t token)
+{
+	const struct watched_life *it = &watch->lives[life];
+	const struct watched_worker *worker = map_get(&watch->workers, str_of(it->id));
+	int64_t epoch = (int64_t)(token & UINT32_MAX), says;
+
+	if (worker == NULL || worker->life != life || it->n_former != token >> 32)
+		return;
+	says = worker->epoch;
+	if (watch->world->plant == PLANT_HERALD && watch->begun > PLANT_BEGINNINGS)
+		says++;
+	if (!worker->fenced && says > epoch)
+		world_fail(watch->world, "old-replay",
+			   "%s says that it goes by epoch %lld, and what it handed over in epoch "
+			   "%lld becomes durable",
+			   it->id, (long long)says, (long long)epoch);
 }

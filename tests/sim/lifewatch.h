@@ -9,6 +9,9 @@
  *			taken from nobody, or from an incarnation whose heartbeat row is gone, fenced or
  *			another's; who was fenced never lives again under that name
  *
+ *	old-replay	once its heartbeat says an epoch, nothing becomes durable that an incarnation
+ *			handed over before it adopted that one
+ *
  * Under one worker id that an operator vouches for, a second process takes over at once: what the first
  * one begins before it learns of that is the operator's.
  */
@@ -23,6 +26,7 @@ enum { LIFEWATCH_ID_MAX = 64, LIFEWATCH_FORMER = 8 };
 struct watched_worker {
 	char id[LIFEWATCH_ID_MAX], incarnation[LIFEWATCH_ID_MAX];
 	bool exists, fenced;
+	int64_t epoch, counter;
 	unsigned life; /* who wrote the incarnation */
 };
 
@@ -32,6 +36,7 @@ struct watched_life {
 	char incarnation[LIFEWATCH_ID_MAX]; /* what it calls itself, once its heartbeat row is there */
 	char former[LIFEWATCH_FORMER][LIFEWATCH_ID_MAX]; /* what it did before it began anew */
 	size_t n_former;
+	int64_t epoch; /* the replay that it goes by, by what it logs */
 	int64_t lease_ms;
 	int64_t beat_ms; /* when the last heartbeat was sent that it knows of; -1: none yet */
 	bool superseded; /* another one replaced its heartbeat row */
@@ -69,6 +74,15 @@ void lifewatch_taken(struct lifewatch *watch, unsigned life, const char *owner, 
 /* A delivery begins; `held`: the shard has a row, which `holder` holds. */
 void lifewatch_begins(struct lifewatch *watch, unsigned life, const char *shard_id, bool held,
 		      unsigned holder);
+
+/* What the incarnation is at the moment, for lifewatch_lands. */
+uint64_t lifewatch_token(const struct lifewatch *watch, unsigned life);
+
+/* Something becomes durable that was handed over when the incarnation was what the token says. */
+void lifewatch_lands(struct lifewatch *watch, unsigned life, uint64_t token);
+
+/* An operator has written the worker's heartbeat row. */
+void lifewatch_look(struct lifewatch *watch, struct watched_worker *worker);
 
 /* The incarnation that owns leases as "<id>:<incarnation>"; there must have been such a one. */
 unsigned lifewatch_life(const struct lifewatch *watch, const char *owner);

@@ -43,6 +43,8 @@ static void served(void *arg, const struct world_call *call)
 
 	lifewatch_served(&cluster->lives, call);
 	rowwatch_served(&cluster->rows, call);
+	if (sinkwatch_served(&cluster->registry, call))
+		cluster_renewed(cluster);
 	pollwatch_served(&cluster->polls, call);
 	if (call->proc == NULL && cluster->coverage != NULL)
 		cluster->coverage->late_writes++;
@@ -58,7 +60,7 @@ static void ended(void *arg, const struct world_call *call, bool ok)
 }
 
 /* struct world_watch: a delivery begins. */
-static void begins(void *arg, unsigned life, struct str shard_id)
+static uint64_t begins(void *arg, unsigned life, struct str shard_id)
 {
 	struct cluster *cluster = arg;
 	const struct ledger_shard *shard = ledger_shard(&cluster->ledger, shard_id);
@@ -70,6 +72,15 @@ static void begins(void *arg, unsigned life, struct str shard_id)
 			   STR_ARG(shard_id));
 	else
 		lifewatch_begins(&cluster->lives, life, shard->id, row->exists, row->holder);
+	return lifewatch_token(&cluster->lives, life);
+}
+
+/* struct world_watch: something of a delivery becomes durable. */
+static void lands(void *arg, unsigned life, uint64_t token)
+{
+	struct cluster *cluster = arg;
+
+	lifewatch_lands(&cluster->lives, life, token);
 }
 
 /* struct world_watch: a log line. */
@@ -78,9 +89,17 @@ static void logged(void *arg, const char *process, enum io_level level, struct s
 	struct cluster *cluster = arg;
 	struct str rest = line;
 
-	(void)process;
 	(void)level;
 	count(cluster, str_cut(&rest, ' '));
+	if (!str_starts(line, STR("registry.adopted ")))
+		return;
+	for (size_t i = 0; i < cluster->n_workers; i++) {
+		const struct worker *worker = &cluster->workers[i];
+
+		if (worker->proc != NULL && str_eq(str_of(process), str_of(worker->id)))
+			cluster->lives.lives[worker->proc->life].epoch =
+				sinkwatch_adopted(&cluster->registry, worker->proc->life, line);
+	}
 }
 
 void oracle_check_engine(struct cluster *cluster, const struct worker *worker)
@@ -120,7 +139,8 @@ static void check_isolation(struct cluster *cluster, const struct target *target
 	int64_t since_ms = target_well_since_ms(target), written_ms;
 
 	if (front == shard->n_writes || since_ms == INT64_MAX ||
-	    cluster->quiet_since_ms == INT64_MAX || shard->table->gap_fail)
+	    cluster->quiet_since_ms == INT64_MAX || shard->table->gap_fail ||
+	    !fleet_serves(cluster, target->number))
 		return;
 	written_ms = cluster->ledger.writes[shard->writes[front]].w->wall_ms - world->wall_base_ms;
 	if (cluster->quiet_since_ms > since_ms)
@@ -178,6 +198,7 @@ void oracle_start(struct cluster *cluster)
 		.ended = ended,
 		.logged = logged,
 		.begins = begins,
+		.lands = lands,
 	};
 	cluster->sample.run = sample;
 	world_set(&cluster->world, &cluster->sample, SAMPLE_MS);
@@ -202,9 +223,17 @@ static bool shard_settled(struct cluster *cluster, struct ledger_shard *shard, s
 
 	for (size_t i = 0; i < cluster->n_targets; i++) {
 		size_t front = ledger_front(&cluster->ledger, shard, i);
+		const struct ledger_sink *sink = &cluster->ledger.sinks[i];
 		const struct ledger_write *last;
 
 		if (!shard->table->sinks[i])
+			continue;
+		if (sink->generation == 0 || (sink->registered && !sink->active)) {
+			buf_fmt(why, "sink %s was never registered, or is being added",
+				cluster->targets[i].name);
+			return false;
+		}
+		if (!sink->active)
 			continue;
 		if (front < shard->n_writes) {
 			buf_fmt(why, "sink %s has %zu of %zu changes of %s",
@@ -289,7 +318,8 @@ static bool lost_in_silence(const struct ledger *ledger, const struct ledger_wri
 {
 	const struct ledger_shard *shard = write->shard, *first = shard->table->first;
 
-	if (shard->table->gap_fail || !shard->table->sinks[sink] || ledger_has(ledger, write, sink))
+	if (shard->table->gap_fail || !shard->table->sinks[sink] || !ledger->sinks[sink].active ||
+	    write->in_shard < shard->taken[sink].excused || ledger_has(ledger, write, sink))
 		return false;
 	if (shard->skipped)
 		return str_cmp(shard->arn, first->arn) > 0 &&

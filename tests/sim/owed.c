@@ -157,3 +157,55 @@ bool ledger_excused(const struct ledger *ledger, const struct ledger_write *writ
 	}
 	return false;
 }
+
+bool ledger_counts(const struct ledger *ledger, const struct ledger_shard *shard, size_t sink,
+		   int64_t generation, int64_t epoch)
+{
+	const struct ledger_sink *it = &ledger->sinks[sink];
+
+	return it->registered && generation == it->generation &&
+	       (shard == NULL || epoch >= shard->epoch);
+}
+
+/* Nothing of the shard counts as had by the sink any more. */
+static void forget_shard(struct ledger *ledger, struct ledger_shard *shard, size_t sink)
+{
+	struct ledger_taken *taken = &shard->taken[sink];
+
+	for (size_t i = 0; i < shard->n_writes; i++) {
+		const struct ledger_write *write = &ledger->writes[shard->writes[i]];
+
+		if (write->key->high[sink] > write->in_key)
+			write->key->high[sink] = write->in_key;
+	}
+	for (size_t i = 0; i < taken->n_has; i++)
+		taken->has[i] = 0;
+	taken->front = taken->last = taken->excused = 0;
+	taken->gap_wall_ms = 0;
+}
+
+void ledger_renew(struct ledger *ledger, size_t sink)
+{
+	struct ledger_shard *shard;
+	struct ledger_key *key;
+	size_t at = 0;
+
+	while ((shard = map_next(&ledger->shards, &at)) != NULL)
+		forget_shard(ledger, shard, sink);
+	at = 0;
+	while ((key = map_next(&ledger->keys, &at)) != NULL) {
+		for (size_t i = 0; i < LEDGER_LIVES; i++)
+			key->last[sink][i] = (struct ledger_place){0};
+	}
+}
+
+void ledger_replay(struct ledger *ledger, struct ledger_shard *shard, size_t sink)
+{
+	struct ledger_taken *taken = &shard->taken[sink];
+
+	ledger_note_trims(ledger);
+	forget_shard(ledger, shard, sink);
+	while (taken->excused < shard->n_writes &&
+	       ledger->writes[shard->writes[taken->excused]].w->trimmed)
+		taken->excused++;
+}

@@ -36,6 +36,10 @@
 	PLANT(UNDEAD, "undead", "zombie-silent", "the lease time runs out, deliveries begin")      \
 	PLANT(IDLER, "idler", "no-orphan", "a shard that can be read is nobody's")                 \
 	PLANT(LOPSIDED, "lopsided", "balance", "one worker has two leases more than the others")   \
+	PLANT(INTRUDER, "intruder", "aside", "somebody who lacks a sink has shards all the same")  \
+	PLANT(DEAF, "deaf", "follows", "nobody learns what is registered")                         \
+	PLANT(REBORN, "reborn", "registry", "a sink comes back with a generation that was used")   \
+	PLANT(HERALD, "herald", "old-replay", "a heartbeat says the next epoch too early")         \
 	PLANT(CHATTY, "chatty", "lease-writes", "the idle checkpoint table is written to")         \
 	PLANT(STAMPEDE, "stampede", "herd", "all want the leases of a lost worker, all the time")
 

@@ -383,6 +383,14 @@ static bool refused(struct cluster *cluster, struct str arg, int64_t *out)
 	return true;
 }
 
+/* Deliveries so far that did not count: of another generation or replay; `arg` is ignored. */
+static bool strays(struct cluster *cluster, struct str arg, int64_t *out)
+{
+	(void)arg;
+	*out = (int64_t)cluster->ledger.strays;
+	return true;
+}
+
 /* Leases that were taken from another incarnation so far; `arg` is ignored. */
 static bool takeovers(struct cluster *cluster, struct str arg, int64_t *out)
 {
@@ -412,6 +420,7 @@ static bool write_units(struct cluster *cluster, struct str arg, int64_t *out)
 static const struct quantity quantities[] = {
 	{"refused", "nothing", refused},
 	{"takeovers", "nothing", takeovers},
+	{"strays", "nothing", strays},
 	{"read-units", "number of seconds", read_units},
 	{"write-units", "number of seconds", write_units},
 	{"delivered", "sink", delivered},

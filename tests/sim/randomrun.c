@@ -198,6 +198,30 @@ static void choose_trouble(struct run *run)
 	run->moves = plant == PLANT_ROBBER || plant == PLANT_POSTHUMOUS;
 }
 
+/* A sink that some workers may not run, now and then: no table's only one, and none that remembers. */
+static void choose_optional(struct run *run, size_t n_sinks, enum shape shape)
+{
+	struct cluster *cluster = &run->cluster;
+	enum plant plant = cluster->world.plant;
+	size_t sink = rng_below(run->rng, n_sinks);
+	bool fed = false;
+
+	if (!rng_chance(run->rng, shape == SHAPE_MANY ? 35 : 20) ||
+	    (plant != PLANT_NONE && plant != PLANT_INTRUDER) || cluster->targets[sink].remembers)
+		return;
+	for (size_t i = 0; i < cluster->n_tables; i++) {
+		size_t others = 0;
+
+		fed = fed || cluster->tables[i]->sinks[sink];
+		for (size_t k = 0; k < n_sinks; k++)
+			others += k != sink && cluster->tables[i]->sinks[k];
+		if (others == 0)
+			return;
+	}
+	if (fed)
+		run->turmoil.optional = sink;
+}
+
 /* Chooses sinks, tables and workers. */
 static void choose_deployment(struct run *run, enum shape shape)
 {
@@ -227,6 +251,7 @@ static void choose_deployment(struct run *run, enum shape shape)
 	turmoil_init(&run->turmoil, &run->cluster);
 	run->turmoil.alone = n_workers == 1;
 	run->turmoil.partitions = run->rough;
+	choose_optional(run, many ? ARRAY_N(eight) : n_sinks, shape);
 }
 
 /* A random table's name. */
@@ -333,6 +358,8 @@ static void do_worker(struct run *run)
 {
 	if (run->moves)
 		turmoil_act(&run->turmoil);
+	if (rng_chance(run->rng, 30))
+		turmoil_administer(&run->turmoil);
 }
 
 /* Credentials and iterators expire. */
@@ -529,8 +556,10 @@ static void begin(struct run *run, enum shape shape, int64_t writes)
 		do_writes(run);
 	if (rng_chance(run->rng, 20))
 		choose_start(run);
-	for (size_t i = 0; i < run->cluster.n_workers; i++)
+	for (size_t i = 0; i < run->cluster.n_workers; i++) {
+		turmoil_configure(&run->turmoil, &run->cluster.workers[i]);
 		cluster_start(&run->cluster.workers[i]);
+	}
 }
 
 bool random_run(uint64_t seed, enum plant plant, enum shape shape, struct world_trace *trace,
@@ -560,6 +589,10 @@ bool random_run(uint64_t seed, enum plant plant, enum shape shape, struct world_
 		idle(run);
 	for (enum turmoil_kind kind = 0; coverage != NULL && kind < TURMOIL_N; kind++)
 		coverage->turmoil[kind] += run->turmoil.hits[kind];
+	if (coverage != NULL) {
+		coverage->lacking += run->turmoil.lacking;
+		coverage->half_added += run->turmoil.half_added;
+	}
 	cluster_release(&run->cluster);
 	ok = !run->cluster.world.failed;
 	mem_free(run);

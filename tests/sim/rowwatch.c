@@ -37,6 +37,28 @@ static void put(char *to, size_t size, struct str s)
 	to[s.n] = '\0';
 }
 
+/*
+ * Whether what follows "sink." in an attribute's name is the present generation of the sink: of the first one
+ * its name alone, of others "<name>.<generation>".
+ */
+static bool is_attribute(const struct rowwatch *watch, size_t sink, struct str text)
+{
+	const struct ledger_sink *it = &watch->ledger->sinks[sink];
+	struct str name;
+	int64_t generation = 1;
+
+	if (watch->sinks[sink] == NULL || !it->registered)
+		return false;
+	name = str_of(watch->sinks[sink]);
+	if (!str_starts(text, name))
+		return false;
+	text = str_skip(text, name.n);
+	if (text.n > 0 &&
+	    (text.p[0] != '.' || !str_to_i64(str_skip(text, 1), &generation) || generation == 1))
+		return false;
+	return generation == it->generation;
+}
+
 /* Reads one attribute of a row. */
 static void read_attribute(void *arg, struct str name, struct json *json)
 {
@@ -50,13 +72,15 @@ static void read_attribute(void *arg, struct str name, struct json *json)
 		must(str_to_u64(row_scalar(json), &row->counter));
 	} else if (json_key_is(name, "checkpoint")) {
 		put(row->checkpoint, sizeof(row->checkpoint), row_scalar(json));
+	} else if (json_key_is(name, "epoch")) {
+		must(str_to_i64(row_scalar(json), &row->epoch));
 	} else if (json_key_is(name, "startAt")) {
 		put(row->start_at, sizeof(row->start_at), row_scalar(json));
 	} else if (str_starts(name, STR("sink."))) {
 		struct str sink = str_skip(name, strlen("sink."));
 
 		for (size_t i = 0; i < watch->ledger->n_sinks; i++) {
-			if (watch->sinks[i] == NULL || !str_eq(sink, str_of(watch->sinks[i])))
+			if (!is_attribute(watch, i, sink))
 				continue;
 			put(row->sinks[i], sizeof(row->sinks[i]), row_scalar(json));
 			return;
@@ -74,6 +98,7 @@ static bool fetch_row(struct rowwatch *watch, struct watched_row *row, struct st
 
 	row->owner[0] = '\0';
 	row->counter = 0;
+	row->epoch = 0;
 	row->checkpoint[0] = '\0';
 	row->start_at[0] = '\0';
 	for (size_t i = 0; i < LEDGER_SINKS; i++)
@@ -101,6 +126,37 @@ size_t rowwatch_position(const struct rowwatch *watch, const struct watched_row 
 	return own > least ? own : least;
 }
 
+size_t rowwatch_checkpoint(const struct rowwatch *watch, const struct watched_row *row)
+{
+	return position_count(watch, row->shard, str_of(row->checkpoint));
+}
+
+bool rowwatch_ended(const struct watched_row *row, size_t sink)
+{
+	return str_eq(str_of(row->checkpoint), STR("SHARD_END")) ||
+	       str_eq(str_of(row->sinks[sink]), STR("SHARD_END"));
+}
+
+/* Whether a row says that the shard is finished for all sinks that are registered. */
+static bool is_over(const struct rowwatch *watch, const struct watched_row *row)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < watch->ledger->n_sinks; i++) {
+		if (!row->shard->table->sinks[i] || !watch->ledger->sinks[i].registered)
+			continue;
+		if (!rowwatch_ended(row, i))
+			return false;
+		n++;
+	}
+	return n > 0 || str_eq(str_of(row->checkpoint), STR("SHARD_END"));
+}
+
+bool rowwatch_finished(const struct rowwatch *watch, const struct watched_row *row)
+{
+	return row->exists ? is_over(watch, row) : row->ended;
+}
+
 /* Checks checkpoint-behind-ack for all sinks of a row. */
 static void check_positions(struct rowwatch *watch, const struct watched_row *row)
 {
@@ -110,7 +166,7 @@ static void check_positions(struct rowwatch *watch, const struct watched_row *ro
 	for (size_t i = 0; i < ledger->n_sinks; i++) {
 		size_t says, front;
 
-		if (!shard->table->sinks[i])
+		if (!shard->table->sinks[i] || !ledger->sinks[i].active)
 			continue;
 		says = rowwatch_position(watch, row, i);
 		front = ledger_front(ledger, shard, i);
@@ -201,7 +257,7 @@ static void check_deletion(struct rowwatch *watch, struct watched_row *row,
 			   const struct watched_row *was, unsigned life)
 {
 	struct world *world = watch->ledger->world;
-	bool finished = str_eq(str_of(was->checkpoint), STR("SHARD_END"));
+	bool finished = is_over(watch, was);
 
 	if (world->plant == PLANT_UNTIDY)
 		finished = false;
@@ -264,6 +320,24 @@ static unsigned plant_zombie(struct rowwatch *watch, const struct watched_row *r
 	if (plant == PLANT_POSTHUMOUS && was->exists && row->exists && released)
 		return life + 1;
 	return life;
+}
+
+void rowwatch_read_again(struct rowwatch *watch)
+{
+	struct watched_row *row;
+	size_t at = 0;
+
+	while ((row = map_next(&watch->rows, &at)) != NULL) {
+		if (row->exists)
+			row->exists = fetch_row(watch, row, str_of(row->key));
+	}
+}
+
+void rowwatch_rewritten(struct rowwatch *watch, struct watched_row *row)
+{
+	row->exists = fetch_row(watch, row, str_of(row->key));
+	row->held = false;
+	row->ended = false;
 }
 
 /* A conditional write of the row failed: somebody else was faster, or something is not known. */

@@ -6,7 +6,8 @@
  *	checkpoint-behind-ack	a row's positions are never ahead of what the sinks have durably
  *	fenced-owner		counters only grow; nobody but the holder of a lease writes its row,
  *				except to take it, which moves no position
- *	row-kept		only rows of finished shards are deleted, and not from under the living
+ *	row-kept		only rows that say SHARD_END for every registered sink are deleted, and not from
+ *				under the living
  */
 #ifndef SIM_ROWWATCH_H
 #define SIM_ROWWATCH_H
@@ -24,10 +25,11 @@ struct watched_row {
 	uint64_t counter;
 	unsigned holder; /* the incarnation that last took it, or was given it */
 	bool held;
-	bool ended; /* it was deleted, and said SHARD_END */
+	bool ended; /* it was deleted, and said SHARD_END for all sinks */
 	char checkpoint[ROWWATCH_POSITION_MAX];
 	char sinks[LEDGER_SINKS][ROWWATCH_POSITION_MAX]; /* empty: no attribute */
 	char start_at[32];
+	int64_t epoch; /* the replay that it belongs to */
 };
 
 struct rowwatch {
@@ -53,6 +55,21 @@ void rowwatch_release(struct rowwatch *watch);
 
 /* A request was carried out. */
 void rowwatch_served(struct rowwatch *watch, const struct world_call *call);
+
+/* A sink has another generation, and so other attributes: reads all rows again. */
+void rowwatch_read_again(struct rowwatch *watch);
+
+/* An operator has written the row, and nobody holds it now. */
+void rowwatch_rewritten(struct rowwatch *watch, struct watched_row *row);
+
+/* Whether the row says SHARD_END for the sink. */
+bool rowwatch_ended(const struct watched_row *row, size_t sink);
+
+/* Whether the shard is finished for all sinks that are registered, by its row or because that is gone. */
+bool rowwatch_finished(const struct rowwatch *watch, const struct watched_row *row);
+
+/* How many of the shard's writes the row's `checkpoint` covers; more than there are for SHARD_END. */
+size_t rowwatch_checkpoint(const struct rowwatch *watch, const struct watched_row *row);
 
 /* How many of the shard's writes the row says that the sink has. */
 size_t rowwatch_position(const struct rowwatch *watch, const struct watched_row *row, size_t sink);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "tests/sim/handed.h"
 #include "tests/sim/misdeed.h"
 #include "tests/sim/sinkform.h"
 
@@ -23,6 +24,7 @@ struct scripted {
 	struct proc *proc;
 	struct list link; /* of the target */
 	struct list queue; /* deliveries, in the order of submission */
+	struct list handed; /* the same, once more */
 	struct world_event work;
 	struct rest rests[RESTS]; /* the latest ones, in a ring */
 	size_t n_rests;
@@ -101,6 +103,59 @@ static void take_record(struct scripted *s, const struct delivery *delivery,
 			   STR_ARG(record->seqno));
 }
 
+/* Whose records the delivery is about: a letter's are another sink's. */
+static const struct target *subject_of(const struct target *target, const struct delivery *delivery)
+{
+	struct ledger_letter letter;
+
+	if (!delivery->letter || !record_parse_letter(delivery_record(delivery, 0), &letter))
+		return target;
+	return letter_sender(target, letter.sink);
+}
+
+/* Notes what a delivery counts for, as of now. */
+static void note_handed(struct scripted *s, const struct delivery *delivery)
+{
+	const struct target *subject = subject_of(s->target, delivery);
+	const struct world_watch *watch = &s->target->world->watch;
+	struct handed handed = {
+		.delivery = delivery,
+		.epoch = delivery->source->epoch,
+		.token = watch->begins(watch->arg, s->proc->life, delivery->source->shard_id),
+	};
+
+	if (subject != NULL)
+		handed.generation = s->target->ledger->sinks[subject->number].runs[s->proc->life];
+	handed_note(&s->handed, &handed);
+}
+
+/* Ends a delivery. */
+static void end(struct scripted *s, struct delivery *delivery, enum delivery_result result,
+		size_t acked, const struct error *why)
+{
+	handed_end(&s->handed, delivery);
+	delivery_done(delivery, result, acked, why);
+}
+
+/* Whether a delivery counts: the sink is still what it was, and nothing is replayed since. */
+static bool counts(const struct scripted *s, const struct delivery *delivery)
+{
+	const struct handed *handed = handed_find(&s->handed, delivery);
+	const struct world_watch *watch = &s->target->world->watch;
+	const struct target *subject = subject_of(s->target, delivery);
+	struct ledger *ledger = s->target->ledger;
+
+	watch->lands(watch->arg, s->proc->life, handed->token);
+	if (subject == NULL ||
+	    ledger_counts(ledger, ledger_shard(ledger, delivery->source->shard_id), subject->number,
+			  handed->generation, handed->epoch))
+		return true;
+	ledger->strays++;
+	world_note(s->target->world, "sim", "sink %s gets what does not count any more",
+		   s->target->name);
+	return false;
+}
+
 /* Makes the records from `from` up to `to` of a delivery durable. */
 static void make_durable(struct scripted *s, const struct delivery *delivery, size_t from,
 			 size_t to)
@@ -108,6 +163,8 @@ static void make_durable(struct scripted *s, const struct delivery *delivery, si
 	struct target *target = s->target;
 	struct ledger_record record;
 
+	if (from == to || !counts(s, delivery))
+		return;
 	for (size_t i = from; i < to; i++) {
 		if (delivery->letter) {
 			take_letter(s, delivery, delivery_record(delivery, i));
@@ -207,12 +264,12 @@ static void end_badly(struct scripted *s, struct delivery *delivery, enum delive
 			list_add(&later, &other->link);
 		}
 	}
-	delivery_done(delivery, result, acked, &why);
+	end(s, delivery, result, acked, &why);
 	while (!list_empty(&later)) {
 		struct delivery *other = list_first(&later, struct delivery, link);
 
 		list_remove(&other->link);
-		delivery_done(other, DELIVERY_RETRY, 0, &why);
+		end(s, other, DELIVERY_RETRY, 0, &why);
 	}
 }
 
@@ -222,7 +279,7 @@ static void end_well(struct scripted *s, struct delivery *delivery)
 	list_remove(&delivery->link);
 	if (s->target->world->plant != PLANT_EARLY || s->target->n_seen < 10)
 		make_durable(s, delivery, 0, delivery->n);
-	delivery_done(delivery, DELIVERY_OK, delivery->n, NULL);
+	end(s, delivery, DELIVERY_OK, delivery->n, NULL);
 }
 
 /* Whether the record is poison to the target: always the same ones, and never a letter or a gap. */
@@ -384,12 +441,11 @@ static void scripted_submit(struct sink *sink, struct delivery *delivery)
 
 	must(delivery->n > 0);
 	check_rest(s, delivery);
-	s->target->world->watch.begins(s->target->world->watch.arg, s->proc->life,
-				       delivery->source->shard_id);
 	if (s->target->mode == TARGET_DEAD)
 		s->target->hits[TARGET_DEAD]++;
 	list_init(&delivery->link);
 	list_add(&s->queue, &delivery->link);
+	note_handed(s, delivery);
 	arm(s);
 }
 
@@ -403,6 +459,7 @@ static void scripted_close(struct sink *sink)
 
 	world_unset(s->target->world, &s->work);
 	list_remove(&s->link);
+	handed_release(&s->handed);
 	mem_free(s);
 }
 
@@ -513,6 +570,7 @@ struct sink *target_open(struct target *target, struct proc *proc)
 	s->proc = proc;
 	list_init(&s->link);
 	list_init(&s->queue);
+	list_init(&s->handed);
 	list_add(&target->sinks, &s->link);
 	s->work.proc = proc;
 	s->work.run = work;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands of scenarios about workers, clocks and the network. */
+/* The commands of scenarios about workers, clocks, the network and the registry. */
 #include "base/time.h"
 #include "tests/sim/network.h"
+#include "tests/sim/operator.h"
 #include "tests/sim/scenario.h"
 
 /* The worker named by word 1, made if it is new. */
@@ -184,6 +185,40 @@ static void do_credentials(struct line *line)
 	cluster_faulty(line->cluster, MINUTE_MS);
 }
 
+/* sinks add NAME [after STEP]; sinks remove NAME */
+static void do_sinks(struct line *line)
+{
+	struct str what = line_word(line, 1), name = line_word(line, 2);
+
+	if (cluster_find_sink(line->cluster, name) == NULL) {
+		line_complain(line, "no such sink: %.*s", STR_ARG(name));
+	} else if (str_eq(what, STR("remove"))) {
+		if (!operator_remove(line->cluster, name))
+			line_complain(line, "it is not registered");
+	} else if (!str_eq(what, STR("add")) ||
+		   (line->n > 3 && !str_eq(line_word(line, 3), STR("after"))) ||
+		   !operator_add(line->cluster, name, line_word(line, 4))) {
+		line_complain(line, "neither add NAME [after STEP] nor remove NAME");
+	}
+}
+
+/* seek TABLE horizon [SINK] [half] */
+static void do_seek(struct line *line)
+{
+	struct cluster *cluster = line->cluster;
+	size_t i = cluster_find_table(cluster, line_word(line, 1));
+	bool half = str_eq(line_word(line, line->n - 1), STR("half"));
+	const struct target *only = NULL;
+
+	if (line->n - half > 3)
+		only = cluster_find_sink(cluster, line_word(line, 3));
+	if (i == cluster->n_tables || !str_eq(line_word(line, 2), STR("horizon")) ||
+	    (only == NULL && line->n - half > 3))
+		line_complain(line, "not: seek TABLE horizon [SINK] [half]");
+	else if (!operator_seek(cluster, cluster->tables[i], only, half))
+		line_complain(line, "some worker does not adopt the epoch");
+}
+
 const struct command scenario_troubles[] = {
 	{"start", do_start, 2},
 	{"crash", do_crash, 2},
@@ -198,5 +233,7 @@ const struct command scenario_troubles[] = {
 	{"mix", do_mix, 3},
 	{"quiet", do_quiet, 1},
 	{"credentials", do_credentials, 2},
+	{"sinks", do_sinks, 3},
+	{"seek", do_seek, 3},
 	{NULL, NULL, 0},
 };

@@ -5,6 +5,7 @@
 
 #include "base/time.h"
 #include "tests/sim/network.h"
+#include "tests/sim/operator.h"
 
 enum {
 	SPARE_LIVES = 20, /* of LEDGER_LIVES, for the end of the run */
@@ -28,7 +29,7 @@ const char *turmoil_word(enum turmoil_kind kind)
 
 void turmoil_init(struct turmoil *turmoil, struct cluster *cluster)
 {
-	*turmoil = (struct turmoil){.cluster = cluster};
+	*turmoil = (struct turmoil){.cluster = cluster, .optional = LEDGER_SINKS};
 }
 
 /* A time from now on. */
@@ -103,6 +104,54 @@ static struct worker *newcomer(struct turmoil *turmoil)
 	return cluster_worker(cluster, id);
 }
 
+void turmoil_configure(struct turmoil *turmoil, struct worker *worker)
+{
+	struct cluster *cluster = turmoil->cluster;
+
+	worker->without = LEDGER_SINKS;
+	if (turmoil->optional == LEDGER_SINKS || turmoil->calm ||
+	    rng_chance(&cluster->world.rng, 50))
+		return;
+	worker->without = turmoil->optional;
+	turmoil->lacking++;
+}
+
+/* Whether somebody runs the sink that may be missing in configurations. */
+static bool anybody_runs_it(const struct turmoil *turmoil)
+{
+	for (size_t i = 0; i < turmoil->cluster->n_workers; i++) {
+		const struct worker *worker = &turmoil->cluster->workers[i];
+
+		if (worker->engine != NULL && worker->without != turmoil->optional)
+			return true;
+	}
+	return false;
+}
+
+void turmoil_administer(struct turmoil *turmoil)
+{
+	static const char *const steps[] = {"", "", "read", "register", "scan", "bump"};
+	struct cluster *cluster = turmoil->cluster;
+	struct rng *rng = &cluster->world.rng;
+	const struct ledger_sink *sink = &cluster->ledger.sinks[turmoil->optional];
+	struct str name;
+
+	if (turmoil->optional == LEDGER_SINKS || cluster->registry.version == 0)
+		return;
+	name = str_of(cluster->targets[turmoil->optional].name);
+	if (sink->registered && !anybody_runs_it(turmoil)) {
+		world_note(&cluster->world, "sim", "sink %.*s is removed", STR_ARG(name));
+		operator_remove(cluster, name);
+	} else if (!sink->active && rng_chance(rng, 50)) {
+		const char *step = steps[rng_below(rng, ARRAY_N(steps))];
+
+		world_note(&cluster->world, "sim", "sink %.*s is added%s%s", STR_ARG(name),
+			   step[0] != '\0' ? ", but not behind " : "", step);
+		operator_add(cluster, name, str_of(step));
+		turmoil->half_added += step[0] != '\0';
+	}
+}
+
 /* Starts a worker, unless there have been too many lives: `spare` of them are for later. */
 static void start(struct turmoil *turmoil, struct worker *worker, unsigned spare)
 {
@@ -110,8 +159,10 @@ static void start(struct turmoil *turmoil, struct worker *worker, unsigned spare
 
 	fate->start_ms = 0;
 	fate->gone = false;
-	if (turmoil->cluster->world.lives < LEDGER_LIVES - spare)
-		cluster_start(worker);
+	if (turmoil->cluster->world.lives >= LEDGER_LIVES - spare)
+		return;
+	turmoil_configure(turmoil, worker);
+	cluster_start(worker);
 }
 
 /* Keeps a worker from some of its services for a while. */
@@ -345,6 +396,9 @@ void turmoil_calm(struct turmoil *turmoil)
 			fate->gone = true;
 			cluster_drain(&cluster->workers[i]);
 		}
+		/* Who lacks a sink starts again, with all of them. */
+		if (cluster->workers[i].without != LEDGER_SINKS)
+			cluster_drain(&cluster->workers[i]);
 		if (cluster->workers[i].engine == NULL && !fate->gone)
 			start(turmoil, &cluster->workers[i], 2);
 	}

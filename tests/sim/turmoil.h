@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What happens to the workers of a random run: deaths and restarts, pauses longer than a lease, machines
- * that sleep, partitions, clocks that jump, rolling deployments, workers that join and leave. Each thing
- * begins by chance and has its end.
+ * that sleep, partitions, clocks that jump, rolling deployments, workers that join and leave, with a sink
+ * more or less. Each thing begins by chance and has its end.
  */
 #ifndef SIM_TURMOIL_H
 #define SIM_TURMOIL_H
@@ -54,7 +54,9 @@ struct turmoil {
 	bool partitions; /* things may happen that are not the workers' own */
 	bool calm; /* nothing more happens */
 	bool alone; /* there is one worker, and never another one */
+	size_t optional; /* a sink that may be missing in configurations; LEDGER_SINKS: there is none */
 	uint64_t hits[TURMOIL_N];
+	uint64_t lacking, half_added; /* starts without that sink; adds of it that ended half way */
 };
 
 /* Nothing happens yet. */
@@ -62,6 +64,12 @@ void turmoil_init(struct turmoil *turmoil, struct cluster *cluster);
 
 /* Something happens to some worker. */
 void turmoil_act(struct turmoil *turmoil);
+
+/* Chooses whether a worker that is about to start runs the sink that may be missing. */
+void turmoil_configure(struct turmoil *turmoil, struct worker *worker);
+
+/* An operator removes that sink, if nobody runs it, or adds it, perhaps half way. */
+void turmoil_administer(struct turmoil *turmoil);
 
 /* What is due happens: a worker goes on, or starts again. */
 void turmoil_tick(struct turmoil *turmoil);

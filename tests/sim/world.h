@@ -110,8 +110,12 @@ struct world_watch {
 	/* The sender got an end of it, or gave it up; `ok` when that was the service's own 200. */
 	void (*ended)(void *arg, const struct world_call *call, bool ok);
 	void (*logged)(void *arg, const char *process, enum io_level level, struct str line);
-	/* A sink of that incarnation is handed a delivery with changes of the shard. */
-	void (*begins)(void *arg, unsigned life, struct str shard_id);
+	/*
+	 * A sink of that incarnation is handed a delivery with changes of the shard; the token says what
+	 * the incarnation was by then, and comes back when something of the delivery becomes durable.
+	 */
+	uint64_t (*begins)(void *arg, unsigned life, struct str shard_id);
+	void (*lands)(void *arg, unsigned life, uint64_t token);
 	/* After every step. */
 	void (*stepped)(void *arg);
 };
