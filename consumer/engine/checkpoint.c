@@ -3,8 +3,8 @@
 
 #include "consumer/aws/tableapi.h"
 #include "consumer/engine/balance.h"
+#include "consumer/engine/kcl.h"
 #include "consumer/engine/lineage.h"
-#include "consumer/engine/peers.h"
 #include "consumer/engine/retire.h"
 #include "consumer/engine/shard.h"
 #include "consumer/engine/worker.h"
@@ -66,14 +66,19 @@ static void set_owner(struct shard *shard, struct str owner)
 
 void checkpoint_adopt_row(struct shard *shard, const struct row *row)
 {
+	int64_t now_ms = io_now_ms(shard->stream->table->engine->io);
+
+	if (!shard->has_row || row->counter != shard->counter ||
+	    !str_eq(row->owner, str_of(shard->owner)))
+		shard->moved_ms = now_ms;
 	shard->has_row = true;
 	shard->counter = row->counter;
-	shard->known_ms = io_now_ms(shard->stream->table->engine->io);
+	shard->known_ms = now_ms;
 	shard->named =
 		!shard->ours && str_eq(row->owner, str_of(shard->stream->table->engine->owner));
 	set_owner(shard, row->owner);
 	if (!shard->start_dirty) {
-		shard->start_wall_ms = row->start_wall_ms;
+		shard->start_wall_ms = kcl_start_of(shard, row);
 		/* Another worker may have found the tip for us, since we first saw the shard. */
 		shard->latest = row->start_wall_ms == ROW_START_LATEST;
 	}
@@ -94,6 +99,8 @@ struct row_write checkpoint_write_of(const struct shard *shard, struct buf *key)
 	buf_str(key, str_of(shard->stream->key_prefix));
 	buf_str(key, str_of(shard->id));
 	return (struct row_write){
+		.form = engine->form,
+		.shard = str_of(shard->id),
 		.table = engine->options.checkpoint_table,
 		.key = buf_view(key),
 		.owner = str_of(engine->owner),
@@ -346,6 +353,7 @@ static void write_done(struct call *call)
 		shard->known_ms = io_now_ms(call->engine->io);
 		set_owner(shard, STR_NONE);
 		lease_set_state(shard, LEASE_OWNED);
+		kcl_renewed(shard, call->extra);
 		shard_acquired(shard);
 		lease_step(shard);
 	} else if (shard->lease == LEASE_RELEASING) {
@@ -361,6 +369,7 @@ static void write_done(struct call *call)
 	} else {
 		write_landed(shard);
 		lease_set_state(shard, LEASE_OWNED);
+		kcl_renewed(shard, call->extra);
 		positions_durable(shard);
 		if (shard->lease == LEASE_OWNED)
 			lease_step(shard);
@@ -370,8 +379,10 @@ static void write_done(struct call *call)
 /* Sends a write of the row; `compose` says what it says. */
 static struct call *write_call(struct shard *shard, struct str target)
 {
-	shard->row_call =
-		call_new(shard->stream->table->engine, IO_TABLES, target, write_done, shard);
+	struct engine *engine = shard->stream->table->engine;
+
+	shard->row_call = call_new(engine, IO_TABLES, target, write_done, shard);
+	shard->row_call->extra = io_now_ms(engine->io);
 	return shard->row_call;
 }
 
@@ -412,6 +423,7 @@ static void write_positions(struct shard *shard, bool release)
 		must(position_cmp(&shard->writing[i], &shard->cursors[i].durable) >= 0);
 	}
 	write.sinks = shard->writing;
+	kcl_name_children(shard, &write);
 	write.heir = str_of(shard->heir);
 	shard->writing_start_wall_ms = shard->start_wall_ms;
 	list_remove(&shard->dirty_link);
@@ -423,6 +435,12 @@ static void write_positions(struct shard *shard, bool release)
 	must(!engine->stopped);
 	call_start(shard->row_call);
 	buf_release(&key);
+}
+
+void checkpoint_renew(struct shard *shard)
+{
+	if (shard->row_call == NULL && shard->row_timer.node.place == 0)
+		write_positions(shard, false);
 }
 
 /* Whether the sinks have ended everything that they were given of the shard. */
@@ -446,8 +464,8 @@ static bool may_take(struct shard *shard)
 
 	if (shard->state != SHARD_READY || engine->draining || engine->paused)
 		return false;
-	if (shard->owner != NULL && (peers_owner_lives(engine, str_of(shard->owner), &dead_ms) ||
-				     shard->known_ms < dead_ms)) {
+	if (shard->owner != NULL &&
+	    (kcl_owner_lives(shard, &dead_ms) || shard->known_ms < dead_ms)) {
 		shard->free_ms = 0;
 		shard->overdue = false;
 		return false;

@@ -56,6 +56,9 @@ void checkpoint_mark(struct shard *shard, bool urgent);
 /* Starts the interval. */
 void checkpoint_start(struct engine *engine);
 
+/* Writes the positions of a shard of ours, though they may not have moved, unless its row is busy. */
+void checkpoint_renew(struct shard *shard);
+
 /* Draining: writes the last positions and gives all leases back. */
 void checkpoint_release_all(struct engine *engine);
 

@@ -87,6 +87,8 @@ static void allow_all(struct policy *policy, const struct config *config, struct
 	for (size_t i = 0; i < config->n_tables; i++)
 		allow(policy, scope, table_actions, config->tables[i].name, "");
 	allow(policy, scope, checkpoint_actions, config->checkpoint.table, "");
+	if (config->checkpoint.leases == CONFIG_KCL)
+		allow(policy, scope, checkpoint_actions, config->checkpoint.own_table, "");
 	allow_sinks(policy, config, scope);
 }
 
