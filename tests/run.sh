@@ -65,7 +65,7 @@ if [ "$what" = all ]; then
 	suite models tests/spin/run.sh quick
 	suite verify $py tests/e2e/verify.py selftest
 	suite config tests/e2e/config.sh
-	for e2e in reads_all bad_input starts supervised mishaps kills files letters webhooks leases shards cost emulators; do
+	for e2e in reads_all bad_input starts supervised mishaps kills files letters webhooks leases kcl shards cost emulators; do
 		suite "$e2e" $py tests/e2e/$e2e.py
 	done
 	suite handover $py tests/e2e/handover.py

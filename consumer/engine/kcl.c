@@ -4,10 +4,10 @@
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/peers.h"
+#include "consumer/engine/rowview.h"
 #include "consumer/engine/shard.h"
 
 enum {
-	INCARNATION_DIGITS = 24, /* see worker_name */
 	RENEWALS_PER_HEARTBEAT = 4, /* how often we look which leases are due */
 	LOOKS_PER_LEASE = 3, /* at others' rows */
 };
@@ -47,31 +47,16 @@ bool kcl_form_known(struct engine *engine, struct error *err)
 		engine->form = engine->options.n_tables == 1 ? FORM_SINGLE : FORM_MULTI;
 	if (engine->form != FORM_SINGLE || engine->options.n_tables == 1)
 		return true;
-	return error_set(err, ERROR_CONFIG,
-			 "checkpoint table %.*s has leases with single-stream keys, which do not say "
-			 "of which table they are: configure that one table alone",
-			 STR_ARG(engine->options.checkpoint_table));
-}
-
-/* Whether the text is digits of a hexadecimal number. */
-static bool is_hex(struct str text)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		char c = text.p[i];
-
-		if ((c < '0' || c > '9') && (c < 'a' || c > 'f'))
-			return false;
-	}
-	return true;
+	return error_set(
+		err, ERROR_CONFIG,
+		"checkpoint table %.*s has leases with single-stream keys, which do not say "
+		"of which table they are: configure that one table alone",
+		STR_ARG(engine->options.checkpoint_table));
 }
 
 bool kcl_foreign(const struct engine *engine, struct str owner)
 {
-	size_t colon = str_find_last(owner, ':');
-	struct str incarnation = str_skip(owner, colon + 1);
-
-	return engine->options.kcl && owner.n > 0 &&
-	       (colon == owner.n || incarnation.n != INCARNATION_DIGITS || !is_hex(incarnation));
+	return engine->options.kcl && owner.n > 0 && !row_owner_ours(owner);
 }
 
 bool kcl_owner_lives(struct shard *shard, int64_t *dead_ms)
@@ -133,8 +118,8 @@ static bool renew(struct shard *shard)
 	const struct engine *engine = shard->stream->table->engine;
 	int64_t slack_ms = engine->options.heartbeat_ms / RENEWALS_PER_HEARTBEAT;
 
-	if (shard->lease == LEASE_OWNED && io_now_ms(engine->io) - shard->renewed_ms >=
-						   engine->options.heartbeat_ms - slack_ms)
+	if (shard->lease == LEASE_OWNED &&
+	    io_now_ms(engine->io) - shard->renewed_ms >= engine->options.heartbeat_ms - slack_ms)
 		checkpoint_renew(shard);
 	return true;
 }
@@ -145,8 +130,7 @@ static void renew_all(struct io_timer *timer)
 	struct engine *engine = CONTAINER_OF(timer, struct engine, renew_timer);
 
 	io_timer_set(engine->io, timer,
-		     io_now_ms(engine->io) +
-			     engine->options.heartbeat_ms / RENEWALS_PER_HEARTBEAT);
+		     io_now_ms(engine->io) + engine->options.heartbeat_ms / RENEWALS_PER_HEARTBEAT);
 	if (!engine->paused && !engine->stopped)
 		shard_each(engine, renew);
 }

@@ -132,7 +132,10 @@ static void add_rows(struct loading *l)
 	for (size_t i = 0; i < l->snapshot->n_leases; i++) {
 		const struct row_view *lease = &l->snapshot->rows[i];
 
-		if (str_eq(lease->table, l->tree->table) && str_eq(lease->label, l->tree->label))
+		/* A key of a single stream does not name it: it counts as the present one's. */
+		if (str_eq(lease->table, l->tree->table) &&
+		    (str_eq(lease->label, l->tree->label) ||
+		     (lease->form == FORM_SINGLE && l->tree->next == NULL)))
 			get_shard(l, lease->shard, lease->row.parent)->lease = lease;
 	}
 }
@@ -254,7 +257,8 @@ static enum tree_state judge_state(const struct loading *l, const struct tree_sh
 
 	if (shard->finished == all_sinks(l->forest))
 		return shard->lease == NULL ? TREE_FORGOTTEN : TREE_FINISHED;
-	if (str_eq(snapshot_owner_word(l->snapshot, owner), STR("listed")))
+	if (snapshot_foreign(l->snapshot, owner) ||
+	    str_eq(snapshot_owner_word(l->snapshot, owner), STR("listed")))
 		return TREE_OWNED;
 	return clear == 0 ? TREE_WAITING : TREE_FREE;
 }
