@@ -21,6 +21,8 @@ void lease_set_state(struct shard *shard, enum lease_state state)
 	engine->leases -= shard_counts(shard);
 	shard->ours = ours;
 	shard->lease = state;
+	if (state == LEASE_FREE)
+		shard->renewed_ms = 0;
 	engine->leases += shard_counts(shard);
 }
 
@@ -101,6 +103,7 @@ struct row_write checkpoint_write_of(const struct shard *shard, struct buf *key)
 	return (struct row_write){
 		.form = engine->form,
 		.shard = str_of(shard->id),
+		.label = shard->stream->label,
 		.table = engine->options.checkpoint_table,
 		.key = buf_view(key),
 		.owner = str_of(engine->owner),

@@ -75,9 +75,20 @@ static struct stream *stream_get(struct table *table, const struct table_arn *pa
 	return stream_add(table, parts);
 }
 
+/* The stream's label in a row whose key does not have it; empty when nobody wrote it down. */
+static struct str label_of(struct arena *arena, const struct kept_row *kept)
+{
+	static const struct row_sinks none = {.n = 0};
+	struct error err;
+	struct row row;
+
+	/* Whoever adopts the row says what is wrong with it. */
+	return row_read(arena, str_of(kept->raw), &none, &row, &err) ? row.label : STR_NONE;
+}
+
 /*
  * Rows of older streams of this table: those are finished first, while the service still has them. Whether
- * there are rows. Keys of a single stream do not name it: then all rows count as the present one's.
+ * there are rows. Keys of a single stream do not name it; rows that we wrote do so beside.
  */
 static bool add_older_streams(struct table *table, struct table_arn parts)
 {
@@ -92,10 +103,13 @@ static bool add_older_streams(struct table *table, struct table_arn parts)
 
 		arena_init(&arena);
 		key = lease_key_read(&arena, str_of(row->key));
-		if (key.form == FORM_SINGLE) {
-			any = any || engine->form == FORM_SINGLE;
-		} else if (str_eq(key.account, parts.account) &&
-			   str_eq(key.region, parts.region) && str_eq(key.table, parts.table)) {
+		if (key.form == FORM_SINGLE && engine->form == FORM_SINGLE) {
+			parts.label = label_of(&arena, row);
+			if (parts.label.n > 0)
+				stream_get(table, &parts);
+			any = true;
+		} else if (str_eq(key.account, parts.account) && str_eq(key.region, parts.region) &&
+			   str_eq(key.table, parts.table)) {
 			parts.label = key.label;
 			stream_get(table, &parts);
 			any = true;

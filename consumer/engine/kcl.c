@@ -69,6 +69,15 @@ bool kcl_owner_lives(struct shard *shard, int64_t *dead_ms)
 	return shard->known_ms < *dead_ms;
 }
 
+bool kcl_is_row_of(const struct stream *stream, const struct row *row)
+{
+	if (stream->table->engine->form != FORM_SINGLE)
+		return true;
+	if (row->label.n > 0)
+		return str_eq(row->label, stream->label);
+	return stream->link.next == &stream->table->streams;
+}
+
 int64_t kcl_start_of(const struct shard *shard, const struct row *row)
 {
 	int64_t start_wall_ms = shard->stream->table->options->start_wall_ms;
@@ -109,7 +118,8 @@ bool kcl_may_deliver(const struct shard *shard)
 	const struct engine *engine = shard->stream->table->engine;
 
 	return !engine->options.kcl ||
-	       io_now_ms(engine->io) - shard->renewed_ms <= engine->options.lease_ms;
+	       (shard->renewed_ms != 0 &&
+		io_now_ms(engine->io) - shard->renewed_ms <= engine->options.lease_ms);
 }
 
 /* Writes the row of a shard of ours, if that is due: others see that we live by its counter. */

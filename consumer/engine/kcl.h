@@ -37,6 +37,12 @@ bool kcl_foreign(const struct engine *engine, struct str owner);
  */
 bool kcl_owner_lives(struct shard *shard, int64_t *dead_ms);
 
+/*
+ * Whether a row whose key begins like the stream's is of that stream: keys of a single stream do not tell. A
+ * Kinesis client's own rows count as the present one's.
+ */
+bool kcl_is_row_of(const struct stream *stream, const struct row *row);
+
 /* Where the row says that the shard begins; a Kinesis client that began at a time does not say at which. */
 int64_t kcl_start_of(const struct shard *shard, const struct row *row);
 

@@ -53,6 +53,8 @@ static bool read_text(const struct row_sinks *sinks, const struct attribute *a, 
 		row->start_wall_ms = ROW_START_HORIZON;
 	else if (str_eq(a->name, STR("startAt")))
 		return str_to_i64(a->text, &row->start_wall_ms);
+	else if (str_eq(a->name, STR("streamLabel")))
+		row->label = a->text;
 	else if (str_eq(a->name, STR("entityType")) && !str_eq(a->text, STR("LEASE")))
 		row->kind = ROW_FOREIGN;
 	return true;
@@ -192,6 +194,8 @@ void row_create(struct buf *buf, const struct row_write *write)
 		item_put_s(buf, STR("startingHashKey"), STR("0"));
 		item_put_s(buf, STR("endingHashKey"), STR("1"));
 	}
+	if (write->form == FORM_SINGLE)
+		item_put_s(buf, STR("streamLabel"), write->label);
 	if (write->form == FORM_MULTI) {
 		item_put_s(buf, STR("streamName"), lease_key_stream(write->key));
 		item_put_s(buf, STR("shardId"), write->shard);
@@ -277,6 +281,8 @@ static void put_update(struct buf *buf, const struct row_write *write,
 			 "ownerSwitchesSinceCheckpoint = :zero"));
 	if (write->form != FORM_NATIVE)
 		buf_str(buf, STR(", checkpointSubSequenceNumber = :zero"));
+	if (write->form == FORM_SINGLE)
+		buf_str(buf, STR(", streamLabel = :label"));
 	if (write->n_children > 0)
 		buf_str(buf, STR(", childShardIds = :children"));
 	if (write->start_wall_ms != ROW_START_ALL)
@@ -309,6 +315,8 @@ static void write_positions(struct buf *buf, const struct row_write *write,
 	item_put_n(buf, STR(":counter"), write->counter);
 	item_put_n(buf, STR(":next"), write->counter + 1);
 	item_put_n(buf, STR(":zero"), 0);
+	if (write->form == FORM_SINGLE)
+		item_put_s(buf, STR(":label"), write->label);
 	if (write->n_children > 0)
 		put_set(buf, STR(":children"), write->children, write->n_children);
 	if (release && write->heir.n > 0)

@@ -15,7 +15,8 @@
  *	parentShardId      SS, checkpointSubSequenceNumber N, ownerSwitchesSinceCheckpoint N: KCL's
  *
  * In a table that is shared with a KCL (kcl.h) `checkpoint` may be LATEST or AT_TIMESTAMP, too; childShardIds SS
- * is written, and attributes that are not known here stay as they are. What is neither a lease nor ours has an
+ * is written, and attributes that are not known here stay as they are. Where keys are those of a single
+ * stream, streamLabel S says which one it was when we wrote the row. What is neither a lease nor ours has an
  * entityType other than LEASE, or no `checkpoint`.
  *
  * `ddbtap/schema` says which version of this program the table needs; the rows by which workers know each
@@ -64,6 +65,7 @@ struct row {
 	int64_t start_wall_ms; /* or ROW_START_ALL and so on */
 	int64_t created_wall_ms; /* 0: not told */
 	struct str parent; /* the parent shard's id, or empty */
+	struct str label; /* of the stream, where the row says it besides the key; or empty */
 	/* ROW_SCHEMA */
 	int64_t schema;
 };
@@ -86,6 +88,7 @@ struct row_write {
 	enum lease_form form;
 	struct str table, key;
 	struct str shard; /* the id in the key */
+	struct str label; /* the stream's */
 	struct str owner; /* ours: what the row must say, or comes to say */
 	struct str old_owner; /* take: what it must say now; empty: nobody's */
 	struct str heir; /* release: the owner that it is handed over to; empty: nobody */

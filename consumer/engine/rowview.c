@@ -77,7 +77,7 @@ static void cut_key(struct arena *arena, struct row_view *view)
 	view->account = key.account;
 	view->region = key.region;
 	view->table = key.table;
-	view->label = key.label;
+	view->label = key.form == FORM_SINGLE ? view->row.label : key.label;
 	view->shard = key.shard;
 }
 

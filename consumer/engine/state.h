@@ -167,7 +167,7 @@ struct shard {
 	int64_t done_ms; /* when it became done, in this life of the process */
 	int64_t known_ms; /* when the row was last read, or given away by us */
 	int64_t moved_ms; /* when its counter or owner was first seen as it is */
-	int64_t renewed_ms; /* when the last write of the row was sent that got through */
+	int64_t renewed_ms; /* when the last write of the row was sent that got through; 0: none since it is ours */
 	int64_t free_ms; /* since when it is ready and seems to be nobody's; 0: it does not */
 	uint64_t swept_in; /* the number of the sweep that its row was seen in last */
 	char *heir; /* the owner that it is being handed over to; NULL: nobody */

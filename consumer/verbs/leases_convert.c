@@ -119,6 +119,8 @@ static bool put_key(struct convert *c, const struct row_view *lease, struct buf 
 		if (!find_stream(c))
 			return false;
 		stream = c->stream;
+		if (lease->label.n > 0)
+			stream.label = lease->label;
 	}
 	lease_key_prefix(key, c->form, &stream);
 	buf_str(key, lease->shard);
@@ -128,8 +130,9 @@ static bool put_key(struct convert *c, const struct row_view *lease, struct buf 
 /* Whether an attribute goes into the new row as it is. */
 static bool goes_over(const struct convert *c, struct str name)
 {
-	static const char *const anew[] = {"leaseKey",	 "leaseOwner", "leaseCounter", "checkpoint",
-					   "streamName", "shardId",    "startAt"};
+	static const char *const anew[] = {"leaseKey",	 "leaseOwner", "leaseCounter",
+					   "checkpoint", "streamName", "shardId",
+					   "startAt",	 "streamLabel"};
 	static const char *const of_kcl[] = {"checkpointOwner",
 					     "pendingCheckpoint",
 					     "pendingCheckpointSubSequenceNumber",
@@ -189,6 +192,8 @@ static void put_item(struct convert *c, const struct row_view *lease, struct str
 		item_put_s(item, STR("startingHashKey"), STR("0"));
 		item_put_s(item, STR("endingHashKey"), STR("1"));
 	}
+	if (c->form == FORM_SINGLE)
+		item_put_s(item, STR("streamLabel"), lease->label);
 	if (c->form == FORM_MULTI) {
 		item_put_s(item, STR("streamName"), lease_key_stream(key));
 		item_put_s(item, STR("shardId"), lease->shard);

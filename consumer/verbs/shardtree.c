@@ -132,10 +132,10 @@ static void add_rows(struct loading *l)
 	for (size_t i = 0; i < l->snapshot->n_leases; i++) {
 		const struct row_view *lease = &l->snapshot->rows[i];
 
-		/* A key of a single stream does not name it: it counts as the present one's. */
+		/* What a Kinesis client wrote of a single stream does not name it: it is the present one's. */
 		if (str_eq(lease->table, l->tree->table) &&
 		    (str_eq(lease->label, l->tree->label) ||
-		     (lease->form == FORM_SINGLE && l->tree->next == NULL)))
+		     (lease->label.n == 0 && l->tree->next == NULL)))
 			get_shard(l, lease->shard, lease->row.parent)->lease = lease;
 	}
 }
@@ -338,8 +338,9 @@ static bool add_streams(struct visit *visit, struct snapshot *snapshot, struct f
 	for (size_t i = 0; i < snapshot->n_leases; i++) {
 		const struct row_view *lease = &snapshot->rows[i];
 
-		if (str_eq(lease->table, parts.table) && str_eq(lease->region, parts.region) &&
-		    str_eq(lease->account, parts.account))
+		if (lease->label.n > 0 && str_eq(lease->table, parts.table) &&
+		    (lease->form == FORM_SINGLE || (str_eq(lease->region, parts.region) &&
+						    str_eq(lease->account, parts.account))))
 			add_stream(forest, &snapshot->arena, lease->label);
 	}
 	return true;

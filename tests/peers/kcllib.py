@@ -142,7 +142,8 @@ _SHAPE = {
     "endingHashKey": ("S", None, False), "pendingCheckpoint": ("S", None, False),
     "pendingCheckpointSubSequenceNumber": ("N", r"\d+", False), "pendingCheckpointState": ("B", None, False),
     "throughputKBps": ("N", r"[0-9.E-]+", False), "checkpointOwner": ("S", None, False),
-    "entityType": ("S", "LEASE", False), "createdAt": ("N", r"\d+", False), "startAt": ("S", None, False)}
+    "entityType": ("S", "LEASE", False), "createdAt": ("N", r"\d+", False), "startAt": ("S", None, False),
+    "streamLabel": ("S", None, False)}
 _CHECKPOINT = re.compile(r"TRIM_HORIZON|LATEST|AT_TIMESTAMP|SHARD_END|\d{21,40}")
 
 

@@ -21,7 +21,7 @@ const char *fleet_check_word(enum fleet_check check)
 	static const char *const words[FLEET_CHECKS] = {
 		[FLEET_ORPHAN] = "no-orphan",	 [FLEET_BALANCE] = "balance",
 		[FLEET_WRITES] = "lease-writes", [FLEET_READS] = "lease-reads",
-		[FLEET_HERD] = "herd",
+		[FLEET_HERD] = "herd",		 [FLEET_RENEWED] = "lease-renewed",
 	};
 
 	return words[check];
@@ -114,6 +114,12 @@ static const struct worker *worker_with(const struct cluster *cluster,
 	return NULL;
 }
 
+/* Whether a foreign worker that lives has the shard. */
+static bool is_foreign(const struct cluster *cluster, const struct ledger_shard *shard)
+{
+	return cluster->foreign.alive && shard->row != NULL && shard->row->foreign;
+}
+
 /* How long it may take until a lease has an owner again. */
 static int64_t orphan_ms(const struct cluster *cluster)
 {
@@ -121,6 +127,9 @@ static int64_t orphan_ms(const struct cluster *cluster)
 	int64_t ms = options->lease_ms + 2 * options->heartbeat_ms + options->discovery_ms +
 		     SLACK_MS + 10 * cluster->world.latency_max_ms;
 
+	/* A foreign worker's death shows at the third look after it. */
+	if (options->kcl)
+		ms += options->lease_ms;
 	/* Who comes back without a proof waits for the lease time before it begins. */
 	for (size_t i = 0; i < cluster->n_workers; i++) {
 		if (cluster->workers[i].unproven)
@@ -135,7 +144,8 @@ static bool check_orphan(struct cluster *cluster, struct ledger_shard *shard, si
 	struct world *world = &cluster->world;
 	int64_t since_ms = fine_since_ms(cluster);
 
-	if (working == 0 || !is_wanted(cluster, shard) || worker_with(cluster, shard) != NULL) {
+	if (working == 0 || !is_wanted(cluster, shard) || worker_with(cluster, shard) != NULL ||
+	    is_foreign(cluster, shard)) {
 		shard->orphan_ms = -1;
 		return false;
 	}
@@ -211,7 +221,8 @@ static void check_balance(struct cluster *cluster, size_t wanted, size_t working
 	const struct ledger_shard *shard;
 	bool planted = cluster->world.plant == PLANT_LOPSIDED;
 
-	if (working < 2 || wanted < working || !(fleet->balanced || planted) ||
+	if (working < 2 || wanted < working || cluster->foreign.alive ||
+	    !(fleet->balanced || planted) ||
 	    cluster->world.now_ms - fleet->moved_ms <= BALANCE_MS ||
 	    cluster->world.now_ms - fleet->taken_ms <= BALANCE_MS ||
 	    sinks_well_ms(cluster) > cluster->world.now_ms - BALANCE_MS)
@@ -262,6 +273,47 @@ static size_t n_streams(const struct cluster *cluster)
 	return n;
 }
 
+/* How many writes renew the leases that workers have, in USAGE_S. */
+static uint64_t renewals(const struct cluster *cluster)
+{
+	const struct watched_row *row;
+	uint64_t n = 0;
+	size_t at = 0;
+
+	while ((row = map_next(&cluster->rows.rows, &at)) != NULL)
+		n += row->exists && row->held;
+	/* Each is a quarter early at most. */
+	return !cluster->options.kcl ? 0
+				     : n * (uint64_t)(USAGE_S * SECOND_MS * 4 /
+							      (cluster->options.heartbeat_ms * 3) +
+						      2);
+}
+
+/* Checks lease-renewed. */
+static void check_renewed(struct cluster *cluster)
+{
+	struct world *world = &cluster->world;
+	int64_t lease_ms = cluster->options.lease_ms;
+	struct watched_row *row;
+	size_t at = 0;
+
+	if (!cluster->options.kcl || fine_since_ms(cluster) > world->now_ms - lease_ms)
+		return;
+	while ((row = map_next(&cluster->rows.rows, &at)) != NULL) {
+		const struct worker *worker = worker_with(cluster, row->shard);
+
+		/* What was handed over is nobody's to renew until its new owner knows of it. */
+		if (worker == NULL || !is_there(cluster, worker) || row->renewed_ms < 0 ||
+		    world->now_ms - cluster->fleet.moved_ms <= lease_ms)
+			continue;
+		cluster->fleet.checked[FLEET_RENEWED]++;
+		if (world->now_ms - row->wrote_ms > lease_ms)
+			world_fail(world, "lease-renewed", "%s has not written %s for %lld ms",
+				   worker->id, row->key,
+				   (long long)(world->now_ms - row->wrote_ms));
+	}
+}
+
 /* Checks lease-writes. */
 static void check_usage(struct cluster *cluster, size_t working)
 {
@@ -271,8 +323,10 @@ static void check_usage(struct cluster *cluster, size_t working)
 	uint64_t listings;
 	uint64_t beats =
 		working * (uint64_t)(USAGE_S * SECOND_MS / cluster->options.heartbeat_ms + 1);
+	uint64_t renewed = renewals(cluster);
 
-	if (working == 0 || world->now_ms - fleet->idle_since_ms <= IDLE_MS ||
+	if (working == 0 || cluster->foreign.alive ||
+	    world->now_ms - fleet->idle_since_ms <= IDLE_MS ||
 	    world->now_ms - fleet->taken_ms <= IDLE_MS || !oracle_settled(cluster))
 		return;
 	listings = working * n_streams(cluster) *
@@ -281,7 +335,7 @@ static void check_usage(struct cluster *cluster, size_t working)
 		used.written += 2 * beats + 4 * listings + 2 * SPARE_UNITS;
 	fleet->checked[FLEET_WRITES]++;
 	/* In half units: a heartbeat is one unit, and whoever lists shards takes and gives back the turn. */
-	if (used.written > 2 * (beats + working + 2 * listings + SPARE_UNITS))
+	if (used.written > 2 * (beats + working + 2 * listings + renewed + SPARE_UNITS))
 		world_fail(
 			world, "lease-writes",
 			"%zu idle workers wrote %llu.%llu units in %d s, %llu heartbeats are due",
@@ -310,7 +364,7 @@ static void check_herd(struct cluster *cluster, size_t working)
 	uint64_t refusals, takes;
 
 	fleet->refusals[now] = cluster->rows.refusals;
-	fleet->takes[now] = cluster->rows.takes + cluster->rows.deleted;
+	fleet->takes[now] = cluster->rows.takes + cluster->rows.deleted + cluster->rows.stolen;
 	if (world->plant == PLANT_STAMPEDE)
 		fleet->refusals[now] += (uint64_t)world->now_ms / 10;
 	if (world->now_ms < FLEET_SECONDS * SECOND_MS ||
@@ -345,5 +399,6 @@ void fleet_sample(struct cluster *cluster)
 	note_moves(cluster, wanted, orphans);
 	check_balance(cluster, wanted, working);
 	check_usage(cluster, working);
+	check_renewed(cluster);
 	check_herd(cluster, working);
 }

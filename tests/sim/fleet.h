@@ -8,6 +8,8 @@
  *			nothing is written; only while fleet.balanced
  *	lease-writes	the table of idle workers is written by heartbeats and by turns to list, and read
  *			about as often; the latter only while fleet.frugal
+ *	lease-renewed	beside a Kinesis client, every row that a working worker has is written within
+ *			the lease time
  *	herd		few conditional writes fail for each lease that changes hands
  *
  * Each has its time to come true after something happened, by the workers' own options.
@@ -26,6 +28,7 @@ enum fleet_check {
 	FLEET_WRITES,
 	FLEET_READS,
 	FLEET_HERD,
+	FLEET_RENEWED,
 	FLEET_CHECKS
 };
 
