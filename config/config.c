@@ -309,13 +309,20 @@ static void read_sinks(struct loading *l)
 static void derive(struct loading *l)
 {
 	struct config *config = l->config;
+	bool kcl = config->checkpoint.leases == CONFIG_KCL;
 	struct buf name;
 
-	if (config->checkpoint.table != NULL || config->application == NULL)
-		return;
 	buf_init(&name, OPTION_TEXT_MAX * 2);
-	buf_fmt(&name, "ddbtap-%s", config->application);
-	config->checkpoint.table = option_copy(&config->arena, buf_view(&name));
+	if (config->checkpoint.table == NULL && config->application != NULL) {
+		buf_fmt(&name, "%s%s", kcl ? "" : "ddbtap-", config->application);
+		config->checkpoint.table = option_copy(&config->arena, buf_view(&name));
+	}
+	config->checkpoint.own_table = config->checkpoint.table;
+	if (kcl && config->checkpoint.table != NULL) {
+		buf_clear(&name);
+		buf_fmt(&name, "%s-ddbtap", config->checkpoint.table);
+		config->checkpoint.own_table = option_copy(&config->arena, buf_view(&name));
+	}
 	buf_release(&name);
 }
 

@@ -20,6 +20,7 @@ struct sink_type;
 enum { CONFIG_SINKS_MAX = 16, CONFIG_TABLES_MAX = 1000, CONFIG_FILE_MAX = 1 << 20 };
 
 enum config_start { CONFIG_TRIM_HORIZON, CONFIG_LATEST, CONFIG_TIME };
+enum config_leases { CONFIG_NATIVE, CONFIG_KCL };
 enum config_gap { CONFIG_GAP_FAIL, CONFIG_GAP_SKIP };
 
 /* The sink types and event formats that exist; the first format is the default. */
@@ -65,6 +66,8 @@ struct config {
 	char *ca_file; /* NULL: the system's */
 	struct {
 		char *table; /* never NULL once loaded: ddbtap-<application> by default */
+		char *own_table; /* the same, or with CONFIG_KCL <table>-ddbtap */
+		int leases; /* enum config_leases */
 		int64_t interval_ms;
 	} checkpoint;
 	struct {

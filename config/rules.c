@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/map.h"
 #include "config/loading.h"
+#include "config/syntax.h"
 #include "config/units.h"
 #include "consumer/engine/sink.h"
 
@@ -155,7 +156,8 @@ static struct str written_name(const struct node *table)
 /* Checks each table; fills `names`, from name to the node of the name. */
 static void check_tables(struct loading *l, struct map *names)
 {
-	const char *own = l->config->checkpoint.table;
+	const char *own = l->config->checkpoint.own_table;
+	const char *leases = l->config->checkpoint.table;
 
 	for (size_t i = 0; i < l->config->n_tables; i++) {
 		struct node *node = l->table_nodes[i], *name = node_get(node, "name");
@@ -169,7 +171,8 @@ static void check_tables(struct loading *l, struct map *names)
 		else if (!name->wrong)
 			complain(l->complaints, name->at, "table '%.*s' is named twice",
 				 STR_ARG(text));
-		if (own != NULL && str_eq(text, str_of(own)))
+		if ((own != NULL && str_eq(text, str_of(own))) ||
+		    (leases != NULL && str_eq(text, str_of(leases))))
 			complain(l->complaints, name->at,
 				 "'%.*s' is the checkpoint table: each change read would make "
 				 "another",
@@ -401,6 +404,22 @@ static void check_wholes(struct loading *l)
 	}
 }
 
+/* Checks that the name of our own table beside a Kinesis client's is one. */
+static void check_own_table(struct loading *l)
+{
+	const struct node *section = node_get(l->root, "checkpoint");
+	const struct node *node = section == NULL ? NULL : node_get(section, "table");
+	const char *own = l->config->checkpoint.own_table, *wrong;
+
+	if (own == NULL || node == NULL || node->wrong)
+		return;
+	wrong = syntax_table(str_of(own));
+	if (wrong != NULL)
+		complain(l->complaints, node->at,
+			 "with leases: kcl there is a second table, '%s', and that must be %s", own,
+			 wrong);
+}
+
 void rules_check(struct loading *l)
 {
 	struct map names;
@@ -408,6 +427,7 @@ void rules_check(struct loading *l)
 	map_init(&names);
 	for (size_t i = 0; i < ARRAY_N(limits); i++)
 		check_limit(l, &limits[i]);
+	check_own_table(l);
 	check_letters(l);
 	check_tables(l, &names);
 	check_sinks(l, &names);

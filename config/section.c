@@ -7,6 +7,7 @@
 
 static const char *const level_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const start_words[] = {"trim_horizon", "latest", NULL};
+static const char *const leases_words[] = {"native", "kcl", NULL};
 static const char *const gap_words[] = {"fail", "skip", NULL};
 
 #define KIB ((int64_t)1 << 10)
@@ -41,9 +42,20 @@ static const struct option_spec top_options[] = {
 static const struct option_spec checkpoint_options[] = {
 	{"table", OPTION_TEXT, offsetof(struct config, checkpoint.table), .check = syntax_table,
 	 .help = "The DynamoDB table that keeps positions and leases; by default 'ddbtap-' and the "
-		 "application's name. It is created when missing."},
+		 "application's name, with leases: kcl the application's name alone. It is created "
+		 "when missing."},
+	{"leases", OPTION_WORD, offsetof(struct config, checkpoint.leases), .fallback = "native",
+	 .words = leases_words,
+	 .help = "Whose the table is: 'native', ours; or 'kcl', that of an application of the "
+		 "Kinesis Client Library (amazon-kinesis-client 1.x or 3.x with the adapter for "
+		 "DynamoDB Streams): its leases are taken over, and can be given back. The keys "
+		 "keep the form that they have there, single-stream or multi-stream. Each lease is "
+		 "then written once in worker.heartbeat, and what our workers tell each other is "
+		 "in "
+		 "a second table, named like the first and '-ddbtap'."},
 	{"interval", OPTION_DURATION, RANGE(checkpoint.interval_ms, "1s", 100, 5 * MINUTE_MS),
-	 .help = "How often the position of a shard is written, at most."},
+	 .help = "How often the position of a shard is written, at most; with leases: kcl at "
+		 "each renewal, too."},
 };
 
 static const struct option_spec worker_options[] = {
@@ -51,7 +63,8 @@ static const struct option_spec worker_options[] = {
 	 .help = "A name for this process, unique among those of the application; by default made "
 		 "from the host's name."},
 	{"lease", OPTION_DURATION, RANGE(worker.lease_ms, "10s", 2 * SECOND_MS, 10 * MINUTE_MS),
-	 .help = "How long a worker must be silent before others take its shards."},
+	 .help = "How long a worker must be silent before others take its shards. With leases: "
+		 "kcl it must not be shorter than the application's failoverTimeMillis."},
 	{"heartbeat", OPTION_DURATION, RANGE(worker.heartbeat_ms, "3s", 200, 5 * MINUTE_MS),
 	 .help = "How often a worker says that it is alive; less than half of lease."},
 	{"max_leases", OPTION_COUNT, RANGE(worker.max_leases, "10000", 1, 1000000),

@@ -73,7 +73,7 @@ if [ "$what" = all ]; then
 	done
 	together e2e reads_all files emulators
 	together e2e registry webhooks leases
-	together e2e rolling handover shards letters
+	together e2e rolling handover shards letters kcl
 	suite storm e2e storm
 	suite policy e2e policy
 	suite image deploy/check-image.sh

@@ -25,8 +25,7 @@ static void trouble(struct engine *engine, struct call *call)
 	call_error(call, &why);
 	if (!a->adopted && (call->outcome == CALL_REFUSED || call->outcome == CALL_ERROR ||
 			    ++a->attempts >= STARTUP_ATTEMPTS)) {
-		error_prefix(&why, "checkpoint table %.*s",
-			     STR_ARG(engine->options.checkpoint_table));
+		error_prefix(&why, "checkpoint table %.*s", STR_ARG(engine->options.own_table));
 		engine_stop(engine, &why);
 		return;
 	}
@@ -210,7 +209,8 @@ static bool add_missing(struct engine *engine, struct registry *registry)
 	if (n == 0)
 		return false;
 	a->adding = mem_alloc(sizeof(*a->adding));
-	adding_init(a->adding, engine->options.checkpoint_table, a->missing, n);
+	adding_init(a->adding, engine->options.own_table, engine->options.checkpoint_table,
+		    a->missing, n);
 	add_step(engine);
 	return true;
 }
@@ -311,7 +311,7 @@ static void ask(struct engine *engine)
 	io_timer_cancel(engine->io, &a->timer);
 	a->asked++;
 	a->call = call_new(engine, IO_TABLES, TABLES_GET_ITEM, answered, engine);
-	registry_ask(&a->call->http.body, engine->options.checkpoint_table);
+	registry_ask(&a->call->http.body, engine->options.own_table);
 	call_start(a->call);
 }
 

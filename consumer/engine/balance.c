@@ -5,6 +5,7 @@
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/discovery.h"
+#include "consumer/engine/kcl.h"
 #include "consumer/engine/peers.h"
 #include "consumer/engine/reader.h"
 #include "consumer/engine/shard.h"
@@ -86,7 +87,9 @@ static bool with_its_parent(struct engine *engine, const struct shard *shard)
 	const struct shard *parent = shard->parent;
 	int64_t dead_ms;
 
+	/* A Kinesis client gives its leases to any of its workers. */
 	return parent != NULL && !parent->ours && parent->owner != NULL &&
+	       !kcl_foreign(engine, str_of(parent->owner)) &&
 	       peers_owner_lives(engine, str_of(parent->owner), &dead_ms);
 }
 
@@ -220,7 +223,7 @@ static void ask(struct engine *engine, struct peer *peer, int64_t n)
 	       engine->worker_id, peer->id, (long long)n, (long long)engine->leases,
 	       (long long)peer->leases);
 	peer->call = call_new(engine, IO_TABLES, TABLES_UPDATE_ITEM, asked, peer);
-	heartbeat_ask(&peer->call->http.body, engine->options.checkpoint_table, &row, &request);
+	heartbeat_ask(&peer->call->http.body, engine->options.own_table, &row, &request);
 	call_start(peer->call);
 }
 

@@ -5,6 +5,7 @@
 #include "consumer/engine/adopt.h"
 #include "consumer/engine/balance.h"
 #include "consumer/engine/dirty.h"
+#include "consumer/engine/kcl.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/peers.h"
 #include "consumer/engine/retire.h"
@@ -23,6 +24,8 @@ void lease_set_state(struct shard *shard, enum lease_state state)
 	engine->leases -= shard_counts(shard);
 	shard->ours = ours;
 	shard->lease = state;
+	if (state == LEASE_FREE)
+		shard->renewed_ms = 0;
 	engine->leases += shard_counts(shard);
 }
 
@@ -68,9 +71,14 @@ static void set_owner(struct shard *shard, struct str owner)
 
 void checkpoint_adopt_row(struct shard *shard, const struct row *row)
 {
+	int64_t now_ms = io_now_ms(shard->stream->table->engine->io);
+
+	if (!shard->has_row || row->counter != shard->counter ||
+	    !str_eq(row->owner, str_of(shard->owner)))
+		shard->moved_ms = now_ms;
 	shard->has_row = true;
 	shard->counter = row->counter;
-	shard->known_ms = io_now_ms(shard->stream->table->engine->io);
+	shard->known_ms = now_ms;
 	shard->source.epoch = row->epoch;
 	shard->lags = row->checkpoint.kind != POSITION_END;
 	adopt_want(shard);
@@ -78,7 +86,7 @@ void checkpoint_adopt_row(struct shard *shard, const struct row *row)
 		!shard->ours && str_eq(row->owner, str_of(shard->stream->table->engine->owner));
 	set_owner(shard, row->owner);
 	if (!shard->start_dirty) {
-		shard->start_wall_ms = row->start_wall_ms;
+		shard->start_wall_ms = kcl_start_of(shard, row);
 		/* Another worker may have found the tip for us, since we first saw the shard. */
 		shard->latest = row->start_wall_ms == ROW_START_LATEST;
 	}
@@ -100,6 +108,9 @@ struct row_write checkpoint_write_of(const struct shard *shard, struct buf *key)
 	buf_str(key, str_of(shard->stream->key_prefix));
 	buf_str(key, str_of(shard->id));
 	return (struct row_write){
+		.form = engine->form,
+		.shard = str_of(shard->id),
+		.label = shard->stream->label,
 		.table = engine->options.checkpoint_table,
 		.key = buf_view(key),
 		.owner = str_of(engine->owner),
@@ -365,6 +376,7 @@ static void write_done(struct call *call)
 		adopt_want(shard);
 		set_owner(shard, STR_NONE);
 		lease_set_state(shard, LEASE_OWNED);
+		kcl_renewed(shard, call->extra);
 		shard_acquired(shard);
 		if (checkpoint_lags(shard))
 			dirty_mark(shard, true);
@@ -382,6 +394,7 @@ static void write_done(struct call *call)
 	} else {
 		write_landed(shard);
 		lease_set_state(shard, LEASE_OWNED);
+		kcl_renewed(shard, call->extra);
 		positions_durable(shard);
 		if (shard->lease == LEASE_OWNED)
 			lease_step(shard);
@@ -391,8 +404,10 @@ static void write_done(struct call *call)
 /* Sends a write of the row; `compose` says what it says. */
 static struct call *write_call(struct shard *shard, struct str target)
 {
-	shard->row_call =
-		call_new(shard->stream->table->engine, IO_TABLES, target, write_done, shard);
+	struct engine *engine = shard->stream->table->engine;
+
+	shard->row_call = call_new(engine, IO_TABLES, target, write_done, shard);
+	shard->row_call->extra = io_now_ms(engine->io);
 	return shard->row_call;
 }
 
@@ -436,6 +451,8 @@ static void write_row(struct shard *shard, enum write_kind kind)
 		must(position_cmp(&shard->writing[i], &shard->cursors[i].durable) >= 0);
 	}
 	write.sinks = kind == WRITE_GIVE_BACK ? NULL : shard->writing;
+	if (write.sinks != NULL)
+		kcl_name_children(shard, &write);
 	write.heir = str_of(shard->heir);
 	shard->writing_start_wall_ms = shard->start_wall_ms;
 	list_remove(&shard->dirty_link);
@@ -471,8 +488,8 @@ static bool may_take(struct shard *shard)
 	if (shard->state != SHARD_READY || engine->draining || engine->paused ||
 	    peers_stand_aside(engine))
 		return false;
-	if (shard->owner != NULL && (peers_owner_lives(engine, str_of(shard->owner), &dead_ms) ||
-				     shard->known_ms < dead_ms)) {
+	if (shard->owner != NULL &&
+	    (kcl_owner_lives(shard, &dead_ms) || shard->known_ms < dead_ms)) {
 		shard->free_ms = 0;
 		shard->overdue = false;
 		return false;
@@ -492,6 +509,12 @@ static void write_step(struct shard *shard, enum write_kind kind)
 	} else {
 		dirty_wait(shard);
 	}
+}
+
+void checkpoint_renew(struct shard *shard)
+{
+	if (shard->row_call == NULL && shard->row_timer.node.place == 0)
+		write_step(shard, WRITE_CHECKPOINT);
 }
 
 void lease_step(struct shard *shard)

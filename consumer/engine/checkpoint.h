@@ -53,6 +53,9 @@ void checkpoint_keep(struct shard *shard);
 /* The sinks have ended some delivery of the shard: what waited for that goes on. */
 void checkpoint_sinks_idle(struct shard *shard);
 
+/* Writes the positions of a shard of ours, though they may not have moved, unless its row is busy. */
+void checkpoint_renew(struct shard *shard);
+
 /* Draining: writes the last positions and gives all leases back. */
 void checkpoint_release_all(struct engine *engine);
 

@@ -4,6 +4,7 @@
 #include "consumer/engine/batch.h"
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/dirty.h"
+#include "consumer/engine/kcl.h"
 #include "consumer/engine/letter.h"
 #include "consumer/engine/poison.h"
 #include "consumer/engine/reader.h"
@@ -292,8 +293,8 @@ static void submit(struct cursor *cu)
 	struct engine *engine = engine_of(cu);
 
 	/* What is submitted after a refusal would overtake what was refused. */
-	if (!worker_may_deliver(engine) || cu->shard->state != SHARD_OWNED ||
-	    cu->shard->heir != NULL || refused(cu))
+	if (!worker_may_deliver(engine) || !kcl_may_deliver(cu->shard) ||
+	    cu->shard->state != SHARD_OWNED || cu->shard->heir != NULL || refused(cu))
 		return;
 	/* The sink wants to be left alone for a while: though a dead letter went past it, or the lease is new. */
 	if (cu->timer.node.place != 0)

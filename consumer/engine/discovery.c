@@ -37,8 +37,7 @@ static struct stream *stream_add(struct table *table, const struct table_arn *pa
 		STR_ARG(parts->partition), STR_ARG(parts->region), STR_ARG(parts->account),
 		STR_ARG(parts->table), STR_ARG(parts->label));
 	stream->arn = buf_detach(&text);
-	buf_fmt(&text, "%.*s/%.*s/%.*s/%.*s/", STR_ARG(parts->account), STR_ARG(parts->region),
-		STR_ARG(parts->table), STR_ARG(parts->label));
+	lease_key_prefix(&text, table->engine->form, parts);
 	stream->key_prefix = buf_detach(&text);
 	stream->label = str_of(stream->arn);
 	stream->label = str_skip(stream->label, stream->label.n - parts->label.n);
@@ -76,32 +75,47 @@ static struct stream *stream_get(struct table *table, const struct table_arn *pa
 	return stream_add(table, parts);
 }
 
+/* The stream's label in a row whose key does not have it; empty when nobody wrote it down. */
+static struct str label_of(struct arena *arena, const struct kept_row *kept)
+{
+	static const struct row_sinks none = {.n = 0};
+	struct error err;
+	struct row row;
+
+	/* Whoever adopts the row says what is wrong with it. */
+	return row_read(arena, str_of(kept->raw), &none, &row, &err) ? row.label : STR_NONE;
+}
+
 /*
  * Rows of older streams of this table: those are finished first, while the service still has them. Whether
- * there are rows.
+ * there are rows. Keys of a single stream do not name it; rows that we wrote do so beside.
  */
 static bool add_older_streams(struct table *table, struct table_arn parts)
 {
 	struct engine *engine = table->engine;
-	struct buf prefix;
 	struct kept_row *row;
 	bool any = false;
 	size_t at = 0;
 
-	buf_init(&prefix, KEY_PREFIX_MAX);
-	buf_fmt(&prefix, "%.*s/%.*s/%.*s/", STR_ARG(parts.account), STR_ARG(parts.region),
-		STR_ARG(parts.table));
 	while ((row = map_next(&engine->rows, &at)) != NULL) {
-		struct str rest = str_of(row->key);
+		struct lease_key key;
+		struct arena arena;
 
-		if (!str_starts(rest, buf_view(&prefix)))
-			continue;
-		rest = str_skip(rest, prefix.n);
-		parts.label = str_cut(&rest, '/');
-		stream_get(table, &parts);
-		any = true;
+		arena_init(&arena);
+		key = lease_key_read(&arena, str_of(row->key));
+		if (key.form == FORM_SINGLE && engine->form == FORM_SINGLE) {
+			parts.label = label_of(&arena, row);
+			if (parts.label.n > 0)
+				stream_get(table, &parts);
+			any = true;
+		} else if (str_eq(key.account, parts.account) && str_eq(key.region, parts.region) &&
+			   str_eq(key.table, parts.table)) {
+			parts.label = key.label;
+			stream_get(table, &parts);
+			any = true;
+		}
+		arena_release(&arena);
 	}
-	buf_release(&prefix);
 	return any;
 }
 

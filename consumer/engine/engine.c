@@ -6,6 +6,7 @@
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/dirty.h"
 #include "consumer/engine/discovery.h"
+#include "consumer/engine/kcl.h"
 #include "consumer/engine/ration.h"
 #include "consumer/engine/status.h"
 #include "consumer/engine/tap.h"
@@ -116,6 +117,9 @@ struct engine *engine_new(struct io *io, const struct engine_options *options)
 	must(options->budget_bytes >= 2 * POLL_RESERVE_BYTES);
 	engine->io = io;
 	engine->options = *options;
+	if (options->own_table.n == 0)
+		engine->options.own_table = options->checkpoint_table;
+	must(!options->kcl || options->own_table.n > 0);
 	caller_init(&engine->caller, io, options->request_timeout_ms);
 	list_init(&engine->orphans);
 	add_parts(engine);
@@ -131,6 +135,7 @@ static void halt(struct engine *engine)
 	lister_release(&engine->lister);
 	pace_release(&engine->pace);
 	worker_release(engine);
+	kcl_release(engine);
 	io_timer_cancel(engine->io, &engine->checkpoint_timer);
 	io_timer_cancel(engine->io, &engine->status_timer);
 	io_timer_cancel(engine->io, &engine->tick_timer);
@@ -187,6 +192,7 @@ static void start(struct engine *engine)
 	io_timer_set(engine->io, &engine->tick_timer, now_ms + TICK_MS);
 	io_timer_set(engine->io, &engine->status_timer, now_ms + STATUS_MS);
 	dirty_start(engine);
+	kcl_start(engine);
 	for (size_t i = 0; i < engine->options.n_tables; i++)
 		discovery_start(&engine->tables[i]);
 	worker_start(engine);

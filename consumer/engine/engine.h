@@ -72,6 +72,9 @@ enum engine_phase {
 struct engine_options {
 	struct str region;
 	struct str checkpoint_table;
+	/* That table is one of the Kinesis Client Library (kcl.h); then ours is another one. */
+	bool kcl;
+	struct str own_table; /* where workers find each other; empty: in checkpoint_table */
 	/* This worker: its id, and whether an operator vouches that the id is unique. */
 	struct str worker_id;
 	bool worker_id_vouched;

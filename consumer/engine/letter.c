@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "consumer/engine/batch.h"
 #include "consumer/engine/cursor.h"
+#include "consumer/engine/kcl.h"
 #include "consumer/engine/poison.h"
 #include "consumer/engine/tap.h"
 #include "consumer/engine/worker.h"
@@ -98,7 +99,8 @@ void letter_send(struct cursor *cu)
 	struct tap *tap = cu->tap->letters;
 
 	if (cu->letter->flight != NULL || cu->timer.node.place != 0 ||
-	    !worker_may_deliver(tap->engine) || cu->shard->state != SHARD_OWNED)
+	    !worker_may_deliver(tap->engine) || !kcl_may_deliver(cu->shard) ||
+	    cu->shard->state != SHARD_OWNED)
 		return;
 	list_remove(&cu->waiting_link);
 	if (!tap_room(tap))

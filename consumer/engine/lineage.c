@@ -3,6 +3,7 @@
 
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
+#include "consumer/engine/kcl.h"
 #include "consumer/engine/opening.h"
 #include "consumer/engine/reader.h"
 #include "consumer/engine/retire.h"
@@ -233,6 +234,10 @@ static void adopt_rows(struct stream *stream)
 		if (row_read(&arena, str_of(kept->raw), &stream->table->sinks, &row, &err)) {
 			struct str id = str_skip(row.key, prefix.n);
 
+			if (!kcl_is_row_of(stream, &row)) {
+				arena_release(&arena);
+				continue;
+			}
 			if (id.n > 0 && id.n <= SHARD_ID_MAX && row.parent.n <= SHARD_ID_MAX)
 				adopt_kept(shard_get(stream, id, row.parent), &row);
 			if (row_was_read(stream, &row))

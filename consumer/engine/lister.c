@@ -55,7 +55,7 @@ static int64_t listing_ms(const struct lister *lister)
 static void open_update(const struct lister *lister, struct buf *buf)
 {
 	buf_str(buf, STR("{\"TableName\":"));
-	json_put(buf, lister->engine->options.checkpoint_table);
+	json_put(buf, lister->engine->options.own_table);
 	buf_str(buf, STR(",\"Key\":{\"leaseKey\":{\"S\":"));
 	json_put(buf, LISTER_KEY);
 	buf_str(buf, STR("}},\"ExpressionAttributeNames\":{\"#o\":\"owner\",\"#c\":\"counter\"}"));
@@ -309,7 +309,7 @@ static void lister_due(struct io_timer *timer)
 		lister->state = LISTER_IDLE;
 	} else if (lister->state == LISTER_WANTING) {
 		tables_get_request(&row_call(lister, TABLES_GET_ITEM, looked)->http.body,
-				   lister->engine->options.checkpoint_table, ROW_KEY, LISTER_KEY);
+				   lister->engine->options.own_table, ROW_KEY, LISTER_KEY);
 		call_start(lister->call);
 	}
 }

@@ -184,7 +184,7 @@ static struct buf *peer_call(struct engine *engine, struct peer *peer, struct st
 static void judge(struct engine *engine, struct peer *peer)
 {
 	struct heartbeat row = peer_row(peer);
-	struct str table = engine->options.checkpoint_table;
+	struct str table = engine->options.own_table;
 	int64_t now_ms = io_now_ms(engine->io);
 
 	if (peer->call != NULL || engine->paused)
@@ -243,7 +243,7 @@ static bool see_members(struct engine *engine, struct arena *arena, struct str r
 		return true;
 	/* Whoever is not on the list is not seen to live. */
 	engine->join_call = call_new(engine, IO_TABLES, TABLES_UPDATE_ITEM, joined, engine);
-	roster_join(&engine->join_call->http.body, engine->options.checkpoint_table,
+	roster_join(&engine->join_call->http.body, engine->options.own_table,
 		    str_of(engine->worker_id));
 	call_start(engine->join_call);
 	return true;
@@ -504,7 +504,7 @@ static void ask_rows(struct engine *engine, bool first)
 	size_t at = 0, n = 0;
 
 	buf_init(&key, 1024);
-	tables_batch_open(body, engine->options.checkpoint_table);
+	tables_batch_open(body, engine->options.own_table);
 	if (first) {
 		tables_batch_key(body, ROW_KEY, ROSTER_KEY);
 		buf_str(&key, HEARTBEAT_PREFIX);

@@ -160,10 +160,11 @@ void registry_write(struct buf *buf, struct str table, const struct registry *re
 	buf_str(buf, STR("}}"));
 }
 
-void adding_init(struct adding *adding, struct str table, const struct str *names, size_t n)
+void adding_init(struct adding *adding, struct str table, struct str leases,
+		 const struct str *names, size_t n)
 {
 	must(n > 0);
-	*adding = (struct adding){.table = table, .names = names, .n = n};
+	*adding = (struct adding){.table = table, .leases = leases, .names = names, .n = n};
 	arena_init(&adding->arena);
 	arena_init(&adding->page);
 }
@@ -199,11 +200,11 @@ bool adding_next(struct adding *adding, struct str *target_out, struct buf *body
 		return true;
 	case ADDING_SCAN:
 		*target_out = TABLES_SCAN;
-		tables_scan_request(body, adding->table, adding->next, 0, true);
+		tables_scan_request(body, adding->leases, adding->next, 0, true);
 		return true;
 	case ADDING_BUMP:
 		*target_out = TABLES_UPDATE_ITEM;
-		put_bump(body, adding->table, adding->keys[adding->at]);
+		put_bump(body, adding->leases, adding->keys[adding->at]);
 		return true;
 	case ADDING_DONE:
 		return false;

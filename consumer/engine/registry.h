@@ -70,7 +70,7 @@ void registry_write(struct buf *buf, struct str table, const struct registry *re
  * they active. Whoever asks gets one request after the other and tells what came of it; what is
  * left of an add that was interrupted is completed by the next one.
  *
- *	adding_init(&adding, table, names, n);
+ *	adding_init(&adding, table, leases, names, n);
  *	while (adding_next(&adding, &target, &body)) {
  *		... send it ...
  *		if (!adding_take(&adding, outcome, answer, &err))
@@ -95,7 +95,7 @@ enum adding_outcome {
 
 struct adding {
 	enum adding_step step;
-	struct str table;
+	struct str table, leases; /* which has the registry, and which the lease rows */
 	const struct str *names; /* the caller's */
 	size_t n;
 	struct arena arena; /* what `registry` points to */
@@ -108,8 +108,12 @@ struct adding {
 	size_t bumped; /* rows, so far */
 };
 
-/* Begins to add `n` sinks, at least one; the names stay the caller's. */
-void adding_init(struct adding *adding, struct str table, const struct str *names, size_t n);
+/*
+ * Begins to add `n` sinks, at least one; the names stay the caller's. `table` has the registry, `leases` the
+ * lease rows: the same one, unless that is shared with others.
+ */
+void adding_init(struct adding *adding, struct str table, struct str leases,
+		 const struct str *names, size_t n);
 
 /* Frees what it holds. */
 void adding_release(struct adding *adding);

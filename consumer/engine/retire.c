@@ -5,8 +5,8 @@
 #include "consumer/engine/adopt.h"
 #include "consumer/engine/balance.h"
 #include "consumer/engine/checkpoint.h"
+#include "consumer/engine/kcl.h"
 #include "consumer/engine/lineage.h"
-#include "consumer/engine/peers.h"
 #include "consumer/engine/worker.h"
 
 /* The finished row has been deleted, or not. */
@@ -50,7 +50,7 @@ void retire_row(struct shard *shard)
 	    !lineage_row_unneeded(shard) || engine->adoption.lacking || !adopt_may_write(shard))
 		return;
 	if (shard->lease == LEASE_FREE &&
-	    ((shard->owner != NULL && peers_owner_lives(engine, str_of(shard->owner), &dead_ms)) ||
+	    ((shard->owner != NULL && kcl_owner_lives(shard, &dead_ms)) ||
 	     !balance_may_take(shard)))
 		return;
 	buf_init(&key, ROW_KEY_MAX);

@@ -19,6 +19,21 @@ static struct position *sink_slot(const struct row_sinks *sinks, struct str attr
 	return NULL;
 }
 
+/* Takes in the least position; LATEST and AT_TIMESTAMP are words of the Kinesis Client Library alone. */
+static bool read_checkpoint(struct str text, struct row *row)
+{
+	if (row->kind == ROW_OTHER)
+		row->kind = ROW_LEASE;
+	if (str_eq(text, STR("LATEST")))
+		row->start_wall_ms = ROW_START_LATEST;
+	else if (str_eq(text, STR("AT_TIMESTAMP")))
+		row->start_wall_ms = ROW_START_TIMESTAMP;
+	else
+		return position_parse(text, &row->checkpoint);
+	row->checkpoint = position_start();
+	return true;
+}
+
 /* Takes in one attribute with a string value; false when it cannot be what it says. */
 static bool read_text(const struct row_sinks *sinks, const struct attribute *a, struct row *row)
 {
@@ -27,7 +42,7 @@ static bool read_text(const struct row_sinks *sinks, const struct attribute *a, 
 	if (sink != NULL)
 		return position_parse(a->text, sink);
 	if (str_eq(a->name, STR("checkpoint")))
-		return position_parse(a->text, &row->checkpoint);
+		return read_checkpoint(a->text, row);
 	if (str_eq(a->name, STR("leaseOwner")))
 		row->owner = a->text;
 	else if (str_eq(a->name, ROW_KEY))
@@ -38,6 +53,10 @@ static bool read_text(const struct row_sinks *sinks, const struct attribute *a, 
 		row->start_wall_ms = ROW_START_HORIZON;
 	else if (str_eq(a->name, STR("startAt")))
 		return str_to_i64(a->text, &row->start_wall_ms);
+	else if (str_eq(a->name, STR("streamLabel")))
+		row->label = a->text;
+	else if (str_eq(a->name, STR("entityType")) && !str_eq(a->text, STR("LEASE")))
+		row->kind = ROW_FOREIGN;
 	return true;
 }
 
@@ -55,16 +74,15 @@ static bool read_number(const struct attribute *a, struct row *row)
 	return true;
 }
 
-/* What kind of row a key names. */
+/*
+ * What kind of row it is. A lease has a checkpoint, which says so already; rows of a Kinesis client that are
+ * something else say that, or have none.
+ */
 static enum row_kind kind_of(const struct row *row)
 {
-	size_t slashes = 0;
-
 	if (str_eq(row->key, ROW_SCHEMA_KEY))
 		return ROW_SCHEMA;
-	for (size_t i = 0; i < row->key.n; i++)
-		slashes += row->key.p[i] == '/';
-	return slashes == 4 ? ROW_LEASE : ROW_OTHER;
+	return str_starts(row->key, ROW_OWN_PREFIX) ? ROW_OTHER : row->kind;
 }
 
 bool row_read(struct arena *arena, struct str raw_item, const struct row_sinks *sinks,
@@ -74,7 +92,7 @@ bool row_read(struct arena *arena, struct str raw_item, const struct row_sinks *
 	struct attribute a;
 	bool ok = true;
 
-	*out = (struct row){.start_wall_ms = ROW_START_ALL};
+	*out = (struct row){.kind = ROW_OTHER, .start_wall_ms = ROW_START_ALL};
 	item_open(&item, arena, raw_item);
 	while (item_next(&item, &a)) {
 		if (a.kind == ATTRIBUTE_STRING)
@@ -85,11 +103,16 @@ bool row_read(struct arena *arena, struct str raw_item, const struct row_sinks *
 			 a.n_strings > 0)
 			out->parent = a.strings[0];
 	}
+	out->kind = kind_of(out);
+	/* What others keep here may have attributes with our names that mean something else. */
+	ok = ok || out->kind == ROW_FOREIGN;
 	if (!item_end(&item) || !ok || out->key.n == 0)
 		return error_set(err, ERROR_DATA,
 				 "row \"%.*s\" of the checkpoint table is malformed",
 				 STR_ARG(out->key));
-	out->kind = kind_of(out);
+	/* The word of a tip stays when a Kinesis client has found it and gone on. */
+	if (out->start_wall_ms == ROW_START_LATEST && out->checkpoint.kind != POSITION_START)
+		out->start_wall_ms = ROW_START_ALL;
 	for (size_t i = 0; i < sinks->n; i++) {
 		if (position_cmp(&out->sinks[i], &out->checkpoint) < 0)
 			out->sinks[i] = out->checkpoint;
@@ -131,6 +154,28 @@ void row_put_start(struct buf *buf, struct str name, int64_t start_wall_ms)
 	buf_release(&text);
 }
 
+/* A position as `checkpoint` says it: a tip that nobody has looked for yet has a word in a KCL's table. */
+static struct str checkpoint_text(const struct row_write *write, const struct position *at)
+{
+	if (write->form != FORM_NATIVE && at->kind == POSITION_START &&
+	    write->start_wall_ms == ROW_START_LATEST)
+		return STR("LATEST");
+	return position_text(at);
+}
+
+/* Appends `"name":{"SS":[...]}`. */
+static void put_set(struct buf *buf, struct str name, const struct str *texts, size_t n)
+{
+	json_comma(buf);
+	json_put(buf, name);
+	buf_str(buf, STR(":{\"SS\":["));
+	for (size_t i = 0; i < n; i++) {
+		json_comma(buf);
+		json_put(buf, texts[i]);
+	}
+	buf_str(buf, STR("]}"));
+}
+
 void row_create(struct buf *buf, const struct row_write *write)
 {
 	row_open_request(buf, write->table, STR_NONE);
@@ -138,17 +183,25 @@ void row_create(struct buf *buf, const struct row_write *write)
 	item_put_s(buf, ROW_KEY, write->key);
 	item_put_s(buf, STR("leaseOwner"), write->owner);
 	item_put_n(buf, STR("leaseCounter"), 1);
-	item_put_s(buf, STR("checkpoint"), position_text(&write->from));
+	item_put_s(buf, STR("checkpoint"), checkpoint_text(write, &write->from));
 	item_put_n(buf, STR("checkpointSubSequenceNumber"), 0);
 	item_put_n(buf, STR("ownerSwitchesSinceCheckpoint"), 0);
 	item_put_n(buf, STR("createdAt"), write->created_wall_ms);
 	row_put_start(buf, STR("startAt"), write->start_wall_ms);
 	if (write->epoch > 0)
 		item_put_n(buf, STR("epoch"), write->epoch);
-	if (write->parent.n > 0) {
-		buf_str(buf, STR(",\"parentShardId\":{\"SS\":["));
-		json_put(buf, write->parent);
-		buf_str(buf, STR("]}"));
+	if (write->parent.n > 0)
+		put_set(buf, STR("parentShardId"), &write->parent, 1);
+	if (write->form != FORM_NATIVE) {
+		/* As its third line writes them for DynamoDB Streams, which has no ranges of hashes. */
+		item_put_s(buf, STR("startingHashKey"), STR("0"));
+		item_put_s(buf, STR("endingHashKey"), STR("1"));
+	}
+	if (write->form == FORM_SINGLE)
+		item_put_s(buf, STR("streamLabel"), write->label);
+	if (write->form == FORM_MULTI) {
+		item_put_s(buf, STR("streamName"), lease_key_stream(write->key));
+		item_put_s(buf, STR("shardId"), write->shard);
 	}
 	buf_c(buf, '}');
 	member(buf, "ConditionExpression", "attribute_not_exists(leaseKey)");
@@ -158,8 +211,13 @@ void row_create(struct buf *buf, const struct row_write *write)
 void row_take(struct buf *buf, const struct row_write *write)
 {
 	row_open_request(buf, write->table, write->key);
+	/* checkpointOwner: whom a leader wanted to give it away, and who is gone as well. */
 	member(buf, "UpdateExpression",
-	       "SET leaseOwner = :me, leaseCounter = :next ADD ownerSwitchesSinceCheckpoint :one");
+	       write->form == FORM_NATIVE ? "SET leaseOwner = :me, leaseCounter = :next "
+					    "ADD ownerSwitchesSinceCheckpoint :one"
+					  : "SET leaseOwner = :me, leaseCounter = :next "
+					    "ADD ownerSwitchesSinceCheckpoint :one "
+					    "REMOVE checkpointOwner");
 	member(buf, "ConditionExpression",
 	       write->old_owner.n > 0
 		       ? "leaseOwner = :old AND leaseCounter = :counter"
@@ -187,33 +245,71 @@ static struct position least(const struct position *positions, size_t n)
 	return min;
 }
 
-/* Appends the UpdateItem of both checkpoint and release. */
-static void write_positions(struct buf *buf, const struct row_write *write,
-			    const struct row_sinks *sinks, bool release)
+/* Appends one more of what an expression lists behind `word`; `*n` is how many there are already. */
+static void one_more(struct buf *buf, size_t *n, const char *word)
 {
-	struct position min = write->partial ? position_start() : least(write->sinks, sinks->n);
-	size_t n_removed = 0;
+	buf_str(buf, *n == 0 ? str_of(word) : STR(", "));
+	++*n;
+}
 
-	row_open_request(buf, write->table, write->key);
+/* Appends what goes out of a row when its positions are written. */
+static void put_removes(struct buf *buf, const struct row_write *write,
+			const struct row_sinks *sinks, const struct position *min, bool release)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < sinks->n; i++) {
+		if (position_cmp(&write->sinks[i], min) > 0)
+			continue;
+		one_more(buf, &n, " REMOVE ");
+		buf_fmt(buf, "#s%zu", i);
+	}
+	if (release && write->heir.n == 0) {
+		one_more(buf, &n, " REMOVE ");
+		buf_str(buf, STR("leaseOwner"));
+	}
+	/* The half of a checkpoint that its maker never completed. */
+	if (write->form != FORM_NATIVE) {
+		one_more(buf, &n, " REMOVE ");
+		buf_str(buf, STR("pendingCheckpoint, pendingCheckpointSubSequenceNumber, "
+				 "pendingCheckpointState"));
+	}
+}
+
+/* Appends the expression of both checkpoint and release. */
+static void put_update(struct buf *buf, const struct row_write *write,
+		       const struct row_sinks *sinks, const struct position *min, bool release)
+{
 	buf_fmt(buf,
 		",\"UpdateExpression\":\"SET %sleaseCounter = :next, "
 		"ownerSwitchesSinceCheckpoint = :zero",
 		write->partial ? "" : "checkpoint = :k, ");
+	if (write->form != FORM_NATIVE)
+		buf_str(buf, STR(", checkpointSubSequenceNumber = :zero"));
+	if (write->form == FORM_SINGLE)
+		buf_str(buf, STR(", streamLabel = :label"));
+	if (write->n_children > 0)
+		buf_str(buf, STR(", childShardIds = :children"));
 	if (write->start_wall_ms != ROW_START_ALL)
 		buf_str(buf, STR(", startAt = :start"));
 	if (release && write->heir.n > 0)
 		buf_str(buf, STR(", leaseOwner = :heir"));
 	for (size_t i = 0; i < sinks->n; i++) {
-		if (position_cmp(&write->sinks[i], &min) > 0)
+		if (position_cmp(&write->sinks[i], min) > 0)
 			buf_fmt(buf, ", #s%zu = :s%zu", i, i);
 	}
-	for (size_t i = 0; i < sinks->n; i++) {
-		if (position_cmp(&write->sinks[i], &min) <= 0)
-			buf_fmt(buf, "%s#s%zu", n_removed++ == 0 ? " REMOVE " : ", ", i);
-	}
-	if (release && write->heir.n == 0)
-		buf_str(buf, n_removed == 0 ? STR(" REMOVE leaseOwner") : STR(", leaseOwner"));
+	put_removes(buf, write, sinks, min, release);
 	buf_c(buf, '"');
+}
+
+/* Appends the UpdateItem of both checkpoint and release. */
+static void write_positions(struct buf *buf, const struct row_write *write,
+			    const struct row_sinks *sinks, bool release)
+{
+	struct position min = least(write->sinks, sinks->n);
+
+	row_open_request(buf, write->table, write->key);
+	put_update(buf, write, sinks, &min, release);
 	member(buf, "ConditionExpression", "leaseOwner = :me AND leaseCounter = :counter");
 	buf_str(buf, STR(",\"ExpressionAttributeNames\":{"));
 	for (size_t i = 0; i < sinks->n; i++)
@@ -224,10 +320,14 @@ static void write_positions(struct buf *buf, const struct row_write *write,
 	item_put_n(buf, STR(":counter"), write->counter);
 	item_put_n(buf, STR(":next"), write->counter + 1);
 	item_put_n(buf, STR(":zero"), 0);
+	if (write->form == FORM_SINGLE)
+		item_put_s(buf, STR(":label"), write->label);
+	if (write->n_children > 0)
+		put_set(buf, STR(":children"), write->children, write->n_children);
 	if (release && write->heir.n > 0)
 		item_put_s(buf, STR(":heir"), write->heir);
 	if (!write->partial)
-		item_put_s(buf, STR(":k"), position_text(&min));
+		item_put_s(buf, STR(":k"), checkpoint_text(write, &min));
 	row_put_start(buf, STR(":start"), write->start_wall_ms);
 	for (size_t i = 0; i < sinks->n; i++) {
 		char name[24];

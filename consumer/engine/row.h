@@ -5,7 +5,7 @@
  *
  * A lease row is a superset of the row that the Kinesis Client Library writes:
  *
- *	leaseKey           S   <account>/<region>/<table>/<label>/<shard>
+ *	leaseKey           S   <account>/<region>/<table>/<label>/<shard>, or as KCL has it: leasekey.h
  *	leaseOwner         S   <worker id>:<incarnation>; absent: nobody's
  *	leaseCounter       N   bumped by every write of the row
  *	checkpoint         S   TRIM_HORIZON, a sequence number, SHARD_END: the least over all sinks
@@ -16,6 +16,11 @@
  *	epoch              N   the replay that the positions are of: see registry.h; absent: 0
  *	parentShardId      SS, checkpointSubSequenceNumber N, ownerSwitchesSinceCheckpoint N: KCL's
  *
+ * In a table that is shared with a KCL (kcl.h) `checkpoint` may be LATEST or AT_TIMESTAMP, too; childShardIds SS
+ * is written, and attributes that are not known here stay as they are. Where keys are those of a single
+ * stream, streamLabel S says which one it was when we wrote the row. What is neither a lease nor ours has an
+ * entityType other than LEASE, or no `checkpoint`.
+ *
  * `ddbtap/schema` says which version of this program the table needs; the rows by which workers know each
  * other are in heartbeat.h, and `ddbtap/lister`, by which they list one at a time, in lister.h.
  */
@@ -25,21 +30,29 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "consumer/change/seqno.h"
+#include "consumer/engine/leasekey.h"
 #include "consumer/engine/sink.h"
 
 #define ROW_KEY	       STR("leaseKey")
 #define ROW_SCHEMA_KEY STR("ddbtap/schema")
+#define ROW_OWN_PREFIX STR("ddbtap/") /* of the keys of rows that are no leases, but ours */
 
-enum { ROW_SCHEMA_VERSION = 1, ROW_SINKS_MAX = 16 };
+enum { ROW_SCHEMA_VERSION = 1, ROW_SINKS_MAX = 16, ROW_CHILDREN_MAX = 8 };
 
-enum row_kind { ROW_LEASE, ROW_SCHEMA, ROW_OTHER };
+enum row_kind { ROW_LEASE, ROW_SCHEMA, ROW_OTHER, ROW_FOREIGN };
 
 /*
  * Where in its shard a cursor without a position begins. ALL: at the shard's first record. HORIZON: that
  * was gone already when the table was first read; at what is left. LATEST: at the tip, not resolved yet.
- * Otherwise a time: at which the tip was resolved, or that the configuration says.
+ * TIMESTAMP: at the configuration's time. Otherwise a time: at which the tip was resolved, or that the
+ * configuration says.
  */
-enum { ROW_START_ALL = -1, ROW_START_LATEST = -2, ROW_START_HORIZON = -3 };
+enum {
+	ROW_START_ALL = -1,
+	ROW_START_LATEST = -2,
+	ROW_START_HORIZON = -3,
+	ROW_START_TIMESTAMP = -4, /* only read: of a KCL, which does not say which time */
+};
 
 /* A row as it was read; slices lie in the arena or the body. */
 struct row {
@@ -55,6 +68,7 @@ struct row {
 	int64_t created_wall_ms; /* 0: not told */
 	int64_t epoch;
 	struct str parent; /* the parent shard's id, or empty */
+	struct str label; /* of the stream, where the row says it besides the key; or empty */
 	/* ROW_SCHEMA */
 	int64_t schema;
 };
@@ -77,7 +91,10 @@ void row_put_start(struct buf *buf, struct str name, int64_t start_wall_ms);
 
 /* What a write of a lease row says. The counter becomes `counter` + 1. */
 struct row_write {
+	enum lease_form form;
 	struct str table, key;
+	struct str shard; /* the id in the key */
+	struct str label; /* the stream's */
 	struct str owner; /* ours: what the row must say, or comes to say */
 	struct str old_owner; /* take: what it must say now; empty: nobody's */
 	struct str heir; /* release: the owner that it is handed over to; empty: nobody */
@@ -89,6 +106,9 @@ struct row_write {
 	int64_t epoch; /* create */
 	const struct position *sinks; /* checkpoint, release: one per sink */
 	bool partial; /* there are other sinks, too: `checkpoint`, the least of all, stays as it is */
+	/* checkpoint, release, in a table shared with a KCL: the shard's children, once it is finished. */
+	struct str children[ROW_CHILDREN_MAX];
+	size_t n_children;
 };
 
 /* Appends a PutItem of a new lease row that is ours from the start. */

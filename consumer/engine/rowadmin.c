@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "consumer/aws/tableapi.h"
+#include "consumer/engine/leasekey.h"
 
 enum { ATTRIBUTE_MAX_BYTES = 1000 };
 
@@ -89,6 +90,8 @@ static void put_changes(struct buf *buf, const struct row_rewrite *rewrite)
 		buf_str(buf, STR(", startAt = :start"));
 	if (lease == NULL && rewrite->parent.n > 0)
 		buf_str(buf, STR(", parentShardId = :parent"));
+	if (rewrite->shard.n > 0)
+		buf_str(buf, STR(", streamName = :stream, shardId = :shard"));
 	for (size_t i = 0; i < rewrite->n_ahead; i++)
 		buf_fmt(buf, ", #s%zu = :s%zu", i, i);
 	buf_str(buf, STR(" REMOVE leaseOwner"));
@@ -142,6 +145,10 @@ static void put_values(struct buf *buf, const struct row_rewrite *rewrite)
 		buf_str(buf, STR(",\":parent\":{\"SS\":["));
 		json_put(buf, rewrite->parent);
 		buf_str(buf, STR("]}"));
+	}
+	if (rewrite->shard.n > 0) {
+		item_put_s(buf, STR(":stream"), lease_key_stream(rewrite->key));
+		item_put_s(buf, STR(":shard"), rewrite->shard);
 	}
 	for (size_t i = 0; i < rewrite->n_ahead; i++) {
 		buf_fmt(buf, ",\":s%zu\":{\"S\":", i);

@@ -25,6 +25,7 @@ void row_admin_restore(struct buf *buf, struct str table, struct str raw_item, b
 struct row_rewrite {
 	const struct row_view *lease; /* as it was read; NULL: it is created */
 	struct str key, parent; /* of a new one; the parent shard's id may be empty */
+	struct str shard; /* of a new one whose key is of the multi-stream form; else empty */
 	int64_t epoch;
 	int64_t start_wall_ms; /* as in struct row */
 	struct position checkpoint;

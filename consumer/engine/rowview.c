@@ -3,6 +3,8 @@
 
 #include "consumer/aws/tableapi.h"
 
+enum { INCARNATION_DIGITS = 24 }; /* see worker_name */
+
 static const struct str sink_prefix = STR_INIT("sink.");
 
 /* Whether `text` is nothing but digits. */
@@ -68,15 +70,16 @@ static bool read_rest(struct arena *arena, struct row_view *view)
 }
 
 /* Takes the key of a lease row apart. */
-static void cut_key(struct row_view *view)
+static void cut_key(struct arena *arena, struct row_view *view)
 {
-	struct str rest = view->row.key;
+	struct lease_key key = lease_key_read(arena, view->row.key);
 
-	view->account = str_cut(&rest, '/');
-	view->region = str_cut(&rest, '/');
-	view->table = str_cut(&rest, '/');
-	view->label = str_cut(&rest, '/');
-	view->shard = rest;
+	view->form = key.form;
+	view->account = key.account;
+	view->region = key.region;
+	view->table = key.table;
+	view->label = key.form == FORM_SINGLE ? view->row.label : key.label;
+	view->shard = key.shard;
 }
 
 bool row_view_read(struct arena *arena, struct str raw_item, struct row_view *out,
@@ -87,12 +90,12 @@ bool row_view_read(struct arena *arena, struct str raw_item, struct row_view *ou
 	*out = (struct row_view){.raw = raw_item};
 	if (!row_read(arena, raw_item, &none, &out->row, err))
 		return false;
-	if (!read_rest(arena, out))
+	if (out->row.kind != ROW_FOREIGN && !read_rest(arena, out))
 		return error_set(err, ERROR_DATA,
 				 "row \"%.*s\" of the checkpoint table is malformed",
 				 STR_ARG(out->row.key));
 	if (out->row.kind == ROW_LEASE)
-		cut_key(out);
+		cut_key(arena, out);
 	return true;
 }
 
@@ -113,6 +116,22 @@ struct position row_view_position(const struct row_view *view, struct str name, 
 struct str row_owner_id(struct str owner)
 {
 	return str_head(owner, str_find_last(owner, ':'));
+}
+
+bool row_owner_ours(struct str owner)
+{
+	size_t colon = str_find_last(owner, ':');
+	struct str incarnation = str_skip(owner, colon + 1);
+
+	if (colon == owner.n || incarnation.n != INCARNATION_DIGITS)
+		return false;
+	for (size_t i = 0; i < incarnation.n; i++) {
+		char c = incarnation.p[i];
+
+		if ((c < '0' || c > '9') && (c < 'a' || c > 'f'))
+			return false;
+	}
+	return true;
 }
 
 bool row_owner_is(struct str owner, const struct heartbeat *beat)

@@ -23,7 +23,8 @@ struct row_view {
 	struct str raw; /* the item */
 	/* ROW_LEASE */
 	int64_t epoch; /* of replay; 0: none yet */
-	struct str account, region, table, label, shard; /* the parts of the key */
+	enum lease_form form; /* of the key; then its parts, as far as the form has them */
+	struct str account, region, table, label, shard;
 	struct row_ahead *ahead; /* in the order of the item */
 	size_t n_ahead;
 };
@@ -40,6 +41,9 @@ struct position row_view_position(const struct row_view *view, struct str name, 
 
 /* The worker's id in an owner "<worker id>:<incarnation>"; empty for nobody. */
 struct str row_owner_id(struct str owner);
+
+/* Whether the owner has an incarnation, as those of ours do; else, say, a Kinesis client has the lease. */
+bool row_owner_ours(struct str owner);
 
 /* Whether the owner is the worker that this heartbeat row speaks of. */
 bool row_owner_is(struct str owner, const struct heartbeat *beat);

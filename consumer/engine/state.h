@@ -105,7 +105,7 @@ struct kept_row {
 struct stream {
 	struct table *table;
 	struct list link; /* in table->streams */
-	char *arn, *key_prefix; /* key_prefix: "<account>/<region>/<table>/<label>/" */
+	char *arn, *key_prefix; /* key_prefix: of its leases' keys; see leasekey.h */
 	struct str label; /* within arn */
 	struct map shards; /* by id */
 	struct list orphans; /* shards whose parent is not known */
@@ -167,6 +167,8 @@ struct shard {
 	/* The row. */
 	int64_t done_ms; /* when it became done, in this life of the process */
 	int64_t known_ms; /* when the row was last read, or given away by us */
+	int64_t moved_ms; /* when its counter or owner was first seen as it is */
+	int64_t renewed_ms; /* when the last write of the row was sent that got through; 0: none since it is ours */
 	int64_t free_ms; /* since when it is ready and seems to be nobody's; 0: it does not */
 	uint64_t swept_in; /* the number of the sweep that its row was seen in last */
 	uint64_t registry_need; /* the read of the registry that has to be over before it is written */
@@ -343,7 +345,7 @@ struct lateness {
 };
 
 enum worker_state {
-	WORKER_TABLE, /* looks for the checkpoint table */
+	WORKER_TABLE, /* looks for the checkpoint table, and then for our own */
 	WORKER_CREATING, /* waits for it to become active */
 	WORKER_SCHEMA, /* checks the schema row */
 	WORKER_MEMBER, /* puts itself on the list of workers */
@@ -392,6 +394,7 @@ struct engine {
 	enum worker_state worker;
 	char *worker_id, *incarnation, *owner; /* owner: "<id>:<incarnation>" */
 	int64_t beat_counter, beat_ms; /* beat_ms: of the last success */
+	bool own_table_next; /* the checkpoint table is there; ours is looked for, or it is the same */
 	bool beat_answers; /* the heartbeat under way answers a request for leases */
 	bool beat_again; /* another one is to follow at once */
 	bool updated_once; /* some row was updated */
@@ -428,6 +431,8 @@ struct engine {
 	int64_t sweep_wanted_ms; /* one that begins later is wanted, at full speed */
 	int64_t sweep_bytes; /* read so far */
 	bool swept; /* one is done */
+	size_t foreign_n; /* rows of the last sweep that Kinesis clients have and that are not finished */
+	size_t foreign_seen; /* the same of the present one, so far */
 	unsigned sweep_attempts;
 
 	/* balance.c */
@@ -441,6 +446,11 @@ struct engine {
 	struct lister lister;
 	bool child_filter; /* the endpoint has answered for the children of one shard */
 	bool no_child_filter; /* it cannot */
+
+	/* kcl.c */
+	enum lease_form form; /* of the keys; known once there was a sweep */
+	bool form_seen; /* some row has it */
+	struct io_timer renew_timer;
 
 	/* dirty.c */
 	struct list dirty; /* shards whose row wants a write */

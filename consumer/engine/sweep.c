@@ -3,7 +3,7 @@
 
 #include "consumer/aws/tableapi.h"
 #include "consumer/engine/checkpoint.h"
-#include "consumer/engine/heartbeat.h"
+#include "consumer/engine/kcl.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/shard.h"
 #include "consumer/engine/shardlist.h"
@@ -22,9 +22,12 @@ struct shard *sweep_shard(const struct engine *engine, struct str key)
 		list_each(it, &engine->tables[t].streams, spare) {
 			struct stream *stream = CONTAINER_OF(it, struct stream, link);
 			struct str prefix = str_of(stream->key_prefix);
+			struct shard *shard = NULL;
 
 			if (str_starts(key, prefix))
-				return map_get(&stream->shards, str_skip(key, prefix.n));
+				shard = map_get(&stream->shards, str_skip(key, prefix.n));
+			if (shard != NULL)
+				return shard;
 		}
 	}
 	return NULL;
@@ -33,7 +36,7 @@ struct shard *sweep_shard(const struct engine *engine, struct str key)
 /* Whether this sweep is one that somebody waits for, and so reads consistently and at full speed. */
 static bool in_hurry(const struct engine *engine)
 {
-	return !engine->swept || engine->sweep_wanted_ms != 0;
+	return !engine->swept || engine->sweep_wanted_ms != 0 || kcl_watch_ms(engine) > 0;
 }
 
 /* Keeps a lease row until its shard is known. */
@@ -58,8 +61,12 @@ static bool see_row(struct engine *engine, struct arena *arena, struct str raw, 
 
 	if (!row_read(arena, raw, &none, &row, err))
 		return false;
-	if (row.kind != ROW_LEASE || heartbeat_is(row.key))
+	if (row.kind != ROW_LEASE)
 		return true;
+	if (!engine->swept && !kcl_see_key(engine, row.key, err))
+		return false;
+	engine->foreign_seen +=
+		row.checkpoint.kind != POSITION_END && kcl_foreign(engine, row.owner);
 	shard = sweep_shard(engine, row.key);
 	if (shard == NULL) {
 		keep(engine, row.key, raw);
@@ -118,10 +125,17 @@ static int64_t pace_ms(int64_t bytes)
 /* The last page is in. */
 static void sweep_over(struct engine *engine)
 {
-	int64_t pause_ms = pace_ms(engine->sweep_bytes);
+	int64_t pause_ms = pace_ms(engine->sweep_bytes), watch_ms;
 	bool exact = in_hurry(engine);
+	struct error why = {0};
 
+	if (!engine->swept && !kcl_form_known(engine, &why)) {
+		engine_stop(engine, &why);
+		return;
+	}
 	engine->swept = true;
+	engine->foreign_n = engine->foreign_seen;
+	watch_ms = kcl_watch_ms(engine);
 	if (engine->sweep_wanted_ms <= engine->sweep_ms)
 		engine->sweep_wanted_ms = 0;
 	worker_scanned(engine);
@@ -131,6 +145,8 @@ static void sweep_over(struct engine *engine)
 	shard_each(engine, consider);
 	if (engine->sweep_wanted_ms != 0)
 		pause_ms = 0;
+	else if (watch_ms > 0)
+		pause_ms = watch_ms;
 	else if (pause_ms < engine->options.heartbeat_ms)
 		pause_ms = engine->options.heartbeat_ms;
 	io_timer_set(engine->io, &engine->sweep_timer, io_now_ms(engine->io) + pause_ms);
@@ -212,6 +228,7 @@ static void sweep(struct io_timer *timer)
 	if (engine->sweep_call != NULL || engine->draining || engine->stopped)
 		return;
 	if (engine->sweep_next == NULL) {
+		engine->foreign_seen = 0;
 		engine->sweeps++;
 		engine->sweep_ms = io_now_ms(engine->io);
 	}

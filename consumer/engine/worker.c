@@ -33,6 +33,13 @@ static void worker_go(struct engine *engine, enum worker_state state)
 	step_after(engine, 0);
 }
 
+/* The table that the start is about: the one with the leases, and then, if it is another one, our own. */
+static struct str start_table(const struct engine *engine)
+{
+	return engine->own_table_next ? engine->options.own_table
+				      : engine->options.checkpoint_table;
+}
+
 /* A request of the start failed: again later, or the start ends here. */
 static void start_trouble(struct engine *engine, struct call *call)
 {
@@ -42,8 +49,7 @@ static void start_trouble(struct engine *engine, struct call *call)
 	call_error(call, &why);
 	if (call->outcome == CALL_REFUSED || call->outcome == CALL_ERROR ||
 	    ++engine->worker_attempts >= STARTUP_ATTEMPTS) {
-		error_prefix(&why, "checkpoint table %.*s",
-			     STR_ARG(engine->options.checkpoint_table));
+		error_prefix(&why, "checkpoint table %.*s", STR_ARG(start_table(engine)));
 		engine_stop(engine, &why);
 		return;
 	}
@@ -79,9 +85,13 @@ static void described(struct call *call)
 		error_set(&why, ERROR_CONFIG,
 			  "table %.*s is not a checkpoint table: its key is not leaseKey; "
 			  "set checkpoint.table to another name",
-			  STR_ARG(engine->options.checkpoint_table));
+			  STR_ARG(start_table(engine)));
 		engine_stop(engine, &why);
+	} else if (!engine->own_table_next && engine->options.kcl) {
+		engine->own_table_next = true;
+		worker_go(engine, WORKER_TABLE);
 	} else {
+		engine->own_table_next = true;
 		worker_go(engine, WORKER_SCHEMA);
 	}
 	arena_release(&arena);
@@ -99,7 +109,7 @@ static void created(struct call *call)
 		return;
 	}
 	io_log(engine->io, IO_INFO, "checkpoint.table_created table=%.*s",
-	       STR_ARG(engine->options.checkpoint_table));
+	       STR_ARG(start_table(engine)));
 	engine->worker = WORKER_TABLE;
 	step_after(engine, CREATING_POLL_MS);
 }
@@ -150,15 +160,14 @@ static void schema_read(struct call *call)
 		if (!engine->stopped) {
 			engine->worker_call =
 				call_new(engine, IO_TABLES, TABLES_PUT_ITEM, schema_put, engine);
-			row_schema_put(&engine->worker_call->http.body,
-				       engine->options.checkpoint_table);
+			row_schema_put(&engine->worker_call->http.body, engine->options.own_table);
 			call_start(engine->worker_call);
 		}
 	} else if (row.schema > ROW_SCHEMA_VERSION) {
 		error_set(&why, ERROR_CONFIG,
 			  "checkpoint table %.*s was written by a newer version of ddbtap (schema "
 			  "%lld, this one knows %d); upgrade this worker",
-			  STR_ARG(engine->options.checkpoint_table), (long long)row.schema,
+			  STR_ARG(engine->options.own_table), (long long)row.schema,
 			  ROW_SCHEMA_VERSION);
 		engine_stop(engine, &why);
 	} else {
@@ -283,8 +292,7 @@ static void beat_read(struct call *call)
 		engine->worker_call =
 			call_new(engine, IO_TABLES, TABLES_PUT_ITEM, beat_put, engine);
 		engine->worker_call->extra = io_now_ms(engine->io);
-		heartbeat_put(&engine->worker_call->http.body, engine->options.checkpoint_table,
-			      &own);
+		heartbeat_put(&engine->worker_call->http.body, engine->options.own_table, &own);
 		call_start(engine->worker_call);
 	}
 	arena_release(&arena);
@@ -400,7 +408,7 @@ static void beat(struct io_timer *timer)
 	engine->beat_call = call_new(engine, IO_TABLES, TABLES_UPDATE_ITEM, beaten, engine);
 	engine->beat_call->extra = now_ms;
 	engine->beat_answers = balance_fill_beat(engine, &row);
-	heartbeat_beat(&engine->beat_call->http.body, engine->options.checkpoint_table, &row,
+	heartbeat_beat(&engine->beat_call->http.body, engine->options.own_table, &row,
 		       engine->beat_answers);
 	call_start(engine->beat_call);
 }
@@ -433,7 +441,7 @@ void worker_consider_leaving(struct engine *engine)
 	call_cancel(&engine->beat_call);
 	io_timer_cancel(engine->io, &engine->beat_timer);
 	engine->worker_call = call_new(engine, IO_TABLES, TABLES_DELETE_ITEM, left, engine);
-	heartbeat_delete(&engine->worker_call->http.body, engine->options.checkpoint_table, &row);
+	heartbeat_delete(&engine->worker_call->http.body, engine->options.own_table, &row);
 	call_start(engine->worker_call);
 }
 
@@ -441,7 +449,7 @@ void worker_consider_leaving(struct engine *engine)
 static void worker_step(struct io_timer *timer)
 {
 	struct engine *engine = CONTAINER_OF(timer, struct engine, worker_timer);
-	struct str table = engine->options.checkpoint_table;
+	struct str table = start_table(engine);
 	struct buf key;
 
 	buf_init(&key, 1024);

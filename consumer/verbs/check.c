@@ -75,6 +75,9 @@ static void put_summary(const struct config *config, struct buf *out)
 {
 	buf_fmt(out, "application %s, checkpoints in table %s\n", config->application,
 		config->checkpoint.table);
+	if (config->checkpoint.leases == CONFIG_KCL)
+		buf_fmt(out, "leases are those of a Kinesis client, workers in table %s\n",
+			config->checkpoint.own_table);
 	if (config->region != NULL)
 		buf_fmt(out, "region %s\n", config->region);
 	if (config->endpoint != NULL)

@@ -28,6 +28,12 @@ static const char *const checkpoint_actions[] = {
 	"dynamodb:DeleteItem",	  "dynamodb:Scan",	  NULL,
 };
 
+/* On a Kinesis client's table, beside which the one above is ours alone. */
+static const char *const kcl_actions[] = {
+	"dynamodb:DescribeTable", "dynamodb:CreateTable", "dynamodb:GetItem", "dynamodb:PutItem",
+	"dynamodb:UpdateItem",	  "dynamodb:DeleteItem",  "dynamodb:Scan",    NULL,
+};
+
 /* Allows actions on a table, or on what of it `rest` says. */
 static void allow(struct policy *policy, const struct sink_scope *scope, const char *const *actions,
 		  const char *table, const char *rest)
@@ -86,7 +92,9 @@ static void allow_all(struct policy *policy, const struct config *config, struct
 	policy_allow(policy, "dynamodb:ListStreams", STR("*"));
 	for (size_t i = 0; i < config->n_tables; i++)
 		allow(policy, scope, table_actions, config->tables[i].name, "");
-	allow(policy, scope, checkpoint_actions, config->checkpoint.table, "");
+	if (config->checkpoint.leases == CONFIG_KCL)
+		allow(policy, scope, kcl_actions, config->checkpoint.table, "");
+	allow(policy, scope, checkpoint_actions, config->checkpoint.own_table, "");
 	allow_sinks(policy, config, scope);
 }
 

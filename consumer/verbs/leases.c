@@ -3,6 +3,7 @@
 #include "consumer/verbs/leases.h"
 
 #include "config/nearest.h"
+#include "config/syntax.h"
 #include "consumer/verbs/arguments.h"
 
 /* Options, as bits. */
@@ -14,6 +15,8 @@ enum {
 	FORCE = 16,
 	YES = 32,
 	REPLACE = 64,
+	TO = 128,
+	INTO = 256,
 };
 
 /* One word behind `leases`. */
@@ -32,6 +35,7 @@ static const struct action actions[] = {
 	{"import", REPLACE, 1, 1, " and a file", true, leases_import},
 	{"release", TABLE | WORKER | ALL | FORCE, 0, 1, " and one shard at most", false,
 	 leases_release},
+	{"convert", TO | INTO | YES, 0, 0, "", false, leases_convert},
 	{"reset", TABLE | ALL | YES, 0, 0, "", false, leases_reset},
 };
 
@@ -51,7 +55,7 @@ static const struct action *find_action(const char *word)
 				 STR_ARG(nearest.best));
 	else
 		verb_usage_error(&verb_leases,
-				 "leases wants list, export, import, release or reset");
+				 "leases wants list, export, import, convert, release or reset");
 	return NULL;
 }
 
@@ -70,6 +74,8 @@ static bool check_options(const struct action *action, const struct leases *leas
 		{"force", FORCE, leases->force},
 		{"yes", YES, leases->yes},
 		{"replace", REPLACE, leases->replace},
+		{"to", TO, leases->to != NULL},
+		{"into", INTO, leases->into != NULL},
 	};
 
 	for (size_t i = 0; i < ARRAY_N(options); i++) {
@@ -80,6 +86,27 @@ static bool check_options(const struct action *action, const struct leases *leas
 		}
 	}
 	return true;
+}
+
+/* Whether the form and the table that leases are converted to can be. */
+static bool check_target(const struct action *action, const struct leases *leases)
+{
+	static const char *const forms[] = {"native", "kcl", "kcl-multi"};
+	const char *wrong;
+	bool known = false;
+
+	if (action->run != leases_convert)
+		return true;
+	for (size_t i = 0; i < ARRAY_N(forms) && leases->to != NULL; i++)
+		known = known || str_eq(str_of(leases->to), str_of(forms[i]));
+	if (!known) {
+		verb_usage_error(&verb_leases, "convert wants --to native, kcl or kcl-multi");
+		return false;
+	}
+	wrong = leases->into == NULL ? NULL : syntax_table(str_of(leases->into));
+	if (wrong != NULL)
+		verb_usage_error(&verb_leases, "option '--into' must be %s", wrong);
+	return wrong == NULL;
 }
 
 /* Whether what is to be released or reset is said in one way, and said to be meant. */
@@ -119,7 +146,8 @@ static int run(int argc, char **argv, const struct program *program)
 		{"table", .value = &leases.table},    {"worker", .value = &leases.worker},
 		{"all", .flag = &leases.all},	      {"json", .flag = &leases.json},
 		{"force", .flag = &leases.force},     {"yes", .flag = &leases.yes},
-		{"replace", .flag = &leases.replace},
+		{"replace", .flag = &leases.replace}, {"to", .value = &leases.to},
+		{"into", .value = &leases.into},
 	};
 	const struct action *action;
 	struct visit visit;
@@ -134,7 +162,7 @@ static int run(int argc, char **argv, const struct program *program)
 		return verb_usage_error(&verb_leases, "leases %s wants a configuration file%s",
 					action->name, action->operand);
 	leases.operand = argc > 3 ? argv[3] : NULL;
-	if (!check_choice(action, &leases))
+	if (!check_choice(action, &leases) || !check_target(action, &leases))
 		return error_exit_status(ERROR_USAGE);
 	if ((action->creates ? visit_open_created : visit_open)(&visit, program, argv[2]))
 		status = action->run(&visit, &leases);
@@ -148,6 +176,8 @@ const struct verb verb_leases = {
 		"usage: ddbtap leases list CONFIG [--table T] [--json]\n"
 		"       ddbtap leases export CONFIG\n"
 		"       ddbtap leases import CONFIG FILE [--replace]\n"
+		"       ddbtap leases convert CONFIG --to native|kcl|kcl-multi [--into TABLE] "
+		"[--yes]\n"
 		"       ddbtap leases release CONFIG SHARD|--worker W|--all [--table T] [--force]\n"
 		"       ddbtap leases reset CONFIG --table T|--all --yes\n"
 		"\n"
@@ -177,6 +207,16 @@ const struct verb verb_leases = {
 		"unless with\n"
 		"--replace.\n"
 		"\n"
+		"convert writes all leases in the other form into another table, for an "
+		"application "
+		"of the Kinesis\n"
+		"Client Library ('kcl': with the keys of one that reads a single stream) or from "
+		"one. It prints what\n"
+		"it would write, and does it only with --yes. The table is TABLE, or the "
+		"application's name as that\n"
+		"form has it; it must not have leases yet. Then change checkpoint.leases and "
+		"checkpoint.table.\n"
+		"\n"
 		"release gives back the lease of one SHARD, all leases of worker W, or all: "
 		"another "
 		"worker can\n"
@@ -192,13 +232,20 @@ const struct verb verb_leases = {
 		"wrote away,\n"
 		"with its journal.\n"
 		"\n"
-		"import and reset refuse while a worker lives.\n"
+		"import, convert and reset refuse while a worker lives, and so does release of "
+		"what "
+		"such a one owns.\n"
+		"With checkpoint.leases: kcl a worker of the Kinesis client lives if the counter "
+		"of "
+		"a lease moves.\n"
 		"\n"
 		"  --table T    only leases of this table\n"
 		"  --json       one JSON object a line\n"
 		"  --force      take leases from workers that live, too; they may take them back\n"
 		"  --replace    overwrite rows that exist\n"
 		"  --yes        yes, that is meant\n"
+		"  --to FORM    the form that leases are converted to\n"
+		"  --into TABLE the checkpoint table that gets them\n"
 		"\n"
 		"Exit status: 0, 65 a row or FILE makes no sense, 69 the checkpoint table or a "
 		"lease "

@@ -10,7 +10,7 @@
 
 /* What the command line says. */
 struct leases {
-	const char *table, *worker; /* NULL: not said */
+	const char *table, *worker, *to, *into; /* NULL: not said */
 	bool all, json, force, yes, replace;
 	const char *operand; /* behind the configuration: a shard or a file; NULL: none */
 };
@@ -26,6 +26,9 @@ int leases_import(struct visit *visit, const struct leases *leases);
 
 /* Gives back leases of workers that are gone, or of any with `force`. */
 int leases_release(struct visit *visit, const struct leases *leases);
+
+/* Says what the leases are in another form, and with `yes` writes them into another table. */
+int leases_convert(struct visit *visit, const struct leases *leases);
 
 /* Deletes the lease rows of a table, or of all. */
 int leases_reset(struct visit *visit, const struct leases *leases);

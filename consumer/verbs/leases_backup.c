@@ -20,9 +20,6 @@ enum {
 	EXPORT_MAX_BYTES = 16 << 20,
 };
 
-/* Of the rows that are no leases. */
-static const struct str own_prefix = STR_INIT("ddbtap/");
-
 /* Rows on their way to standard output. */
 struct export
 {
@@ -108,10 +105,16 @@ static bool keep(struct import *import, const struct row_view *view)
 				 "one knows %d)",
 				 (long long)view->row.schema, ROW_SCHEMA_VERSION);
 	/* The schema's row comes from a table's first worker; the others but the registry are about workers. */
-	if (str_starts(view->row.key, own_prefix) && !str_eq(view->row.key, ROW_REGISTRY_KEY)) {
+	if (view->row.kind == ROW_FOREIGN || (str_starts(view->row.key, ROW_OWN_PREFIX) &&
+					      !str_eq(view->row.key, ROW_REGISTRY_KEY))) {
 		import->skipped += view->row.kind != ROW_SCHEMA;
 		return true;
 	}
+	if (view->row.kind == ROW_LEASE && import->visit->kcl != (view->form != FORM_NATIVE))
+		return error_set(why, ERROR_DATA,
+				 "row \"%.*s\" is of the other form of leases than "
+				 "checkpoint.leases says: see 'leases convert'",
+				 STR_ARG(view->row.key));
 	if (map_get(&import->keys, view->row.key) != NULL)
 		return error_set(why, ERROR_DATA, "row \"%.*s\" is there twice",
 				 STR_ARG(view->row.key));
@@ -191,7 +194,8 @@ static bool put_rows(struct import *import, bool replace, size_t *n_out)
 		enum written written;
 
 		question_init(&question, IO_TABLES, TABLES_PUT_ITEM);
-		row_admin_restore(&question.body, visit->table, row->raw, replace);
+		row_admin_restore(&question.body, visit_table_of(visit, row->key), row->raw,
+				  replace);
 		written = visit_write(visit, &question);
 		question_release(&question);
 		/*

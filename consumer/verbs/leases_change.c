@@ -22,7 +22,8 @@ static int tell(const char *what, const struct row_view *lease)
 }
 
 /* Whether the lease is among those to be released, owned or not. */
-static bool is_chosen(const struct leases *leases, const struct row_view *lease)
+static bool is_chosen(const struct snapshot *snapshot, const struct leases *leases,
+		      const struct row_view *lease)
 {
 	struct str owner = lease->row.owner, shard = str_of(leases->operand);
 
@@ -31,7 +32,8 @@ static bool is_chosen(const struct leases *leases, const struct row_view *lease)
 	if (leases->operand != NULL)
 		return str_eq(lease->shard, shard) || str_eq(lease->row.key, shard);
 	if (leases->worker != NULL)
-		return owner.n > 0 && str_eq(row_owner_id(owner), str_of(leases->worker));
+		return owner.n > 0 &&
+		       str_eq(snapshot_worker(snapshot, owner), str_of(leases->worker));
 	return owner.n > 0;
 }
 
@@ -40,7 +42,7 @@ static bool check_chosen(const struct snapshot *snapshot, struct visit *visit,
 			 const struct leases *leases)
 {
 	for (size_t i = 0; i < snapshot->n_leases; i++) {
-		if (is_chosen(leases, &snapshot->rows[i]))
+		if (is_chosen(snapshot, leases, &snapshot->rows[i]))
 			return true;
 	}
 	if (leases->operand != NULL)
@@ -111,7 +113,7 @@ static int release_all(struct visit *visit, struct snapshot *snapshot, const str
 	for (size_t i = 0; i < snapshot->n_leases && status == 0; i++) {
 		const struct row_view *lease = &snapshot->rows[i];
 
-		if (!is_chosen(leases, lease))
+		if (!is_chosen(snapshot, leases, lease))
 			continue;
 		if (lease->row.owner.n == 0) {
 			status = tell("free", lease);
@@ -128,7 +130,7 @@ static int release_all(struct visit *visit, struct snapshot *snapshot, const str
 		error_set(&visit->why, ERROR_RETRY,
 			  "%zu lease%s stay%s: worker %.*s lives; --force takes %s all the same",
 			  kept, kept == 1 ? "" : "s", kept == 1 ? "s" : "",
-			  STR_ARG(row_owner_id(lives)), kept == 1 ? "it" : "them");
+			  STR_ARG(snapshot_worker(snapshot, lives)), kept == 1 ? "it" : "them");
 	return status;
 }
 
@@ -142,9 +144,9 @@ int leases_release(struct visit *visit, const struct leases *leases)
 	    (leases->table == NULL || snapshot_knows(&snapshot, visit, leases->table)) &&
 	    check_chosen(&snapshot, visit, leases)) {
 		for (size_t i = 0; i < snapshot.n_leases && !leases->force; i++) {
-			if (is_chosen(leases, &snapshot.rows[i]) &&
+			if (is_chosen(&snapshot, leases, &snapshot.rows[i]) &&
 			    snapshot.rows[i].row.owner.n > 0)
-				living_add(&living, snapshot.rows[i].row.owner);
+				living_add_owner(&living, &snapshot, &snapshot.rows[i]);
 		}
 		if (living_judge(&living, visit))
 			status = release_all(visit, &snapshot, leases, &living);

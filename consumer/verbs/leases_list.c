@@ -34,7 +34,7 @@ static void put_row(struct columns *columns, const struct snapshot *snapshot,
 	columns_cell(columns, lease->table);
 	columns_cell(columns, lease->shard);
 	columns_cell(columns, snapshot_state(snapshot, lease));
-	columns_cell(columns, row_owner_id(lease->row.owner));
+	columns_cell(columns, snapshot_worker(snapshot, lease->row.owner));
 	columns_cell(columns, snapshot_owner_word(snapshot, lease->row.owner));
 	columns_fmt(columns, "%lld", (long long)lease->row.counter);
 	columns_cell(columns, position_text(&lease->row.checkpoint));
@@ -90,7 +90,7 @@ static void put_sinks(struct buf *out, const struct snapshot *snapshot, const st
 static void put_json(struct buf *out, const struct snapshot *snapshot, const struct config *config,
 		     const struct row_view *lease)
 {
-	struct str owner = lease->row.owner, worker = row_owner_id(owner);
+	struct str owner = lease->row.owner, worker = snapshot_worker(snapshot, owner);
 
 	buf_c(out, '{');
 	member_text(out, STR("table"), lease->table);

@@ -14,11 +14,13 @@ enum fate { WATCHED, LIVES, GONE };
 struct living_worker {
 	char *owner;
 	struct str id, incarnation; /* of `owner` */
+	char *lease; /* the key of a lease that it has, if it has no heartbeat; else NULL */
 	int64_t counter; /* as it was first seen; -1: not looked at yet */
 	enum fate fate;
 };
 
-void living_add(struct living *living, struct str owner)
+/* Adds an owner to be judged, by its heartbeat, or by a lease if there is a key of one. */
+static void add(struct living *living, struct str owner, struct str lease)
 {
 	struct living_worker *worker;
 	struct str whole;
@@ -34,9 +36,25 @@ void living_add(struct living *living, struct str owner)
 	}
 	worker = &living->workers[living->n++];
 	*worker = (struct living_worker){.owner = mem_dup(owner.p, owner.n), .counter = -1};
+	worker->lease = lease.n == 0 ? NULL : mem_dup(lease.p, lease.n);
 	whole = str_of(worker->owner);
 	worker->id = str_head(whole, str_find_last(whole, ':'));
 	worker->incarnation = str_skip(whole, worker->id.n + 1);
+	if (lease.n > 0)
+		worker->id = whole;
+}
+
+void living_add(struct living *living, struct str owner)
+{
+	add(living, owner, STR_NONE);
+}
+
+void living_add_owner(struct living *living, const struct snapshot *snapshot,
+		      const struct row_view *lease)
+{
+	struct str owner = lease->row.owner;
+
+	add(living, owner, snapshot_foreign(snapshot, owner) ? lease->row.key : STR_NONE);
 }
 
 void living_add_beat(struct living *living, const struct heartbeat *beat)
@@ -55,6 +73,10 @@ void living_add_all(struct living *living, const struct snapshot *snapshot)
 		if (!snapshot->beats[i].fenced)
 			living_add_beat(living, &snapshot->beats[i]);
 	}
+	for (size_t i = 0; i < snapshot->n_leases; i++) {
+		if (snapshot_foreign(snapshot, snapshot->rows[i].row.owner))
+			living_add_owner(living, snapshot, &snapshot->rows[i]);
+	}
 }
 
 /* What a look at its heartbeat row says of a worker; `beat` is NULL if there is none. */
@@ -68,6 +90,28 @@ static void judge_beat(struct living_worker *worker, const struct heartbeat *bea
 		worker->counter = beat->counter;
 }
 
+/* Looks at a lease of a worker that has no heartbeat. */
+static bool look_at_lease(struct living_worker *worker, struct visit *visit)
+{
+	static const struct row_sinks none = {.n = 0};
+	struct arena arena;
+	struct row row;
+	struct str raw;
+	bool ok;
+
+	arena_init(&arena);
+	ok = visit_row(visit, str_of(worker->lease), &arena, &raw) &&
+	     (raw.n == 0 || row_read(&arena, raw, &none, &row, &visit->why));
+	if (ok && raw.n > 0 && worker->counter >= 0 && row.counter != worker->counter)
+		worker->fate = LIVES; /* whoever wrote it */
+	else if (ok && raw.n == 0)
+		worker->fate = GONE;
+	else if (ok)
+		worker->counter = row.counter;
+	arena_release(&arena);
+	return ok;
+}
+
 /* Looks at one worker's heartbeat row. */
 static bool look(struct living_worker *worker, struct visit *visit)
 {
@@ -77,6 +121,8 @@ static bool look(struct living_worker *worker, struct visit *visit)
 	struct str raw;
 	bool ok;
 
+	if (worker->lease != NULL)
+		return look_at_lease(worker, visit);
 	arena_init(&arena);
 	buf_init(&key, WORKER_KEY_MAX);
 	buf_str(&key, HEARTBEAT_PREFIX);
@@ -117,8 +163,12 @@ static bool fence(struct living_worker *worker, struct visit *visit)
 	struct question question;
 	enum written written;
 
+	if (worker->lease != NULL) {
+		worker->fate = GONE;
+		return true;
+	}
 	question_init(&question, IO_TABLES, TABLES_UPDATE_ITEM);
-	heartbeat_fence(&question.body, visit->table, &beat);
+	heartbeat_fence(&question.body, visit->own_table, &beat);
 	written = visit_write(visit, &question);
 	question_release(&question);
 	worker->fate = GONE;
@@ -172,8 +222,10 @@ struct str living_any(const struct living *living)
 
 void living_release(struct living *living)
 {
-	for (size_t i = 0; i < living->n; i++)
+	for (size_t i = 0; i < living->n; i++) {
 		mem_free(living->workers[i].owner);
+		mem_free(living->workers[i].lease);
+	}
 	mem_free(living->workers);
 	*living = (struct living){0};
 }

@@ -2,7 +2,8 @@
 /*
  * Which workers live. One look cannot tell: a worker lives if its heartbeat's counter moves within
  * the lease time. One that shows no sign of life for so long is fenced, as another worker would do,
- * so that it cannot come back with what it remembers.
+ * so that it cannot come back with what it remembers. A worker of a Kinesis client has no heartbeat: it
+ * lives if the counter of a lease of its moves, and cannot be fenced, but any write of a lease ends its hold.
  *
  *	living_add(&living, owner);		"<worker id>:<incarnation>", as often as wanted
  *	if (living_judge(&living, visit))	takes up to the lease time
@@ -30,7 +31,11 @@ void living_add(struct living *living, struct str owner);
 /* Adds the worker of a heartbeat row. */
 void living_add_beat(struct living *living, const struct heartbeat *beat);
 
-/* Adds all workers that a snapshot lists unfenced. */
+/* Adds the owner of a lease; one of a Kinesis client is judged by that lease's counter. */
+void living_add_owner(struct living *living, const struct snapshot *snapshot,
+		      const struct row_view *lease);
+
+/* Adds all workers that a snapshot lists unfenced, and owners of leases that have no heartbeat at all. */
 void living_add_all(struct living *living, const struct snapshot *snapshot);
 
 /*

@@ -178,7 +178,7 @@ static int add(struct visit *visit, const char *name, bool json)
 	bool more = true, ok = true;
 
 	(void)json;
-	adding_init(&adding, visit->table, names, 1);
+	adding_init(&adding, visit->own_table, visit->table, names, 1);
 	for (unsigned i = 0; i < STEPS_MAX && more && ok; i++)
 		ok = take_step(visit, &adding, &more);
 	if (ok && adding.step == ADDING_DONE)
@@ -222,7 +222,7 @@ static bool remove_once(struct visit *visit, const char *name, bool tried, bool 
 	if (ok && registry_remove(&registry, str_of(name))) {
 		enum written written;
 
-		registry_write(&question.body, visit->table, &registry);
+		registry_write(&question.body, visit->own_table, &registry);
 		written = visit_write(visit, &question);
 		ok = written != WRITTEN_ERROR;
 		*again_out = written == WRITTEN_NOT || written == WRITTEN_MAYBE;

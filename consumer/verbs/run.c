@@ -223,6 +223,8 @@ static void start_engine(struct running *run)
 	engine_options_init(&options);
 	options.region = str_of(run->cloud.region);
 	options.checkpoint_table = str_of(config->checkpoint.table);
+	options.own_table = str_of(config->checkpoint.own_table);
+	options.kcl = config->checkpoint.leases == CONFIG_KCL;
 	options.worker_id = str_of(given != NULL ? given : run->identity.worker_id);
 	options.worker_id_vouched = given != NULL;
 	options.boot = str_of(run->identity.boot);

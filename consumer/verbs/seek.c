@@ -52,7 +52,7 @@ static bool change_registry(struct seek *seek,
 		    registry_read(&arena, raw, &registry, &visit->why))
 			wanted = change(seek, &registry);
 		if (wanted == CHANGE_WRITE) {
-			registry_write(&question.body, visit->table, &registry);
+			registry_write(&question.body, visit->own_table, &registry);
 			written = visit_write(visit, &question);
 		}
 		question_release(&question);
@@ -198,15 +198,39 @@ static struct position split(const struct forest *forest, const struct seek_row 
 	return least;
 }
 
-/* The key of a shard's row. */
-static void put_key(struct buf *key, const struct forest *forest, const struct seek_row *row)
+/* The form of the table's keys: that of the leases which are there, or else what the configuration makes it. */
+static enum lease_form form_of(const struct visit *visit, const struct forest *forest)
 {
+	for (const struct tree *tree = forest->first; tree != NULL; tree = tree->next) {
+		for (size_t i = 0; i < tree->n; i++) {
+			if (tree->shards[i].lease != NULL)
+				return tree->shards[i].lease->form;
+		}
+	}
+	if (!visit->kcl)
+		return FORM_NATIVE;
+	return visit->config->n_tables == 1 ? FORM_SINGLE : FORM_MULTI;
+}
+
+/* Names a shard's row; the key lies in the arena. */
+static void name_row(struct row_rewrite *rewrite, const struct visit *visit, struct arena *arena,
+		     const struct forest *forest, const struct seek_row *row)
+{
+	enum lease_form form = form_of(visit, forest);
 	struct table_arn parts = {0};
 	bool ok = table_arn_parse(forest->arn, &parts);
+	struct buf key;
 
 	must(ok);
-	buf_fmt(key, "%.*s/%.*s/%.*s/%.*s/%.*s", STR_ARG(parts.account), STR_ARG(parts.region),
-		STR_ARG(parts.table), STR_ARG(row->tree->label), STR_ARG(row->shard->id));
+	parts.label = row->tree->label;
+	buf_init(&key, KEY_MAX_BYTES);
+	lease_key_prefix(&key, form, &parts);
+	buf_str(&key, row->shard->id);
+	rewrite->key = arena_str(arena, buf_view(&key));
+	rewrite->parent = row->shard->parent_id;
+	if (form == FORM_MULTI && row->shard->lease == NULL)
+		rewrite->shard = row->shard->id;
+	buf_release(&key);
 }
 
 /* Whether the row is what a rewrite makes of it: its answer was lost. */
@@ -254,22 +278,18 @@ static bool revive(struct seek *seek, struct arena *arena, const struct forest *
 		   struct seek_row *row)
 {
 	struct row_rewrite rewrite = {
-		.parent = row->shard->parent_id,
 		.epoch = seek->epoch - 1,
 		.start_wall_ms = ROW_START_ALL,
 		.checkpoint = position_end(),
 	};
 	struct row_view *lease = arena_alloc(arena, sizeof(*lease));
-	struct buf key;
 	bool ok;
 
-	buf_init(&key, KEY_MAX_BYTES);
-	put_key(&key, forest, row);
-	rewrite.key = arena_str(arena, buf_view(&key));
+	name_row(&rewrite, &seek->visit, arena, forest, row);
 	ok = send(seek, &rewrite, row);
+	lease->form = form_of(&seek->visit, forest);
 	lease->row = (struct row){.key = rewrite.key, .counter = 1};
 	row->shard->lease = lease;
-	buf_release(&key);
 	return ok;
 }
 
@@ -279,21 +299,19 @@ static bool rewrite_one(struct seek *seek, const struct forest *forest, const st
 	struct row_ahead ahead[ROW_SINKS_MAX];
 	struct row_rewrite rewrite = {
 		.lease = row->shard->lease,
-		.parent = row->shard->parent_id,
 		.epoch = seek->epoch,
 		.start_wall_ms = row->start_wall_ms,
 		.ahead = ahead,
 	};
-	struct buf key;
+	struct arena arena;
 	bool ok;
 
-	buf_init(&key, KEY_MAX_BYTES);
-	put_key(&key, forest, row);
-	rewrite.key = buf_view(&key);
+	arena_init(&arena);
+	name_row(&rewrite, &seek->visit, &arena, forest, row);
 	rewrite.checkpoint = split(forest, row, ahead, &rewrite.n_ahead);
 	ok = send(seek, &rewrite, row);
 	seek->written += ok;
-	buf_release(&key);
+	arena_release(&arena);
 	return ok;
 }
 

@@ -175,7 +175,7 @@ static void put_row(struct shards *shards, const struct forest *forest,
 	columns_cell(columns, listed_word(shard));
 	columns_fmt(columns, "%.*s%s", STR_ARG(tree_state_word(shard->state)),
 		    shard->state == TREE_FORGOTTEN ? ", no row" : "");
-	columns_cell(columns, row_owner_id(owner));
+	columns_cell(columns, snapshot_worker(&shards->snapshot, owner));
 	columns_cell(columns, snapshot_owner_word(&shards->snapshot, owner));
 	put_values(columns, shards, forest, false);
 	if (shards->lag)
@@ -219,7 +219,7 @@ static void put_json(struct shards *shards, const struct forest *forest, const s
 	member_bool(out, STR("open"), shard->open);
 	member_text(out, STR("state"), tree_state_word(shard->state));
 	member_bool(out, STR("row"), shard->lease != NULL);
-	member_text(out, STR("worker"), row_owner_id(owner));
+	member_text(out, STR("worker"), snapshot_worker(&shards->snapshot, owner));
 	member_text(out, STR("heartbeat"), snapshot_owner_word(&shards->snapshot, owner));
 	buf_str(out, STR(",\"sinks\":{"));
 	for (size_t i = 0; i < forest->n_sinks; i++)

@@ -132,7 +132,10 @@ static void add_rows(struct loading *l)
 	for (size_t i = 0; i < l->snapshot->n_leases; i++) {
 		const struct row_view *lease = &l->snapshot->rows[i];
 
-		if (str_eq(lease->table, l->tree->table) && str_eq(lease->label, l->tree->label))
+		/* What a Kinesis client wrote of a single stream does not name it: it is the present one's. */
+		if (str_eq(lease->table, l->tree->table) &&
+		    (str_eq(lease->label, l->tree->label) ||
+		     (lease->label.n == 0 && l->tree->next == NULL)))
 			get_shard(l, lease->shard, lease->row.parent)->lease = lease;
 	}
 }
@@ -254,7 +257,8 @@ static enum tree_state judge_state(const struct loading *l, const struct tree_sh
 
 	if (shard->finished == all_sinks(l->forest))
 		return shard->lease == NULL ? TREE_FORGOTTEN : TREE_FINISHED;
-	if (str_eq(snapshot_owner_word(l->snapshot, owner), STR("listed")))
+	if (snapshot_foreign(l->snapshot, owner) ||
+	    str_eq(snapshot_owner_word(l->snapshot, owner), STR("listed")))
 		return TREE_OWNED;
 	return clear == 0 ? TREE_WAITING : TREE_FREE;
 }
@@ -334,8 +338,9 @@ static bool add_streams(struct visit *visit, struct snapshot *snapshot, struct f
 	for (size_t i = 0; i < snapshot->n_leases; i++) {
 		const struct row_view *lease = &snapshot->rows[i];
 
-		if (str_eq(lease->table, parts.table) && str_eq(lease->region, parts.region) &&
-		    str_eq(lease->account, parts.account))
+		if (lease->label.n > 0 && str_eq(lease->table, parts.table) &&
+		    (lease->form == FORM_SINGLE || (str_eq(lease->region, parts.region) &&
+						    str_eq(lease->account, parts.account))))
 			add_stream(forest, &snapshot->arena, lease->label);
 	}
 	return true;

@@ -30,6 +30,7 @@ static bool take_other(struct snapshot *snapshot, struct str key, struct str raw
 static bool take(void *arg, struct str raw_item, struct error *err)
 {
 	struct snapshot *snapshot = arg;
+	const struct config *config = snapshot->config;
 	struct error why = {0};
 	struct row_view *row;
 
@@ -48,6 +49,9 @@ static bool take(void *arg, struct str raw_item, struct error *err)
 		snapshot->malformed++;
 		return true;
 	}
+	/* Keys of a single stream do not say of which table it is: the one that is configured. */
+	if (row->row.kind == ROW_LEASE && row->form == FORM_SINGLE && config->n_tables == 1)
+		row->table = str_of(config->tables[0].name);
 	snapshot->n_leases += row->row.kind == ROW_LEASE;
 	snapshot->n++;
 	return true;
@@ -73,7 +77,7 @@ static int compare(const void *a_row, const void *b_row)
 
 bool snapshot_take(struct snapshot *snapshot, struct visit *visit)
 {
-	*snapshot = (struct snapshot){0};
+	*snapshot = (struct snapshot){.config = visit->config, .kcl = visit->kcl};
 	arena_init(&snapshot->arena);
 	map_init(&snapshot->leases);
 	if (!visit_scan(visit, take, snapshot))
@@ -116,12 +120,24 @@ const struct row_view *snapshot_lease(const struct snapshot *snapshot, struct st
 	return map_get(&snapshot->leases, key);
 }
 
+bool snapshot_foreign(const struct snapshot *snapshot, struct str owner)
+{
+	return snapshot->kcl && owner.n > 0 && !row_owner_ours(owner);
+}
+
+struct str snapshot_worker(const struct snapshot *snapshot, struct str owner)
+{
+	return snapshot_foreign(snapshot, owner) ? owner : row_owner_id(owner);
+}
+
 struct str snapshot_owner_word(const struct snapshot *snapshot, struct str owner)
 {
 	const struct heartbeat *beat;
 
 	if (owner.n == 0)
 		return STR_NONE;
+	if (snapshot_foreign(snapshot, owner))
+		return STR("foreign");
 	beat = snapshot_owner(snapshot, owner);
 	if (beat == NULL)
 		return STR("unknown");
@@ -132,7 +148,8 @@ struct str snapshot_state(const struct snapshot *snapshot, const struct row_view
 {
 	if (lease->row.checkpoint.kind == POSITION_END)
 		return STR("finished");
-	if (str_eq(snapshot_owner_word(snapshot, lease->row.owner), STR("listed")))
+	if (snapshot_foreign(snapshot, lease->row.owner) ||
+	    str_eq(snapshot_owner_word(snapshot, lease->row.owner), STR("listed")))
 		return STR("owned");
 	return STR("free");
 }

@@ -24,6 +24,8 @@ struct snapshot {
 	size_t n_beats, beats_cap;
 	struct map leases; /* struct row_view by key */
 	struct registry registry; /* empty if there is no such row */
+	const struct config *config;
+	bool kcl; /* leases may be a Kinesis client's */
 	size_t malformed; /* rows that make no sense, and are not among the others */
 };
 
@@ -42,13 +44,19 @@ const struct heartbeat *snapshot_owner(const struct snapshot *snapshot, struct s
 /* The lease row with this key, or NULL. */
 const struct row_view *snapshot_lease(const struct snapshot *snapshot, struct str key);
 
+/* The name of the worker that owns a lease: its id, or all that there is of a Kinesis client's. */
+struct str snapshot_worker(const struct snapshot *snapshot, struct str owner);
+
+/* Whether the owner of a lease is none of our workers. */
+bool snapshot_foreign(const struct snapshot *snapshot, struct str owner);
+
 /*
  * What a heartbeat row says of an owner, in one word: "listed", "fenced" or "unknown"; empty without
- * an owner. Only watching shows whether one that is listed lives.
+ * an owner; "foreign" for a worker of a Kinesis client, which has none. Only watching shows whether one that is listed lives.
  */
 struct str snapshot_owner_word(const struct snapshot *snapshot, struct str owner);
 
-/* "finished", "owned" by a worker that is listed, or "free". */
+/* "finished", "owned" by a worker that is listed or foreign, or "free". */
 struct str snapshot_state(const struct snapshot *snapshot, const struct row_view *lease);
 
 /* A sink, of which rows may have a position. */

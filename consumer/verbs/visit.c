@@ -16,17 +16,22 @@ bool visit_sleep(struct visit *visit, int64_t ms)
 	return asker_sleep(&visit->asker, ms, &visit->why);
 }
 
-/* Names the checkpoint table in front of what went wrong. */
-static bool blame_table(struct visit *visit)
+struct str visit_table_of(const struct visit *visit, struct str key)
 {
-	return error_prefix(&visit->why, "checkpoint table %.*s", STR_ARG(visit->table));
+	return str_starts(key, ROW_OWN_PREFIX) ? visit->own_table : visit->table;
+}
+
+/* Names the table in front of what went wrong. */
+static bool blame_table(struct visit *visit, struct str table)
+{
+	return error_prefix(&visit->why, "checkpoint table %.*s", STR_ARG(table));
 }
 
 /* What may come of a look for the checkpoint table. */
 enum found { FOUND, FOUND_MISSING, FOUND_NOT_READY, FOUND_ERROR };
 
-/* Takes in the description of the checkpoint table. */
-static enum found judge_description(struct visit *visit, struct str answer)
+/* Takes in the description of such a table. */
+static enum found judge_description(struct visit *visit, struct str table, struct str answer)
 {
 	struct table_description description;
 	enum found found = FOUND;
@@ -39,7 +44,7 @@ static enum found judge_description(struct visit *visit, struct str answer)
 		error_set(&visit->why, ERROR_CONFIG,
 			  "table %.*s is not a checkpoint table: its key is not leaseKey; see "
 			  "checkpoint.table",
-			  STR_ARG(visit->table));
+			  STR_ARG(table));
 		found = FOUND_ERROR;
 	} else if (description.status != TABLE_ACTIVE && description.status != TABLE_UPDATING) {
 		found = FOUND_NOT_READY;
@@ -48,75 +53,97 @@ static enum found judge_description(struct visit *visit, struct str answer)
 	return found;
 }
 
-/* Looks for the checkpoint table. */
-static enum found look(struct visit *visit)
+/* Looks for a table. */
+static enum found look(struct visit *visit, struct str table)
 {
 	struct question question;
 	enum found found;
 
 	question_init(&question, IO_TABLES, TABLES_DESCRIBE);
-	tables_describe_request(&question.body, visit->table);
+	tables_describe_request(&question.body, table);
 	if (visit_ask(visit, &question)) {
-		found = judge_description(visit, buf_view(&question.answer));
+		found = judge_description(visit, table, buf_view(&question.answer));
 	} else if (question.error.kind == API_NOT_FOUND) {
 		error_set(&visit->why, ERROR_NOT_FOUND,
 			  "checkpoint table %.*s does not exist in region %s: nothing has run yet "
 			  "for application %s",
-			  STR_ARG(visit->table), visit->cloud.region, visit->config->application);
+			  STR_ARG(table), visit->cloud.region, visit->config->application);
 		found = FOUND_MISSING;
 	} else {
-		blame_table(visit);
+		blame_table(visit, table);
 		found = FOUND_ERROR;
 	}
 	question_release(&question);
 	return found;
 }
 
-/* Asks for the checkpoint table to be made. */
-static bool create(struct visit *visit)
+/* Asks for a table to be made. */
+static bool create(struct visit *visit, struct str table)
 {
 	struct question question;
 	bool ok;
 
 	question_init(&question, IO_TABLES, TABLES_CREATE);
-	tables_create_request(&question.body, visit->table, ROW_KEY);
-	ok = visit_ask(visit, &question) || question.error.kind == API_IN_USE || blame_table(visit);
+	tables_create_request(&question.body, table, ROW_KEY);
+	ok = visit_ask(visit, &question) || question.error.kind == API_IN_USE ||
+	     blame_table(visit, table);
 	question_release(&question);
 	return ok;
 }
 
-/* Finds the checkpoint table, or makes it, and waits until it can be used. */
-static bool find_table(struct visit *visit, bool may_create)
+/* Finds a table, or makes it, and waits until it can be used; false with ERROR_NOT_FOUND if it is missing. */
+static bool find_table(struct visit *visit, struct str table, bool may_create)
 {
 	for (unsigned i = 0; i < CREATING_POLLS; i++) {
-		enum found found = look(visit);
+		enum found found = look(visit, table);
 
 		if (found == FOUND)
 			visit->why = (struct error){0}; /* it may have been missing before */
 		if (found == FOUND || found == FOUND_ERROR)
 			return found == FOUND;
-		if (found == FOUND_MISSING && !(may_create && create(visit)))
+		if (found == FOUND_MISSING && !(may_create && create(visit, table)))
 			return false;
 		if (!visit_sleep(visit, CREATING_POLL_MS))
 			return false;
 	}
 	return error_set(&visit->why, ERROR_RETRY, "checkpoint table %.*s does not become active",
-			 STR_ARG(visit->table));
+			 STR_ARG(table));
+}
+
+bool visit_create(struct visit *visit, struct str table)
+{
+	return find_table(visit, table, true);
+}
+
+/* Finds both tables. Our own may be missing beside a Kinesis client's: then there never was a worker. */
+static bool find_tables(struct visit *visit, bool may_create)
+{
+	if (!find_table(visit, visit->table, may_create))
+		return false;
+	visit->own_there = !visit->kcl || find_table(visit, visit->own_table, may_create);
+	if (!visit->own_there && visit->why.code != ERROR_NOT_FOUND)
+		return false;
+	visit->why = (struct error){0};
+	return true;
 }
 
 bool visit_row(struct visit *visit, struct str key, struct arena *arena, struct str *raw_out)
 {
+	struct str table = visit_table_of(visit, key);
 	struct question question;
 	bool ok;
 
+	*raw_out = STR_NONE;
+	if (str_eq(table, visit->own_table) && !visit->own_there)
+		return true;
 	question_init(&question, IO_TABLES, TABLES_GET_ITEM);
-	tables_get_request(&question.body, visit->table, ROW_KEY, key);
+	tables_get_request(&question.body, table, ROW_KEY, key);
 	ok = visit_ask(visit, &question) &&
 	     tables_get_read(buf_view(&question.answer), raw_out, &visit->why);
 	if (ok)
 		*raw_out = raw_out->n == 0 ? STR_NONE : arena_str(arena, *raw_out);
 	question_release(&question);
-	return ok || blame_table(visit);
+	return ok || blame_table(visit, table);
 }
 
 /* Whether this version understands the table. */
@@ -135,7 +162,8 @@ static bool check_schema(struct visit *visit)
 		ok = error_set(&visit->why, ERROR_CONFIG,
 			       "checkpoint table %.*s was written by a newer version of ddbtap "
 			       "(schema %lld, this one knows %d); use that one",
-			       STR_ARG(visit->table), (long long)row.schema, ROW_SCHEMA_VERSION);
+			       STR_ARG(visit->own_table), (long long)row.schema,
+			       ROW_SCHEMA_VERSION);
 	arena_release(&arena);
 	return ok;
 }
@@ -150,10 +178,12 @@ static bool enter(struct visit *visit, const struct program *program, const char
 		return false;
 	}
 	visit->table = str_of(visit->config->checkpoint.table);
+	visit->own_table = str_of(visit->config->checkpoint.own_table);
+	visit->kcl = visit->config->checkpoint.leases == CONFIG_KCL;
 	if (!cloud_open(&visit->cloud, visit->config, &visit->why))
 		return false;
 	asker_init(&visit->asker, visit->cloud.loop, visit->config->engine.request_timeout_ms);
-	return find_table(visit, may_create) && check_schema(visit);
+	return find_tables(visit, may_create) && check_schema(visit);
 }
 
 bool visit_open(struct visit *visit, const struct program *program, const char *path)
@@ -191,8 +221,8 @@ static bool take_page(const struct table_page *page,
 	return true;
 }
 
-bool visit_scan(struct visit *visit,
-		bool (*take)(void *arg, struct str raw_item, struct error *err), void *arg)
+bool visit_scan_table(struct visit *visit, struct str table,
+		      bool (*take)(void *arg, struct str raw_item, struct error *err), void *arg)
 {
 	char *next = NULL;
 	bool ok = true;
@@ -204,8 +234,8 @@ bool visit_scan(struct visit *visit,
 
 		arena_init(&arena);
 		question_init(&question, IO_TABLES, TABLES_SCAN);
-		tables_scan_request(&question.body, visit->table, str_of(next), 0, true);
-		ok = (visit_ask(visit, &question) || blame_table(visit)) &&
+		tables_scan_request(&question.body, table, str_of(next), 0, true);
+		ok = (visit_ask(visit, &question) || blame_table(visit, table)) &&
 		     tables_scan_read(&arena, buf_view(&question.answer), &page, &visit->why) &&
 		     take_page(&page, take, arg, &visit->why);
 		mem_free(next);
@@ -215,9 +245,18 @@ bool visit_scan(struct visit *visit,
 	}
 	if (ok && next != NULL)
 		ok = error_set(&visit->why, ERROR_DATA, "checkpoint table %.*s has no end",
-			       STR_ARG(visit->table));
+			       STR_ARG(table));
 	mem_free(next);
 	return ok;
+}
+
+bool visit_scan(struct visit *visit,
+		bool (*take)(void *arg, struct str raw_item, struct error *err), void *arg)
+{
+	if (!visit_scan_table(visit, visit->table, take, arg))
+		return false;
+	return !visit->kcl || !visit->own_there ||
+	       visit_scan_table(visit, visit->own_table, take, arg);
 }
 
 enum written visit_write(struct visit *visit, struct question *question)
@@ -228,6 +267,6 @@ enum written visit_write(struct visit *visit, struct question *question)
 		visit->why = (struct error){0};
 		return question->doubtful ? WRITTEN_MAYBE : WRITTEN_NOT;
 	}
-	blame_table(visit);
+	blame_table(visit, visit->table);
 	return WRITTEN_ERROR;
 }

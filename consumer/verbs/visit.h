@@ -23,6 +23,10 @@ struct visit {
 	struct cloud cloud;
 	struct asker asker;
 	struct str table; /* the checkpoint table's name */
+	struct str
+		own_table; /* where workers find each other: the same, or, with `kcl`, another one */
+	bool kcl; /* the checkpoint table is shared with a Kinesis client */
+	bool own_there; /* own_table is: else no worker of ours ever ran */
 	struct error why;
 };
 
@@ -43,6 +47,12 @@ bool visit_open_created(struct visit *visit, const struct program *program,
  */
 int visit_close(struct visit *visit, int status);
 
+/* The table that has, or is to have, the row with this key. */
+struct str visit_table_of(const struct visit *visit, struct str key);
+
+/* Creates a table like the checkpoint table, if it is missing, and waits until it can be used. */
+bool visit_create(struct visit *visit, struct str table) MUST_CHECK;
+
 /* asker_ask. */
 bool visit_ask(struct visit *visit, struct question *question) MUST_CHECK;
 
@@ -50,12 +60,17 @@ bool visit_ask(struct visit *visit, struct question *question) MUST_CHECK;
 bool visit_sleep(struct visit *visit, int64_t ms) MUST_CHECK;
 
 /*
- * Reads all rows, consistently, and hands each raw item to `take`, which returns false with `err` to
+ * Reads all rows, those of own_table included, consistently, and hands each raw item to `take`, which returns false with `err` to
  * end that.
  */
 bool visit_scan(struct visit *visit,
 		bool (*take)(void *arg, struct str raw_item, struct error *err),
 		void *arg) MUST_CHECK;
+
+/* The same for the rows of one table. */
+bool visit_scan_table(struct visit *visit, struct str table,
+		      bool (*take)(void *arg, struct str raw_item, struct error *err),
+		      void *arg) MUST_CHECK;
 
 /* Reads one row into the arena: the raw item, empty when there is none. */
 bool visit_row(struct visit *visit, struct str key, struct arena *arena,

@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Consumers that take turns on one application's leases: each goes on where the one before it stopped.
 
-    kcl_roundtrip.py TURN...           a turn is kcl1, kcl3 or foreign, with :kill if it ends by SIGKILL
+    kcl_roundtrip.py TURN...           a turn is kcl1, kcl3, ddbtap or foreign, with :kill if it ends by SIGKILL
 
 Between two turns changes are written and shards roll and split. After each the leases must be such as a KCL writes,
 and after one that ended gracefully they must stand at the last record that it delivered. In the end every write was
 delivered, in order, children after parents, and only what a kill left open again.
 
-`foreign` is a small worker that knows the rules of leases: see foreignlib.py. A new kind of consumer needs start(),
+`ddbtap` is ourselves, with leases: kcl. `foreign` is a small worker that knows the rules of leases: see foreignlib.py. A new kind of consumer needs start(),
 alive(), records() (all that it delivered so far, each with shard and seq), stop() and kill(), and a line in RUNNERS. A
 graceful stop leaves checkpoints at the last record that it delivered.
 """
+import json
 import os
 import sys
 
@@ -19,6 +20,7 @@ from peerlib import SCRATCH, wait_for
 from accountlib import account, typed
 from foreignlib import Foreign
 from kcllib import END, SECONDS, KclApp, check_leases, dump_leases, world
+from taplib import Tap, configuration
 
 WRITES = 150  # before each turn, and again while it is under way
 
@@ -36,7 +38,42 @@ def same(record, write):
     return "keys" not in record or typed(record, write)
 
 
-RUNNERS = {"kcl1": kcl(1), "kcl3": kcl(3), "foreign": Foreign}
+class Ddbtap:
+    """Ourselves on that application's leases, with a file."""
+
+    def __init__(self, w):
+        self.w, self.tap = w, None
+        self.out = os.path.join(w.folder, "ddbtap.jsonl")
+
+    def start(self):
+        config = configuration(self.w.fake.url, ["things"], {"out": self.out},
+                               checkpoint={"table": "app", "leases": "kcl"},
+                               worker={"lease": "2s", "heartbeat": "500ms"})
+        self.tap = Tap(self.w.folder, config)
+
+    def alive(self):
+        return self.tap.process.poll() is None
+
+    def records(self):
+        """What is in the file; a gap record would not be a record."""
+        try:
+            with open(self.out, encoding="utf-8") as file:
+                events = [json.loads(line) for line in file.read().split("\n")[:-1]]
+        except FileNotFoundError:
+            return []
+        assert all(event["op"] != "gap" for event in events), events
+        return [{"shard": event["shard"], "seq": event["seq"]} for event in events]
+
+    def stop(self):
+        self.tap.signal(15)
+        assert self.tap.wait(40) == 0, self.tap.said()
+
+    def kill(self):
+        if self.tap is not None:
+            self.tap.__exit__()
+
+
+RUNNERS = {"kcl1": kcl(1), "kcl3": kcl(3), "foreign": Foreign, "ddbtap": Ddbtap}
 
 
 class Roundtrip:

@@ -133,7 +133,7 @@ def world(name):
 END = "SHARD_END"
 
 # What each attribute of a lease must be. A KCL of the third line keeps other rows in the same table from 3.5 on,
-# with an entityType that is not LEASE.
+# with an entityType that is not LEASE. The last ones are ours, as are those that begin with "sink.".
 _SHAPE = {
     "leaseKey": ("S", None, True), "checkpoint": ("S", None, True), "leaseOwner": ("S", None, False),
     "leaseCounter": ("N", r"\d+", True), "ownerSwitchesSinceCheckpoint": ("N", r"\d+", True),
@@ -142,7 +142,8 @@ _SHAPE = {
     "endingHashKey": ("S", None, False), "pendingCheckpoint": ("S", None, False),
     "pendingCheckpointSubSequenceNumber": ("N", r"\d+", False), "pendingCheckpointState": ("B", None, False),
     "throughputKBps": ("N", r"[0-9.E-]+", False), "checkpointOwner": ("S", None, False),
-    "entityType": ("S", "LEASE", False)}
+    "entityType": ("S", "LEASE", False), "createdAt": ("N", r"\d+", False), "startAt": ("S", None, False),
+    "streamLabel": ("S", None, False)}
 _CHECKPOINT = re.compile(r"TRIM_HORIZON|LATEST|AT_TIMESTAMP|SHARD_END|\d{21,40}")
 
 
@@ -178,6 +179,8 @@ def check_leases(leases, shards):
 
 def _check_shape(row):
     for name in row.keys() - _SHAPE.keys():
+        if name.startswith("sink."):
+            continue
         yield f"an unknown attribute {name}: {row[name]}"
     for name, (tag, pattern, needed) in _SHAPE.items():
         if name not in row:

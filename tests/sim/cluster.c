@@ -25,6 +25,15 @@ void cluster_init(struct cluster *cluster, uint64_t seed, struct world_trace *tr
 	oracle_start(cluster);
 }
 
+void cluster_kcl(struct cluster *cluster)
+{
+	cluster->options.kcl = true;
+	cluster->options.own_table = STR(CLUSTER_OWN);
+	cluster->lives.table = CLUSTER_OWN;
+	cluster->registry.table = CLUSTER_OWN;
+	cluster->rows.kcl = true;
+}
+
 /* Frees a worker's engine, sinks and process, in that order. */
 static void cluster_clear(struct worker *worker)
 {
@@ -52,6 +61,7 @@ void cluster_release(struct cluster *cluster)
 		cluster_clear(&cluster->workers[i]);
 	coverage_cluster(cluster->coverage, cluster);
 	world_unset(&cluster->world, &cluster->sample);
+	world_unset(&cluster->world, &cluster->foreign.tick);
 	pollwatch_release(&cluster->polls);
 	rowwatch_release(&cluster->rows);
 	lifewatch_release(&cluster->lives);

@@ -9,6 +9,7 @@
 
 #include "consumer/engine/engine.h"
 #include "tests/sim/fleet.h"
+#include "tests/sim/foreign.h"
 #include "tests/sim/pollwatch.h"
 #include "tests/sim/sinks.h"
 #include "tests/sim/sinkwatch.h"
@@ -18,6 +19,7 @@ struct coverage;
 enum { CLUSTER_TABLES = 4, CLUSTER_WORKERS = 12, CLUSTER_STEPS_MAX = 128 };
 
 #define CLUSTER_CHECKPOINTS "ddbtap-checkpoints"
+#define CLUSTER_OWN	    "ddbtap-checkpoints-ddbtap" /* where workers find each other beside a KCL */
 
 /* How a worker's last life ended. */
 enum worker_end { END_NONE, END_CRASHED, END_STOPPED };
@@ -54,6 +56,7 @@ struct cluster {
 	struct sinkwatch registry;
 	struct fleet fleet;
 	struct pollwatch polls;
+	struct foreign foreign;
 	struct engine_options options; /* of every engine; ids and sinks are filled in at the start */
 	struct ledger_table *tables[CLUSTER_TABLES];
 	struct engine_table engine_tables[CLUSTER_TABLES];
@@ -80,6 +83,9 @@ void cluster_init(struct cluster *cluster, uint64_t seed, struct world_trace *tr
 
 /* Ends all workers without a word and frees everything; adds to the coverage. */
 void cluster_release(struct cluster *cluster);
+
+/* The table of leases is a Kinesis client's, from the first start on. */
+void cluster_kcl(struct cluster *cluster);
 
 /* Adds a sink's target. */
 struct target *cluster_sink(struct cluster *cluster, const char *name);

@@ -23,7 +23,7 @@ const char *fleet_check_word(enum fleet_check check)
 		[FLEET_ORPHAN] = "no-orphan",	 [FLEET_BALANCE] = "balance",
 		[FLEET_WRITES] = "lease-writes", [FLEET_READS] = "lease-reads",
 		[FLEET_HERD] = "herd",		 [FLEET_ASIDE] = "aside",
-		[FLEET_FOLLOWS] = "follows",
+		[FLEET_FOLLOWS] = "follows",	 [FLEET_RENEWED] = "lease-renewed",
 	};
 
 	return words[check];
@@ -170,6 +170,12 @@ static const struct worker *worker_with(const struct cluster *cluster,
 	return NULL;
 }
 
+/* Whether a foreign worker that lives has the shard. */
+static bool is_foreign(const struct cluster *cluster, const struct ledger_shard *shard)
+{
+	return cluster->foreign.alive && shard->row != NULL && shard->row->foreign;
+}
+
 /* How long it may take until a lease has an owner again. */
 static int64_t orphan_ms(const struct cluster *cluster)
 {
@@ -180,6 +186,9 @@ static int64_t orphan_ms(const struct cluster *cluster)
 	/* After a start, three listings have to lack a parent that is trimmed. */
 	if (cluster->fleet.trimmed)
 		ms += GONE_MS + 3 * options->discovery_ms;
+	/* A foreign worker's death shows at the third look after it. */
+	if (options->kcl)
+		ms += options->lease_ms;
 	/* Who comes back without a proof waits for the lease time before it begins. */
 	for (size_t i = 0; i < cluster->n_workers; i++) {
 		if (cluster->workers[i].unproven)
@@ -214,7 +223,7 @@ static bool check_orphan(struct cluster *cluster, struct ledger_shard *shard, si
 	int64_t since_ms = fine_since_ms(cluster);
 
 	if (working == 0 || cluster->registry.seeking || !is_wanted(cluster, shard) ||
-	    worker_with(cluster, shard) != NULL) {
+	    worker_with(cluster, shard) != NULL || is_foreign(cluster, shard)) {
 		shard->orphan_ms = -1;
 		return false;
 	}
@@ -338,7 +347,8 @@ static void check_balance(struct cluster *cluster, size_t wanted)
 	bool planted = cluster->world.plant == PLANT_LOPSIDED;
 	int64_t balance_ms = BALANCE_MS + 10 * cluster->world.latency_max_ms;
 
-	if (working < 2 || wanted < working || !(fleet->balanced || planted) ||
+	if (working < 2 || wanted < working || cluster->foreign.alive ||
+	    !(fleet->balanced || planted) ||
 	    cluster->world.now_ms - fleet->moved_ms <= balance_ms ||
 	    cluster->world.now_ms - fleet->taken_ms <= balance_ms ||
 	    sinks_well_ms(cluster) > cluster->world.now_ms - balance_ms)
@@ -390,6 +400,47 @@ static size_t n_streams(const struct cluster *cluster)
 	return n;
 }
 
+/* How many writes renew the leases that workers have, in USAGE_S. */
+static uint64_t renewals(const struct cluster *cluster)
+{
+	const struct watched_row *row;
+	uint64_t n = 0;
+	size_t at = 0;
+
+	while ((row = map_next(&cluster->rows.rows, &at)) != NULL)
+		n += row->exists && row->held;
+	/* Each is a quarter early at most. */
+	return !cluster->options.kcl ? 0
+				     : n * (uint64_t)(USAGE_S * SECOND_MS * 4 /
+							      (cluster->options.heartbeat_ms * 3) +
+						      2);
+}
+
+/* Checks lease-renewed. */
+static void check_renewed(struct cluster *cluster)
+{
+	struct world *world = &cluster->world;
+	int64_t lease_ms = cluster->options.lease_ms;
+	struct watched_row *row;
+	size_t at = 0;
+
+	if (!cluster->options.kcl || fine_since_ms(cluster) > world->now_ms - lease_ms)
+		return;
+	while ((row = map_next(&cluster->rows.rows, &at)) != NULL) {
+		const struct worker *worker = worker_with(cluster, row->shard);
+
+		/* What was handed over is nobody's to renew until its new owner knows of it. */
+		if (worker == NULL || !is_there(cluster, worker) || row->renewed_ms < 0 ||
+		    world->now_ms - cluster->fleet.moved_ms <= lease_ms)
+			continue;
+		cluster->fleet.checked[FLEET_RENEWED]++;
+		if (world->now_ms - row->wrote_ms > lease_ms)
+			world_fail(world, "lease-renewed", "%s has not written %s for %lld ms",
+				   worker->id, row->key,
+				   (long long)(world->now_ms - row->wrote_ms));
+	}
+}
+
 /* Checks lease-writes. */
 static void check_usage(struct cluster *cluster, size_t working)
 {
@@ -399,8 +450,10 @@ static void check_usage(struct cluster *cluster, size_t working)
 	uint64_t listings;
 	uint64_t beats =
 		working * (uint64_t)(USAGE_S * SECOND_MS / cluster->options.heartbeat_ms + 1);
+	uint64_t renewed = renewals(cluster);
 
-	if (working == 0 || world->now_ms - fleet->idle_since_ms <= IDLE_MS ||
+	if (working == 0 || cluster->foreign.alive ||
+	    world->now_ms - fleet->idle_since_ms <= IDLE_MS ||
 	    world->now_ms - fleet->taken_ms <= IDLE_MS || !oracle_settled(cluster))
 		return;
 	listings = working * n_streams(cluster) *
@@ -412,7 +465,7 @@ static void check_usage(struct cluster *cluster, size_t working)
 	 * In half units: a heartbeat is one unit, and whoever lists shards takes and gives back the turn,
 	 * which somebody else may have at first.
 	 */
-	if (used.written > 2 * (beats + working + 3 * listings + SPARE_UNITS))
+	if (used.written > 2 * (beats + working + 3 * listings + renewed + SPARE_UNITS))
 		world_fail(
 			world, "lease-writes",
 			"%zu idle workers wrote %llu.%llu units in %d s, %llu heartbeats are due",
@@ -441,7 +494,7 @@ static void check_herd(struct cluster *cluster, size_t working)
 	uint64_t refusals, takes;
 
 	fleet->refusals[now] = cluster->rows.refusals;
-	fleet->takes[now] = cluster->rows.takes + cluster->rows.deleted;
+	fleet->takes[now] = cluster->rows.takes + cluster->rows.deleted + cluster->rows.stolen;
 	if (world->plant == PLANT_STAMPEDE)
 		fleet->refusals[now] += (uint64_t)world->now_ms / 10;
 	if (world->now_ms < FLEET_SECONDS * SECOND_MS ||
@@ -478,5 +531,6 @@ void fleet_sample(struct cluster *cluster)
 	check_follows(cluster, working);
 	check_balance(cluster, wanted);
 	check_usage(cluster, working);
+	check_renewed(cluster);
 	check_herd(cluster, working);
 }

@@ -10,6 +10,8 @@
  *			about as often; the latter only while fleet.frugal
  *	aside		who does not run all registered sinks holds nothing while a working worker does
  *	follows		a working worker goes by the registry as it is: its sinks and the replay
+ *	lease-renewed	beside a Kinesis client, every row that a working worker has is written within
+ *			the lease time
  *	herd		few conditional writes fail for each lease that changes hands
  *
  * Each has its time to come true after something happened, by the workers' own options.
@@ -30,6 +32,7 @@ enum fleet_check {
 	FLEET_HERD,
 	FLEET_ASIDE,
 	FLEET_FOLLOWS,
+	FLEET_RENEWED,
 	FLEET_CHECKS
 };
 

@@ -48,6 +48,7 @@ struct ledger_shard {
 	uint32_t *writes; /* numbers of the model's log */
 	size_t n_writes;
 	struct ledger_taken taken[LEDGER_SINKS];
+	size_t others_n; /* so many of its writes a foreign worker has read: they are not owed */
 	unsigned takes[LEDGER_LIVES]; /* how often each incarnation took the lease */
 	char end_seqno[48]; /* when closed */
 	struct watched_row *row; /* the rowwatch's; NULL: there never was one */

@@ -68,7 +68,7 @@ bool operator_add(struct cluster *cluster, struct str sink, struct str last_step
 		known = known || str_eq(last_step, str_of(step_words[i]));
 	if (!known)
 		return false;
-	adding_init(&adding, table, &sink, 1);
+	adding_init(&adding, str_of(cluster->registry.table), table, &sink, 1);
 	while (more) {
 		enum adding_step step = adding.step;
 
@@ -103,7 +103,7 @@ static void read_registry(struct cluster *cluster, struct arena *arena, struct r
 
 	buf_init(&body, BODY_MAX);
 	buf_init(&answer, BODY_MAX);
-	registry_ask(&body, table);
+	registry_ask(&body, str_of(cluster->registry.table));
 	must(request(cluster, GET_ITEM, &body, &answer) &&
 	     registry_read(arena, arena_str(arena, item_of(buf_view(&answer))), out, &why));
 	buf_release(&body);
@@ -117,7 +117,7 @@ static void write_registry(struct cluster *cluster, const struct registry *regis
 
 	buf_init(&body, BODY_MAX);
 	buf_init(&answer, BODY_MAX);
-	registry_write(&body, table, registry);
+	registry_write(&body, str_of(cluster->registry.table), registry);
 	must(request(cluster, UPDATE_ITEM, &body, &answer));
 	registry_changed(cluster);
 	buf_release(&body);
@@ -149,7 +149,7 @@ static void fence(struct cluster *cluster, struct watched_worker *worker)
 
 	buf_init(&body, BODY_MAX);
 	buf_init(&answer, BODY_MAX);
-	heartbeat_fence(&body, table, &beat);
+	heartbeat_fence(&body, str_of(cluster->lives.table), &beat);
 	must(request(cluster, UPDATE_ITEM, &body, &answer));
 	lifewatch_look(&cluster->lives, worker);
 	world_note(&cluster->world, "sim", "%s is fenced by the operator", worker->id);

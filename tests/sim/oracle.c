@@ -57,6 +57,19 @@ static void ended(void *arg, const struct world_call *call, bool ok)
 
 	pollwatch_ended(&cluster->polls, call, ok);
 	lifewatch_ended(&cluster->lives, call, ok);
+	rowwatch_answered(&cluster->rows, call, ok);
+}
+
+/* A delivery of a shard begins that has a row, or had one. */
+static void oracle_begins(struct cluster *cluster, unsigned life, const char *shard_id,
+			  const struct watched_row *row)
+{
+	/* What a foreign worker took and gave away again is known to who had it before within the lease time. */
+	bool stolen = row->foreign_ms != 0 && cluster->world.now_ms - row->foreign_ms <=
+						      cluster->lives.lives[life].lease_ms;
+
+	lifewatch_begins(&cluster->lives, life, shard_id, row->exists && !stolen, row->holder);
+	rowwatch_begins(&cluster->rows, row, life);
 }
 
 /* struct world_watch: a delivery begins. */
@@ -71,7 +84,7 @@ static uint64_t begins(void *arg, unsigned life, struct str shard_id)
 			   "incarnation %u begins a delivery of %.*s, which has no row", life,
 			   STR_ARG(shard_id));
 	else
-		lifewatch_begins(&cluster->lives, life, shard->id, row->exists, row->holder);
+		oracle_begins(cluster, life, shard->id, row);
 	return lifewatch_token(&cluster->lives, life);
 }
 
@@ -181,7 +194,7 @@ static void sample(struct world_event *event)
 	for (size_t i = 0; i < cluster->n_workers; i++)
 		oracle_check_engine(cluster, &cluster->workers[i]);
 	fleet_sample(cluster);
-	while (cluster->isolation && anybody_runs(cluster) &&
+	while (cluster->isolation && anybody_runs(cluster) && !cluster->foreign.alive &&
 	       (shard = map_next(&cluster->ledger.shards, &at)) != NULL) {
 		for (size_t i = 0; i < cluster->n_targets; i++)
 			check_isolation(cluster, &cluster->targets[i], shard);

@@ -76,7 +76,8 @@ bool ledger_unowed(const struct ledger *ledger, const struct ledger_write *write
 	/* A stream that was replaced before anybody came; the labels at the ends of ARNs are times. */
 	if (first != NULL && str_cmp(write->shard->arn, first->arn) < 0)
 		return true;
-	if (write->shard->skipped || before_start(write))
+	if (write->shard->skipped || before_start(write) ||
+	    write->in_shard < write->shard->others_n)
 		return true;
 	if (write->shard->table->latest && write->w->wall_ms <= start_ms)
 		return true;

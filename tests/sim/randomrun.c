@@ -19,6 +19,8 @@ enum {
 	SHARD_GONE_MS = 60 * 1000, /* three listings, ten seconds apart, have to lack it */
 	CLOCK_OFF_MS = 10 * MINUTE_MS, /* a wall clock that the service still accepts */
 	AGE_STEPS = 700, /* seconds: rows of finished shards are deleted after ten minutes */
+	KCL_EVERY = 4, /* of so many seeds one has a Kinesis client's table */
+	FOREIGN_PERCENT = 4, /* of its slices in which a foreign worker does something */
 	IDLE_MS = 60 * 1000, /* long enough for what fleet.c looks at */
 };
 
@@ -31,6 +33,7 @@ struct run {
 	int64_t credentials_ms; /* when credentials are renewed, 0: they are fine */
 	bool trims, recreates, rough, moves, ages; /* what this run has in it */
 	struct turmoil turmoil;
+	uint64_t foreign_took; /* leases */
 	bool stream_off;
 	int64_t stream_ms; /* when that last changed */
 	bool eight; /* there are eight sinks, and each has its own way to fail */
@@ -223,7 +226,7 @@ static void choose_optional(struct run *run, size_t n_sinks, enum shape shape)
 }
 
 /* Chooses sinks, tables and workers. */
-static void choose_deployment(struct run *run, enum shape shape)
+static void choose_deployment(struct run *run, enum shape shape, bool kcl)
 {
 	static const char *const sinks[] = {"alpha", "beta", "gamma"};
 	static const char *const tables[] = {"users", "orders", "zones"};
@@ -248,6 +251,8 @@ static void choose_deployment(struct run *run, enum shape shape)
 	}
 	choose_workers(run, n_workers);
 	choose_trouble(run);
+	if (kcl)
+		cluster_kcl(&run->cluster);
 	turmoil_init(&run->turmoil, &run->cluster);
 	run->turmoil.alone = n_workers == 1;
 	run->turmoil.partitions = run->rough;
@@ -465,6 +470,29 @@ static void pass(struct run *run, int64_t ms)
 		cluster_quiet(&run->cluster);
 }
 
+/* A foreign worker comes and takes some leases, or reads on, or dies, or leaves. */
+static void do_foreign(struct run *run)
+{
+	struct cluster *cluster = &run->cluster;
+	struct ledger_shard *shard;
+	size_t at = 0;
+
+	cluster_slow(cluster, 3 * cluster->options.lease_ms + MINUTE_MS / 4);
+	if (!cluster->foreign.alive) {
+		foreign_start(cluster, cluster->options.lease_ms / 3);
+		while ((shard = map_next(&cluster->ledger.shards, &at)) != NULL) {
+			if (rng_chance(run->rng, 50))
+				run->foreign_took += foreign_take(cluster, shard);
+		}
+	} else if (rng_chance(run->rng, 50)) {
+		foreign_read(cluster);
+	} else if (rng_chance(run->rng, 50)) {
+		foreign_leave(cluster);
+	} else {
+		foreign_die(cluster);
+	}
+}
+
 /* Does one thing and lets some time pass. */
 static void slice(struct run *run)
 {
@@ -479,6 +507,8 @@ static void slice(struct run *run)
 			acts[i].act(run);
 		break;
 	}
+	if (run->cluster.options.kcl && rng_chance(run->rng, FOREIGN_PERCENT))
+		do_foreign(run);
 	pass(run, between(run, 0, SLICE_MAX_MS));
 }
 
@@ -505,6 +535,7 @@ static void calm(struct run *run)
 		target_set_mode(&cluster->targets[cluster->n_targets - 1], TARGET_DEAD, 0);
 		cluster_put(cluster, cluster->tables[0]->name, "k0", 0);
 	}
+	foreign_die(cluster);
 	turmoil_calm(&run->turmoil);
 	/* A worker that was asked to drain may still do so; it starts again when it has. */
 	for (int i = 0; i < 20 && !cluster->world.failed && (i < 12 || !oracle_settled(cluster));
@@ -548,10 +579,10 @@ static void choose_start(struct run *run)
 }
 
 /* Chooses a run's deployment and starts it. */
-static void begin(struct run *run, enum shape shape, int64_t writes)
+static void begin(struct run *run, enum shape shape, bool kcl, int64_t writes)
 {
 	choose_options(run);
-	choose_deployment(run, shape);
+	choose_deployment(run, shape, kcl);
 	for (int64_t i = 0; i < writes && rng_chance(run->rng, 50); i++)
 		do_writes(run);
 	if (rng_chance(run->rng, 20))
@@ -576,7 +607,8 @@ bool random_run(uint64_t seed, enum plant plant, enum shape shape, struct world_
 	run->eight = plant == PLANT_NONE && shape != SHAPE_MANY &&
 		     (rng_chance(run->rng, 12) || shape == SHAPE_EIGHT);
 	slices = between(run, SLICES_MIN, SLICES_MAX);
-	begin(run, shape, slices / 10);
+	/* By the seed itself, so that the other runs are what they are without it. */
+	begin(run, shape, plant == PLANT_NONE && seed % KCL_EVERY == 0, slices / 10);
 	for (int64_t i = 0; i < slices && !run->cluster.world.failed; i++)
 		slice(run);
 	for (int64_t i = 0; run->ages && i < AGE_STEPS && !run->cluster.world.failed; i++)

@@ -226,6 +226,18 @@ static void check_step(struct rowwatch *watch, const struct watched_row *row,
 			   row->key, row->checkpoint, was->holder, was->owner);
 }
 
+/* Checks foreign-alive. */
+static void check_foreign(struct rowwatch *watch, const struct watched_row *was, unsigned life)
+{
+	struct world *world = watch->ledger->world;
+	int64_t still_ms = world->now_ms - was->foreign_wrote_ms;
+
+	if (still_ms <= watch->lives->lives[life].lease_ms)
+		world_fail(world, "foreign-alive",
+			   "incarnation %u took %s from a worker that wrote it %lld ms ago", life,
+			   was->key, (long long)still_ms);
+}
+
 /* Checks the step of a row from `was` to `row`, and notes who has it. */
 static void note_step(struct rowwatch *watch, struct watched_row *row,
 		      const struct watched_row *was, unsigned life)
@@ -240,11 +252,15 @@ static void note_step(struct rowwatch *watch, struct watched_row *row,
 	/* The holder, and nobody else, may make another one the owner. */
 	if (was->exists && taken && was->held && was->holder == life)
 		life = lifewatch_life(watch->lives, row->owner);
+	else if (was->exists && taken && was->foreign)
+		check_foreign(watch, was, life);
 	else if (was->exists && taken)
 		lifewatch_taken(watch->lives, life, was->owner, row->key);
 	if (taken || !was->exists) {
 		row->holder = life;
 		row->held = row->owner[0] != '\0';
+		row->foreign = false;
+		row->renewed_ms = -1;
 		row->shard->takes[life]++;
 		watch->takes++;
 	} else if (row->owner[0] == '\0') {
@@ -285,7 +301,8 @@ static void note_start(struct rowwatch *watch, const struct watched_row *row)
 static struct watched_row *row_of(struct rowwatch *watch, struct str key)
 {
 	struct watched_row *row = map_get(&watch->rows, key);
-	struct str id = str_skip(key, str_find_last(key, '/') + 1);
+	size_t slash = str_find_last(key, '/'), colon = str_find_last(key, ':');
+	struct str id = str_skip(key, slash < key.n ? slash + 1 : (colon < key.n ? colon + 1 : 0));
 	struct ledger_shard *shard;
 
 	if (row != NULL)
@@ -382,6 +399,56 @@ void rowwatch_served(struct rowwatch *watch, const struct world_call *call)
 		return;
 	}
 	note_step(watch, row, &was, life);
+	row->wrote_ms = watch->ledger->world->now_ms;
 	note_start(watch, row);
 	check_positions(watch, row);
+}
+
+void rowwatch_answered(struct rowwatch *watch, const struct world_call *call, bool ok)
+{
+	struct watched_row *row;
+	struct row_named named;
+
+	if (!ok || !row_writes(call->operation))
+		return;
+	named = row_named(call->body);
+	row = str_eq(named.table, str_of(watch->table)) ? map_get(&watch->rows, named.key) : NULL;
+	if (row != NULL && row->held && row->holder == call->life &&
+	    row->renewed_ms < call->sent_ms)
+		row->renewed_ms = call->sent_ms;
+}
+
+void rowwatch_foreign(struct rowwatch *watch, struct str key)
+{
+	struct watched_row *row = row_of(watch, key);
+	int64_t now_ms = watch->ledger->world->now_ms;
+
+	must(row != NULL);
+	row->exists = fetch_row(watch, row, key);
+	row->held = false;
+	watch->stolen += !row->foreign;
+	if (!row->foreign)
+		row->foreign_ms = now_ms;
+	row->foreign = true;
+	row->foreign_wrote_ms = now_ms;
+	note_start(watch, row);
+}
+
+void rowwatch_begins(struct rowwatch *watch, const struct watched_row *row, unsigned life)
+{
+	struct world *world = watch->ledger->world;
+	int64_t lease_ms = watch->lives->lives[life].lease_ms;
+
+	if (!watch->kcl)
+		return;
+	if (row->foreign && world->now_ms - row->foreign_ms > lease_ms)
+		world_fail(world, "two-owners",
+			   "incarnation %u begins a delivery of %s, which a foreign worker has for "
+			   "%lld ms",
+			   life, row->shard->id, (long long)(world->now_ms - row->foreign_ms));
+	if (row->held && row->holder == life && world->now_ms - row->renewed_ms > lease_ms)
+		world_fail(world, "zombie-silent",
+			   "incarnation %u begins a delivery of %s, whose row it knows to have "
+			   "written at %lld",
+			   life, row->shard->id, (long long)row->renewed_ms);
 }

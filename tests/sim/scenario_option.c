@@ -74,6 +74,8 @@ bool scenario_option(struct cluster *cluster, struct str name, int64_t value)
 		cluster->world.bloat_bytes = (size_t)value;
 	else if (str_eq(name, STR("until_caught_up")))
 		cluster->options.until_caught_up = value != 0;
+	else if (str_eq(name, STR("kcl")) && value != 0)
+		cluster_kcl(cluster);
 	else if (str_eq(name, STR("isolation")))
 		cluster->isolation = value != 0;
 	else if (str_eq(name, STR("balanced")))

@@ -77,6 +77,30 @@ static void do_resume(struct line *line)
 	cluster_resume(worker_named(line));
 }
 
+/* foreign starts [EVERY]; foreign takes TABLE; foreign reads; foreign dies; foreign leaves */
+static void do_foreign(struct line *line)
+{
+	struct cluster *cluster = line->cluster;
+	struct str word = line_word(line, 1);
+
+	if (!cluster->options.kcl)
+		line_complain(line, "the table of leases is not a Kinesis client's: option kcl 1");
+	else if (str_eq(word, STR("starts")))
+		foreign_start(cluster, line_number(line, 2, cluster->options.lease_ms / 3));
+	else if (str_eq(word, STR("takes")))
+		foreign_take_all(cluster, line_word(line, 2));
+	else if (str_eq(word, STR("reads")))
+		foreign_read(cluster);
+	else if (str_eq(word, STR("dies")))
+		foreign_die(cluster);
+	else if (str_eq(word, STR("leaves")))
+		foreign_leave(cluster);
+	else
+		line_complain(line, "it starts, takes, reads, dies or leaves, not: %.*s",
+			      STR_ARG(word));
+	cluster_slow(cluster, 3 * cluster->options.lease_ms + MINUTE_MS / 4);
+}
+
 /* clock WORKER DURATION: its wall clock is wrong by so much */
 static void do_clock(struct line *line)
 {
@@ -221,6 +245,7 @@ static void do_seek(struct line *line)
 
 const struct command scenario_troubles[] = {
 	{"start", do_start, 2},
+	{"foreign", do_foreign, 2},
 	{"crash", do_crash, 2},
 	{"drain", do_drain, 2},
 	{"pause", do_pause, 2},

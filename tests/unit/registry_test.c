@@ -87,7 +87,7 @@ static size_t add(struct fixture *f, const struct str *names, size_t n)
 	size_t bumped;
 	int steps = 0;
 
-	adding_init(&adding, table, names, n);
+	adding_init(&adding, table, table, names, n);
 	while (step(f, &adding, CARRIED_OUT) && steps < STEPS_MAX)
 		steps++;
 	CHECK_INT(adding.step, ADDING_DONE);
@@ -258,7 +258,7 @@ static void adding_stops_at_the_most(void)
 		names[i] = str_of(text[i]);
 	}
 	add(&f, names, ROW_SINKS_MAX);
-	adding_init(&adding, table, &more, 1);
+	adding_init(&adding, table, table, &more, 1);
 	CHECK(adding_next(&adding, &target, &body));
 	service_call(f.service, target, buf_view(&body), f.now_ms,
 		     (buf_clear(&f.answer), &f.answer));
@@ -285,7 +285,7 @@ static bool troubled(unsigned when, enum fate fate, bool crash)
 
 	open_rows(&f);
 	arena_init(&arena);
-	adding_init(&adding, table, &name, 1);
+	adding_init(&adding, table, table, &name, 1);
 	while (n < STEPS_MAX && step(&f, &adding, n == when ? fate : CARRIED_OUT)) {
 		r = get(&f, &arena);
 		/* Never active before every row was bumped after it was listed. */
@@ -334,8 +334,8 @@ static void adding_by_two_at_once(void)
 
 		open_rows(&f);
 		arena_init(&arena);
-		adding_init(&one, table, &name, 1);
-		adding_init(&two, table, &name, 1);
+		adding_init(&one, table, table, &name, 1);
+		adding_init(&two, table, table, &name, 1);
 		for (unsigned i = 0; i < ahead; i++)
 			step(&f, &one, CARRIED_OUT);
 		for (int i = 0; i < STEPS_MAX && more; i++) {
@@ -363,7 +363,7 @@ static void adding_bumps_for_each_generation(void)
 
 	open_rows(&f);
 	arena_init(&arena);
-	adding_init(&adding, table, &name, 1);
+	adding_init(&adding, table, table, &name, 1);
 	while (adding.step != ADDING_ACTIVATE)
 		step(&f, &adding, CARRIED_OUT);
 	/* Somebody removes it, adds it again, and dies before any row is bumped. */
@@ -392,7 +392,7 @@ static void adding_begins_anew_when_it_was_removed(void)
 
 	open_rows(&f);
 	arena_init(&arena);
-	adding_init(&adding, table, &name, 1);
+	adding_init(&adding, table, table, &name, 1);
 	while (adding.step != ADDING_ACTIVATE)
 		step(&f, &adding, CARRIED_OUT);
 	/* Somebody adds another one: this one's bumps still count. */
