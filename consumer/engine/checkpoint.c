@@ -121,7 +121,7 @@ struct row_write checkpoint_write_of(const struct shard *shard, struct buf *key)
 		.start_wall_ms = shard->start_wall_ms,
 		.created_wall_ms = call_dated_wall_ms(engine),
 		.epoch = engine->adoption.epoch,
-		.partial = engine->adoption.lacking,
+		.partial = engine->adoption.lacking || lineage_lags(shard),
 	};
 }
 
@@ -133,7 +133,7 @@ bool checkpoint_lags(const struct shard *shard)
 /* Whether some sink's frontier, the least of all, or the start, is not written down yet. */
 static bool row_behind(const struct shard *shard)
 {
-	if (checkpoint_lags(shard))
+	if (checkpoint_lags(shard) && !lineage_lags(shard))
 		return true;
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		if (position_cmp(&shard->cursors[i].frontier, &shard->cursors[i].durable) > 0)
@@ -162,7 +162,7 @@ static void write_landed(struct shard *shard)
 	shard->counter++;
 	for (size_t i = 0; i < shard->n_cursors; i++)
 		shard->cursors[i].durable = shard->writing[i];
-	shard->lags = shard->lags && shard->stream->table->engine->adoption.lacking;
+	shard->lags = shard->writing_partial;
 	if (shard->writing_start_wall_ms == shard->start_wall_ms)
 		shard->start_dirty = false;
 }
@@ -454,6 +454,7 @@ static void write_row(struct shard *shard, enum write_kind kind)
 	if (write.sinks != NULL)
 		kcl_name_children(shard, &write);
 	write.heir = str_of(shard->heir);
+	shard->writing_partial = kind == WRITE_GIVE_BACK ? shard->lags : write.partial;
 	shard->writing_start_wall_ms = shard->start_wall_ms;
 	list_remove(&shard->dirty_link);
 	shard->urgent = false;

@@ -3,6 +3,7 @@
 
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
+#include "consumer/engine/dirty.h"
 #include "consumer/engine/kcl.h"
 #include "consumer/engine/opening.h"
 #include "consumer/engine/reader.h"
@@ -82,6 +83,11 @@ static bool finished_elsewhere(const struct shard *shard)
 		(shard_checkpoint(shard).kind == POSITION_END && !checkpoint_lags(shard)));
 }
 
+bool lineage_lags(const struct shard *shard)
+{
+	return shard->parent != NULL && shard->parent->has_row && shard->parent->lags;
+}
+
 void lineage_given(struct shard *shard)
 {
 	if (shard->state == SHARD_DISCOVERED || shard->state == SHARD_BLOCKED)
@@ -94,6 +100,9 @@ void lineage_consider(struct shard *shard)
 
 	if (!engine->scanned || !shard->stream->listed || engine->draining || engine->stopped)
 		return;
+	/* What its row waited for may have come. */
+	if (shard->ours && checkpoint_lags(shard) && !lineage_lags(shard))
+		dirty_mark(shard, false);
 	switch ((enum shard_state)shard->state) {
 	case SHARD_DISCOVERED:
 	case SHARD_BLOCKED:

@@ -40,4 +40,11 @@ bool lineage_clear(const struct cursor *cu);
 /* Whether the finished shard's row may be deleted: its children no longer depend on it. */
 bool lineage_row_unneeded(const struct shard *shard);
 
+/*
+ * Whether the parent's row says of every sink that it has all, and its `checkpoint` does not yet: the
+ * shard's own one waits for that. A sink that is added meanwhile would get the rest of the parent after
+ * what it gets of the shard's children.
+ */
+bool lineage_lags(const struct shard *shard);
+
 #endif

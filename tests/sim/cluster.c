@@ -6,6 +6,7 @@
 
 #include "base/time.h"
 #include "tests/sim/coverage.h"
+#include "tests/sim/operator.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/sinkform.h"
 
@@ -60,6 +61,7 @@ void cluster_release(struct cluster *cluster)
 	for (size_t i = 0; i < cluster->n_workers; i++)
 		cluster_clear(&cluster->workers[i]);
 	coverage_cluster(cluster->coverage, cluster);
+	operator_release(cluster);
 	world_unset(&cluster->world, &cluster->sample);
 	world_unset(&cluster->world, &cluster->foreign.tick);
 	pollwatch_release(&cluster->polls);

@@ -14,6 +14,7 @@
 #include "tests/sim/sinks.h"
 #include "tests/sim/sinkwatch.h"
 
+struct adding;
 struct coverage;
 
 enum { CLUSTER_TABLES = 4, CLUSTER_WORKERS = 12, CLUSTER_STEPS_MAX = 128 };
@@ -54,6 +55,8 @@ struct cluster {
 	struct lifewatch lives;
 	struct rowwatch rows;
 	struct sinkwatch registry;
+	struct adding *adding; /* an operator's, who stopped half way; NULL: there is none */
+	struct str added_sink; /* what that one adds */
 	struct fleet fleet;
 	struct pollwatch polls;
 	struct foreign foreign;

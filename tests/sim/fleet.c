@@ -181,7 +181,10 @@ static int64_t orphan_ms(const struct cluster *cluster)
 {
 	const struct engine_options *options = &cluster->options;
 	int64_t ms = options->lease_ms + 2 * options->heartbeat_ms + options->discovery_ms +
-		     SLACK_MS + 10 * cluster->world.latency_max_ms;
+		     SLACK_MS + 20 * cluster->world.latency_max_ms;
+
+	if (cluster->fleet.mixed)
+		ms += crew_ms(cluster);
 
 	/* After a start, three listings have to lack a parent that is trimmed. */
 	if (cluster->fleet.trimmed)
@@ -233,6 +236,9 @@ static bool check_orphan(struct cluster *cluster, struct ledger_shard *shard, si
 		since_ms = shard->orphan_ms;
 	if (since_ms < at_work_ms(cluster))
 		since_ms = at_work_ms(cluster);
+	/* Who stands aside for somebody may do so until that one is known to be dead. */
+	if (cluster->fleet.mixed && since_ms < cluster->fleet.crew_ms)
+		since_ms = cluster->fleet.crew_ms;
 	if (since_ms != INT64_MAX && world->now_ms - since_ms > orphan_ms(cluster))
 		world_fail(world, "no-orphan", "nobody reads %s since %lld ms: %s", shard->id,
 			   (long long)(world->now_ms - shard->orphan_ms),
@@ -258,6 +264,7 @@ static void note_moves(struct cluster *cluster, size_t wanted, bool orphans)
 	    fine_since_ms(cluster) > world->now_ms)
 		fleet->crew_ms = world->now_ms;
 	fleet->crew_sum = sum;
+	fleet->mixed = fleet->mixed || n_whole(cluster) < cluster_n_working(cluster);
 	sum = sum * 1000003 + wanted;
 	if (sum != fleet->moved_sum || orphans || fine_since_ms(cluster) > world->now_ms)
 		fleet->moved_ms = world->now_ms;

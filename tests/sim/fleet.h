@@ -48,6 +48,7 @@ struct fleet {
 	int64_t idle_since_ms; /* nothing has been written to any stream since; -1: unknown */
 	int64_t crew_ms; /* when the workers or the registry last changed, or something misbehaved */
 	uint64_t crew_sum; /* what that was judged by */
+	bool mixed; /* some worker lacks a sink, or did */
 	int64_t moved_ms; /* when the workers, or what can be read, last changed */
 	uint64_t writes, moved_sum; /* what that was judged by */
 	int64_t even_ms; /* since when the leases are known to be even and nothing is written; 0: not */

@@ -59,23 +59,54 @@ static bool add_step(struct cluster *cluster, struct adding *adding)
 	return more;
 }
 
-bool operator_add(struct cluster *cluster, struct str sink, struct str last_step)
+/* Goes on with an add until behind a step of that name, or to the end: then it is forgotten. */
+static void go_on(struct cluster *cluster, struct str last_step)
 {
-	struct adding adding;
-	bool known = last_step.n == 0, more = true;
+	struct adding *adding = cluster->adding;
+	bool more = true;
+
+	while (more) {
+		enum adding_step step = adding->step;
+
+		more = add_step(cluster, adding);
+		if (more && str_eq(last_step, str_of(step_words[step])))
+			return;
+	}
+	operator_release(cluster);
+}
+
+bool operator_add(struct cluster *cluster, const struct target *target, struct str last_step)
+{
+	bool known = last_step.n == 0;
 
 	for (size_t i = 0; i < ARRAY_N(step_words); i++)
 		known = known || str_eq(last_step, str_of(step_words[i]));
 	if (!known)
 		return false;
-	adding_init(&adding, str_of(cluster->registry.table), table, &sink, 1);
-	while (more) {
-		enum adding_step step = adding.step;
-
-		more = add_step(cluster, &adding) && !str_eq(last_step, str_of(step_words[step]));
-	}
-	adding_release(&adding);
+	operator_release(cluster);
+	cluster->added_sink = str_of(target->name);
+	cluster->adding = mem_alloc(sizeof(*cluster->adding));
+	adding_init(cluster->adding, str_of(cluster->registry.table), table, &cluster->added_sink,
+		    1);
+	go_on(cluster, last_step);
 	return true;
+}
+
+bool operator_add_goes_on(struct cluster *cluster)
+{
+	if (cluster->adding == NULL)
+		return false;
+	go_on(cluster, STR_NONE);
+	return true;
+}
+
+void operator_release(struct cluster *cluster)
+{
+	if (cluster->adding == NULL)
+		return;
+	adding_release(cluster->adding);
+	mem_free(cluster->adding);
+	cluster->adding = NULL;
 }
 
 /* The item that a GetItem answered; empty: there is none. */

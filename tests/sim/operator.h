@@ -10,9 +10,15 @@
 
 /*
  * Adds a sink, or completes what was left half done; stops behind the first step of that name ("read",
- * "register", "scan", "bump"), as one who dies there, or goes on to the end (empty). False: no such step.
+ * "register", "scan", "bump"), or goes on to the end (empty). False: no such step.
  */
-bool operator_add(struct cluster *cluster, struct str sink, struct str last_step);
+bool operator_add(struct cluster *cluster, const struct target *target, struct str last_step);
+
+/* Whoever stopped while adding a sink was not dead, and goes on to the end; false when nobody did. */
+bool operator_add_goes_on(struct cluster *cluster);
+
+/* Forgets whoever stopped while adding. */
+void operator_release(struct cluster *cluster);
 
 /* Takes a sink out of the registry; false when it is not there. */
 bool operator_remove(struct cluster *cluster, struct str sink);

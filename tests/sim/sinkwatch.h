@@ -31,7 +31,7 @@ bool sinkwatch_served(struct sinkwatch *watch, const struct world_call *call);
 /* The registry was changed by an operator. */
 void sinkwatch_look(struct sinkwatch *watch);
 
-/* An incarnation has adopted the registry, by what it logs: "registry.adopted ... epoch=N sinks=a.1,b.2". The epoch. */
+/* An incarnation has adopted the registry, by what it logs, as "epoch=N sinks=a.1,b.2"; the epoch. */
 int64_t sinkwatch_adopted(struct sinkwatch *watch, unsigned life, struct str line);
 
 /* Whether the incarnation goes by the registry as it is; `without`: a sink that it does not run. */

@@ -209,21 +209,26 @@ static void do_credentials(struct line *line)
 	cluster_faulty(line->cluster, MINUTE_MS);
 }
 
-/* sinks add NAME [after STEP]; sinks remove NAME */
+/* sinks add NAME [after STEP]; sinks go-on NAME; sinks remove NAME */
 static void do_sinks(struct line *line)
 {
+	struct cluster *cluster = line->cluster;
 	struct str what = line_word(line, 1), name = line_word(line, 2);
+	const struct target *target = cluster_find_sink(cluster, name);
+	bool ok = false;
 
-	if (cluster_find_sink(line->cluster, name) == NULL) {
+	if (target == NULL)
 		line_complain(line, "no such sink: %.*s", STR_ARG(name));
-	} else if (str_eq(what, STR("remove"))) {
-		if (!operator_remove(line->cluster, name))
-			line_complain(line, "it is not registered");
-	} else if (!str_eq(what, STR("add")) ||
-		   (line->n > 3 && !str_eq(line_word(line, 3), STR("after"))) ||
-		   !operator_add(line->cluster, name, line_word(line, 4))) {
-		line_complain(line, "neither add NAME [after STEP] nor remove NAME");
-	}
+	else if (str_eq(what, STR("remove")))
+		ok = operator_remove(cluster, name);
+	else if (str_eq(what, STR("go-on")))
+		ok = operator_add_goes_on(cluster);
+	else if (str_eq(what, STR("add")) &&
+		 (line->n == 3 || str_eq(line_word(line, 3), STR("after"))))
+		ok = operator_add(cluster, target, line_word(line, 4));
+	if (!ok && !line->bad)
+		line_complain(line, "it is not there, or not: sinks add NAME [after STEP], "
+				    "sinks go-on NAME, sinks remove NAME");
 }
 
 /* seek TABLE horizon [SINK] [half] */

@@ -142,12 +142,14 @@ void turmoil_administer(struct turmoil *turmoil)
 	if (sink->registered && !anybody_runs_it(turmoil)) {
 		world_note(&cluster->world, "sim", "sink %.*s is removed", STR_ARG(name));
 		operator_remove(cluster, name);
+	} else if (cluster->adding != NULL && rng_chance(rng, 30)) {
+		operator_add_goes_on(cluster);
 	} else if (!sink->active && rng_chance(rng, 50)) {
 		const char *step = steps[rng_below(rng, ARRAY_N(steps))];
 
 		world_note(&cluster->world, "sim", "sink %.*s is added%s%s", STR_ARG(name),
 			   step[0] != '\0' ? ", but not behind " : "", step);
-		operator_add(cluster, name, str_of(step));
+		operator_add(cluster, &cluster->targets[turmoil->optional], str_of(step));
 		turmoil->half_added += step[0] != '\0';
 	}
 }
