@@ -170,10 +170,14 @@ static const struct worker *worker_with(const struct cluster *cluster,
 	return NULL;
 }
 
-/* Whether a foreign worker that lives has the shard. */
+/* Whether a foreign worker that lives has the shard, or what comes before it. */
 static bool is_foreign(const struct cluster *cluster, const struct ledger_shard *shard)
 {
-	return cluster->foreign.alive && shard->row != NULL && shard->row->foreign;
+	for (; cluster->foreign.alive && shard != NULL; shard = shard->parent) {
+		if (shard->row != NULL && shard->row->foreign)
+			return true;
+	}
+	return false;
 }
 
 /* How long it may take until a lease has an owner again. */
