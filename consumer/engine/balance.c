@@ -298,12 +298,12 @@ static void keep_late(struct shard *shard, void *arg)
 
 	if (shard->heir == NULL)
 		return;
-	io_log(engine->io, IO_INFO, "lease.kept table=%.*s shard=%s why=\"%s\"",
-	       STR_ARG(shard->source.table), shard->id,
-	       "its sinks did not end their deliveries in time");
 	checkpoint_keep(shard);
 	if (shard->heir != NULL)
 		return;
+	io_log(engine->io, IO_INFO, "lease.kept table=%.*s shard=%s why=\"%s\"",
+	       STR_ARG(shard->source.table), shard->id,
+	       "its sinks did not end their deliveries in time");
 	readers_kick(shard);
 	for (size_t i = 0; i < shard->n_cursors; i++)
 		cursor_pump(&shard->cursors[i]);

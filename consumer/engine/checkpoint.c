@@ -160,6 +160,7 @@ static void positions_durable(struct shard *shard)
 static void write_landed(struct shard *shard)
 {
 	shard->counter++;
+	shard->giving = false; /* what was sent before depends on the last counter */
 	for (size_t i = 0; i < shard->n_cursors; i++)
 		shard->cursors[i].durable = shard->writing[i];
 	shard->lags = shard->writing_partial;
@@ -188,6 +189,7 @@ static void lease_lost(struct shard *shard)
 	lease_set_state(shard, LEASE_LOST);
 	lease_set_state(shard, LEASE_FREE);
 	list_remove(&shard->dirty_link);
+	shard->giving = false;
 	end_handover(shard, shard->heir != NULL && shard->owner != NULL &&
 				    str_eq(str_of(shard->owner), str_of(shard->heir)));
 	/* A row that nobody has, but that could not be written: not at once again. */
@@ -234,6 +236,7 @@ static void settle_by(struct shard *shard, struct call *call)
 		bool fresh = shard->state == SHARD_READY;
 
 		shard->row_attempts = 0;
+		shard->giving = shard->giving && row.counter == shard->counter;
 		checkpoint_adopt_row(shard, &row);
 		shard->named = false;
 		if (shard->start_dirty && row.start_wall_ms == shard->start_wall_ms)
@@ -454,6 +457,7 @@ static void write_row(struct shard *shard, enum write_kind kind)
 	if (write.sinks != NULL)
 		kcl_name_children(shard, &write);
 	write.heir = str_of(shard->heir);
+	shard->giving = shard->giving || kind != WRITE_CHECKPOINT;
 	shard->writing_partial = kind == WRITE_GIVE_BACK ? shard->lags : write.partial;
 	shard->writing_start_wall_ms = shard->start_wall_ms;
 	list_remove(&shard->dirty_link);
@@ -565,7 +569,7 @@ void checkpoint_hand_over(struct shard *shard, struct str heir)
 
 void checkpoint_keep(struct shard *shard)
 {
-	if (shard->lease == LEASE_OWNED || shard->lease == LEASE_WRITING)
+	if ((shard->lease == LEASE_OWNED || shard->lease == LEASE_WRITING) && !shard->giving)
 		end_handover(shard, false);
 }
 

@@ -47,7 +47,7 @@ void checkpoint_look(struct shard *shard);
 /* Hands a shard of ours over to another owner, once its sinks are idle; balance_handed tells the end. */
 void checkpoint_hand_over(struct shard *shard, struct str heir);
 
-/* Keeps a shard that was to be handed over, unless that is written already. */
+/* Keeps a shard that was to be handed over, unless that is written already, or may be. */
 void checkpoint_keep(struct shard *shard);
 
 /* The sinks have ended some delivery of the shard: what waited for that goes on. */

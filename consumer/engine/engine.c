@@ -103,7 +103,6 @@ static void begin(struct engine *engine)
 	map_init(&engine->suspects);
 	map_init(&engine->rows);
 	engine->balance = balance_new();
-	pace_init(&engine->pace, engine->io);
 	lister_init(&engine->lister, engine);
 	ration_init(engine);
 	worker_name(engine);
@@ -121,6 +120,7 @@ struct engine *engine_new(struct io *io, const struct engine_options *options)
 		engine->options.own_table = options->checkpoint_table;
 	must(!options->kcl || options->own_table.n > 0);
 	caller_init(&engine->caller, io, options->request_timeout_ms);
+	pace_init(&engine->pace, io); /* the service's limits go on when a life ends */
 	list_init(&engine->orphans);
 	add_parts(engine);
 	begin(engine);
@@ -218,6 +218,7 @@ static void forget(struct engine *engine)
 		.stats = kept.stats,
 		.steps = kept.steps,
 		.caller = kept.caller, /* lists stay where they are, so that their ends do */
+		.pace = kept.pace,
 		.orphans = kept.orphans,
 		.taps = kept.taps,
 		.tables = kept.tables,

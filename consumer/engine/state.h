@@ -176,6 +176,7 @@ struct shard {
 	int64_t read_bytes, read_before_bytes, load; /* read so far; at the last tick; a second */
 	bool has_row, ours;
 	bool lags; /* `checkpoint` in the row is behind what all sinks have */
+	bool giving; /* a write that gives the row away was sent, and may land yet */
 	bool writing_partial; /* the outstanding write does not move it */
 	bool overdue; /* nobody took it for a while: anybody may */
 	bool named; /* the row names us, though we do not hold it: it was given to us */

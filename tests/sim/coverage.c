@@ -41,6 +41,7 @@ static void add_workers(struct coverage *coverage, const struct cluster *cluster
 	coverage->deleted += cluster->rows.deleted;
 	coverage->again += cluster->registry.again;
 	coverage->removed += cluster->registry.removed;
+	coverage->seeks += cluster->registry.seeks;
 	coverage->strays += cluster->ledger.strays;
 	coverage->several += cluster->fleet.most > 1;
 	for (enum fleet_check check = 0; check < FLEET_CHECKS; check++)
@@ -94,6 +95,16 @@ void coverage_engine(struct coverage *coverage, const struct engine *engine)
 	coverage->gap += stats.gaps;
 	coverage->detach += stats.detaches;
 	coverage->rejoin += stats.rejoins;
+}
+
+void coverage_turmoil(struct coverage *coverage, const struct turmoil *turmoil)
+{
+	if (coverage == NULL)
+		return;
+	for (enum turmoil_kind kind = 0; kind < TURMOIL_N; kind++)
+		coverage->turmoil[kind] += turmoil->hits[kind];
+	coverage->lacking += turmoil->lacking;
+	coverage->half_added += turmoil->half_added;
 }
 
 /* Adds `n` numbers to others. */
@@ -208,6 +219,7 @@ static size_t print_registry(const struct coverage *coverage)
 
 	zeroes += print_hit("registry", "start-without-a-sink", coverage->lacking);
 	zeroes += print_hit("registry", "removed", coverage->removed);
+	zeroes += print_hit("registry", "seek", coverage->seeks);
 	zeroes += print_hit("registry", "added-again", coverage->again);
 	zeroes += print_hit("registry", "half-added", coverage->half_added);
 	zeroes += print_hit("registry", "renewed", coverage->renewed);

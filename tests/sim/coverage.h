@@ -16,7 +16,7 @@ struct coverage {
 	uint64_t skew, credentials, pause, suspend, crash, drain, gap, detach, rejoin, late_writes;
 	uint64_t letters, letters_doubled, poisons, memories, positions, bisections, blocked;
 	uint64_t takeovers, fenced, lost, expired, resumed, superseded, refused, deleted;
-	uint64_t lacking, half_added, again, removed, strays, renewed, aside, several;
+	uint64_t lacking, half_added, again, removed, seeks, strays, renewed, aside, several;
 	uint64_t checks[FLEET_CHECKS];
 	uint64_t service[64];
 	const char *service_names[64];
@@ -28,6 +28,9 @@ void coverage_engine(struct coverage *coverage, const struct engine *engine);
 
 /* Adds what a whole deployment saw, at its end. */
 void coverage_cluster(struct coverage *coverage, struct cluster *cluster);
+
+/* Adds what happened to the workers of a run. */
+void coverage_turmoil(struct coverage *coverage, const struct turmoil *turmoil);
 
 /* Adds the counts of other runs. */
 void coverage_add(struct coverage *coverage, const struct coverage *other);

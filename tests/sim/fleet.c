@@ -268,7 +268,8 @@ static void note_moves(struct cluster *cluster, size_t wanted, bool orphans)
 	    fine_since_ms(cluster) > world->now_ms)
 		fleet->crew_ms = world->now_ms;
 	fleet->crew_sum = sum;
-	fleet->mixed = fleet->mixed || n_whole(cluster) < cluster_n_working(cluster);
+	fleet->mixed = fleet->mixed || cluster->registry.epoch > 0 ||
+		       n_whole(cluster) < cluster_n_working(cluster);
 	sum = sum * 1000003 + wanted;
 	if (sum != fleet->moved_sum || orphans || fine_since_ms(cluster) > world->now_ms)
 		fleet->moved_ms = world->now_ms;

@@ -53,6 +53,7 @@ struct ledger_shard {
 	char end_seqno[48]; /* when closed */
 	struct watched_row *row; /* the rowwatch's; NULL: there never was one */
 	int64_t epoch; /* of its present replay */
+	uint64_t listed_in; /* the number of the refresh that last showed it */
 	int64_t orphan_ms; /* the fleet's: since when nobody has it who should; -1: not so */
 };
 
@@ -115,6 +116,7 @@ struct ledger {
 	struct ledger_write *writes;
 	size_t n_writes;
 	bool stale; /* the lineage may have changed */
+	uint64_t listings; /* refreshes so far */
 	uint64_t accepted[LEDGER_SINKS], doubled[LEDGER_SINKS];
 	int64_t slowest_ms[LEDGER_SINKS]; /* from a change to its first delivery */
 	uint64_t letters[LEDGER_SINKS], letters_doubled[LEDGER_SINKS]; /* of that sink's records */

@@ -65,6 +65,7 @@ static void note(struct ledger *ledger, const struct listed *listed, struct str 
 	if (listed->parent.n != 0 && listed->parent.n < sizeof(shard->parent_id) &&
 	    shard->parent_id[0] == '\0')
 		mem_copy(shard->parent_id, listed->parent.p, listed->parent.n);
+	shard->listed_in = ledger->listings;
 	if (listed->end.n != 0 && !shard->closed) {
 		shard->closed = true;
 		if (listed->end.n < sizeof(shard->end_seqno))
@@ -176,6 +177,7 @@ void ledger_refresh(struct ledger *ledger)
 
 	options->lie_open_parent = 0;
 	options->lie_missing_child = 0;
+	ledger->listings++;
 	while ((table = map_next(&ledger->tables, &at)) != NULL)
 		refresh_table(ledger, table);
 	options->lie_open_parent = parent;

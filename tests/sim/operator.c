@@ -321,6 +321,17 @@ static void rewrite(struct cluster *cluster, struct watched_row *row, const stru
 	buf_release(&answer);
 }
 
+/* Whether the service has forgotten the shard, and all that came before it: then it stays as it is. */
+static bool is_forgotten(const struct ledger *ledger, const struct ledger_shard *shard)
+{
+	for (unsigned depth = 0; shard != NULL && depth < LEDGER_DEPTH; depth++) {
+		if (shard->listed_in == ledger->listings)
+			return false;
+		shard = shard->parent;
+	}
+	return true;
+}
+
 /* The row of the table with the youngest shard that is not of the epoch yet; NULL: all are. */
 static struct watched_row *youngest(struct cluster *cluster, const struct ledger_table *of,
 				    int64_t epoch)
@@ -329,7 +340,8 @@ static struct watched_row *youngest(struct cluster *cluster, const struct ledger
 	size_t at = 0;
 
 	while ((row = map_next(&cluster->rows.rows, &at)) != NULL) {
-		if (row->shard->table == of && row->epoch < epoch && (row->exists || row->ended) &&
+		if (row->shard->table == of && row->shard->epoch < epoch &&
+		    (row->exists || row->ended) && !is_forgotten(&cluster->ledger, row->shard) &&
 		    (found == NULL ||
 		     str_cmp(str_of(row->shard->id), str_of(found->shard->id)) > 0))
 			found = row;
@@ -353,6 +365,7 @@ bool operator_seek(struct cluster *cluster, const struct ledger_table *of,
 		write_registry(cluster, &registry);
 	}
 	ok = wait_for_all(cluster, registry.epoch);
+	ledger_refresh(&cluster->ledger);
 	while (ok && !half && (row = youngest(cluster, of, registry.epoch)) != NULL)
 		rewrite(cluster, row, only, registry.epoch);
 	if (ok && !half) {

@@ -335,7 +335,7 @@ static bool lost_in_silence(const struct ledger *ledger, const struct ledger_wri
 	    write->in_shard < shard->taken[sink].excused || ledger_has(ledger, write, sink))
 		return false;
 	if (shard->skipped)
-		return str_cmp(shard->arn, first->arn) > 0 &&
+		return first != NULL && str_cmp(shard->arn, first->arn) > 0 &&
 		       !ledger_told(ledger, shard->arn, sink);
 	return write->w->trimmed && !ledger_taken(ledger, write, sink);
 }

@@ -100,6 +100,19 @@ static bool stream_started(const struct ledger *ledger, struct str arn)
 	return false;
 }
 
+/* Whether the table has a newer stream than the shard's. */
+static bool is_replaced(const struct ledger *ledger, const struct ledger_shard *shard)
+{
+	const struct ledger_shard *newer;
+	size_t at = 0;
+
+	while ((newer = map_next(&ledger->shards, &at)) != NULL) {
+		if (newer->table == shard->table && str_cmp(newer->arn, shard->arn) > 0)
+			return true;
+	}
+	return false;
+}
+
 void ledger_started(struct ledger *ledger, struct ledger_shard *shard)
 {
 	struct ledger_shard *older;
@@ -108,7 +121,8 @@ void ledger_started(struct ledger *ledger, struct ledger_shard *shard)
 	ledger_note_trims(ledger);
 	shard->start_wall_ms = world_wall_ms(ledger->world);
 	shard->start_empty = shard->table->latest && shard->closed;
-	if (shard->table->first == NULL)
+	/* Who comes late to a stream that is replaced already may find that others began with the newer one. */
+	if (shard->table->first == NULL && !is_replaced(ledger, shard))
 		shard->table->first = shard;
 	while ((older = map_next(&ledger->shards, &at)) != NULL) {
 		if (older->table == shard->table && str_cmp(older->arn, shard->arn) < 0)

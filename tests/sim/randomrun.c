@@ -257,6 +257,8 @@ static void choose_deployment(struct run *run, enum shape shape, bool kcl)
 	run->turmoil.alone = n_workers == 1;
 	run->turmoil.partitions = run->rough;
 	choose_optional(run, many ? ARRAY_N(eight) : n_sinks, shape);
+	run->turmoil.seeks = run->cluster.world.plant == PLANT_NONE && rng_chance(run->rng, 12) &&
+			     !run->cluster.tables[0]->gap_fail;
 }
 
 /* A random table's name. */
@@ -619,12 +621,7 @@ bool random_run(uint64_t seed, enum plant plant, enum shape shape, struct world_
 		calm(run);
 	if (!run->cluster.world.failed && oracle_settle(&run->cluster, SETTLE_MS))
 		idle(run);
-	for (enum turmoil_kind kind = 0; coverage != NULL && kind < TURMOIL_N; kind++)
-		coverage->turmoil[kind] += run->turmoil.hits[kind];
-	if (coverage != NULL) {
-		coverage->lacking += run->turmoil.lacking;
-		coverage->half_added += run->turmoil.half_added;
-	}
+	coverage_turmoil(coverage, &run->turmoil);
 	cluster_release(&run->cluster);
 	ok = !run->cluster.world.failed;
 	mem_free(run);

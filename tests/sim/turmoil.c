@@ -128,7 +128,21 @@ static bool anybody_runs_it(const struct turmoil *turmoil)
 	return false;
 }
 
-void turmoil_administer(struct turmoil *turmoil)
+/* A table is read again, by one sink or by all; sometimes that stops half way. */
+static void seek(struct turmoil *turmoil)
+{
+	struct cluster *cluster = turmoil->cluster;
+	struct rng *rng = &cluster->world.rng;
+	const struct ledger_table *table = cluster->tables[rng_below(rng, cluster->n_tables)];
+	size_t sink = rng_below(rng, cluster->n_targets);
+	bool one = rng_chance(rng, 30) && cluster->ledger.sinks[sink].active;
+
+	world_note(&cluster->world, "sim", "%s is read again", table->name);
+	operator_seek(cluster, table, one ? &cluster->targets[sink] : NULL, rng_chance(rng, 20));
+}
+
+/* An operator removes the sink that may be missing, if nobody runs it, or adds it, perhaps half way. */
+static void change_sinks(struct turmoil *turmoil)
 {
 	static const char *const steps[] = {"", "", "read", "register", "scan", "bump"};
 	struct cluster *cluster = turmoil->cluster;
@@ -136,8 +150,6 @@ void turmoil_administer(struct turmoil *turmoil)
 	const struct ledger_sink *sink = &cluster->ledger.sinks[turmoil->optional];
 	struct str name;
 
-	if (turmoil->optional == LEDGER_SINKS || cluster->registry.version == 0)
-		return;
 	name = str_of(cluster->targets[turmoil->optional].name);
 	if (sink->registered && !anybody_runs_it(turmoil)) {
 		world_note(&cluster->world, "sim", "sink %.*s is removed", STR_ARG(name));
@@ -152,6 +164,18 @@ void turmoil_administer(struct turmoil *turmoil)
 		operator_add(cluster, &cluster->targets[turmoil->optional], str_of(step));
 		turmoil->half_added += step[0] != '\0';
 	}
+}
+
+void turmoil_administer(struct turmoil *turmoil)
+{
+	struct cluster *cluster = turmoil->cluster;
+
+	if (cluster->registry.version == 0)
+		return;
+	if (turmoil->seeks && rng_chance(&cluster->world.rng, 25))
+		seek(turmoil);
+	else if (turmoil->optional != LEDGER_SINKS)
+		change_sinks(turmoil);
 }
 
 /* Starts a worker, unless there have been too many lives: `spare` of them are for later. */
@@ -388,6 +412,8 @@ void turmoil_calm(struct turmoil *turmoil)
 		turmoil->cut_until_ms = 0;
 		cluster_faulty(cluster, CUT_NOTICED_MS);
 	}
+	if (cluster->registry.seeking)
+		operator_seek(cluster, cluster->tables[0], NULL, false);
 	for (size_t i = 0; i < cluster->n_workers; i++) {
 		struct fate *fate = &turmoil->fates[i];
 

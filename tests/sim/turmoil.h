@@ -53,6 +53,7 @@ struct turmoil {
 	int64_t cut_until_ms;
 	bool partitions; /* things may happen that are not the workers' own */
 	bool calm; /* nothing more happens */
+	bool seeks; /* operators have tables read again */
 	bool alone; /* there is one worker, and never another one */
 	size_t optional; /* a sink that may be missing in configurations; LEDGER_SINKS: there is none */
 	uint64_t hits[TURMOIL_N];
@@ -68,7 +69,7 @@ void turmoil_act(struct turmoil *turmoil);
 /* Chooses whether a worker that is about to start runs the sink that may be missing. */
 void turmoil_configure(struct turmoil *turmoil, struct worker *worker);
 
-/* An operator removes that sink, if nobody runs it, or adds it, perhaps half way. */
+/* An operator has a table read again, or removes that sink, if nobody runs it, or adds it, perhaps half way. */
 void turmoil_administer(struct turmoil *turmoil);
 
 /* What is due happens: a worker goes on, or starts again. */
