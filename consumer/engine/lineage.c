@@ -54,7 +54,7 @@ bool lineage_clear(const struct cursor *cu)
 
 	if (shard->parent != NULL)
 		return finished_for(shard->parent, cu);
-	/* Who has begun with the shard had finished its parent, though no listing and no row knows that one any more. */
+	/* Who has begun with it had finished the parent, which no listing and no row has any more. */
 	if (shard->parent_id[0] != '\0' && !shard->parent_gone &&
 	    cu->durable.kind == POSITION_START)
 		return false;

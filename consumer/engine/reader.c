@@ -230,8 +230,8 @@ static bool group_full(struct reader *reader)
 
 /*
  * Whether the reader is to begin at the first record of a shard that only its row has told of so far: where
- * that record is, and so whether it was trimmed, the next listing shows, unless it lacks the shard. One that began
- * before we had the row says nothing.
+ * that record is, and so whether it was trimmed, the next listing shows, unless it lacks the shard. One that
+ * began before we had the row says nothing.
  */
 static bool begins_unseen(const struct reader *reader)
 {

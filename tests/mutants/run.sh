@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.." || exit 70
 here=tests/mutants
 work=$PWD/build/mutants
 jobs=${JOBS:-2}
-limit_s=60 # a mutant that only the clock would stop is not caught
+limit_s=180 # a mutant that only the clock would stop is not caught
 times=2 # how many of its random runs have to notice: one alone could be luck
 export GIT_CEILING_DIRECTORIES=$work # the patches are not meant for the repository around us
 unset MAKEFLAGS MAKELEVEL MFLAGS

@@ -204,7 +204,7 @@ static int64_t orphan_ms(const struct cluster *cluster)
 	return ms;
 }
 
-/* Since when the one has worked without a break that has done so longest: who comes and goes finds out nothing. */
+/* Since when some worker has worked without a break: those that come and go find out nothing. */
 static int64_t at_work_ms(const struct cluster *cluster)
 {
 	int64_t since_ms = INT64_MAX;
