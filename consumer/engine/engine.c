@@ -28,6 +28,7 @@ void engine_options_init(struct engine_options *options)
 		.discovery_ms = MINUTE_MS,
 		.request_timeout_ms = 10 * SECOND_MS,
 		.drain_timeout_ms = 10 * SECOND_MS,
+		.stalled_after_ms = 5 * MINUTE_MS,
 		.max_leases = 10000,
 	};
 }
@@ -377,6 +378,18 @@ void engine_free(struct engine **engine)
 void engine_stats(const struct engine *engine, struct engine_stats *out)
 {
 	*out = engine->stats;
+	for (size_t i = 0; i < ARRAY_N(out->requests); i++)
+		out->requests[i] = engine->caller.requests[i];
+}
+
+void engine_sink_stats(const struct engine *engine, size_t sink_index,
+		       struct engine_sink_stats *out)
+{
+	const struct tap *tap = &engine->taps[sink_index];
+
+	*out = tap->stats;
+	out->flight_bytes = tap->flight_bytes;
+	out->waiting_bytes = tap->held_bytes;
 }
 
 size_t engine_transitions(const struct engine *engine, struct engine_transition *out, size_t max)
