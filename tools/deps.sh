@@ -3,7 +3,7 @@
 # Installs the Debian packages that are missing, and only those: deps.sh build|demo|models|dev|peers|clean-room
 # Needs root or sudo, asks nothing, says nothing unless it fails.
 set -eu
-build='gcc make pkg-config libc6-dev libcurl4-openssl-dev libssl-dev libprotobuf-c-dev
+build='gcc make pkg-config libc6-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev libprotobuf-c-dev
 protobuf-c-compiler libprotobuf-dev libyaml-dev libdeflate-dev libzstd-dev librdkafka-dev openssl
 ca-certificates'
 demo="$build python3 python3-boto3 python3-protobuf"

@@ -57,6 +57,8 @@ static void the_smallest_configuration_has_all_defaults(void)
 	CHECK_INT(c->engine.discovery_ms, 60000);
 	CHECK_INT(c->engine.request_timeout_ms, 10000);
 	CHECK_INT(c->engine.drain_timeout_ms, 10000);
+	CHECK_INT(c->engine.stalled_after_ms, 300000);
+	CHECK(c->http.listen == NULL);
 	CHECK_INT(c->log.level, IO_INFO);
 	CHECK_INT(c->n_tables, 1);
 	CHECK(c->tables[0].profile == NULL && c->tables[0].role == NULL);
