@@ -11,7 +11,7 @@
 enum {
 	BACKLOG = 16,
 	CONNECTION_BYTES_MAX = 16 << 10, /* of a request's head, and what its answer's needs */
-	TEXT_MAX = 1024,
+	AFTERWARDS_MS = 200,
 };
 
 static const char plain[] = "text/plain; charset=utf-8";
@@ -161,19 +161,34 @@ static void make_answer(const struct server *server, struct MHD_Connection *conn
 	buf_str(&answer->body, STR("the page is too large\n"));
 }
 
-/* The library has a request's head. It is answered at once; a body that follows is not read. */
+/* Whether a body follows the request's head. */
+static bool has_body(struct MHD_Connection *connection)
+{
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+					   MHD_HTTP_HEADER_CONTENT_LENGTH) != NULL ||
+	       MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+					   MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
+}
+
+/*
+ * The library has a request's head, and calls again when it has all of it: to answer then keeps the connection
+ * for the next one. A body is not read: what has one is answered at once, which closes the connection.
+ */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path,
 				  const char *method, const char *version, const char *upload,
 				  size_t *upload_n, void **state)
 {
-	const struct server *server = arg;
+	struct server *server = arg;
 	struct server_answer answer = {.status = MHD_HTTP_OK, .type = plain};
 	enum MHD_Result result;
 
 	(void)version;
 	(void)upload;
 	(void)upload_n;
-	(void)state;
+	if (*state == NULL && !has_body(connection)) {
+		*state = server; /* anything: it was here */
+		return MHD_YES;
+	}
 	buf_init(&answer.body, server->options.max_bytes);
 	make_answer(server, connection, path, method, &answer);
 	result = send_answer(connection, &answer);
@@ -181,28 +196,51 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	return result;
 }
 
-/* Lets the library do what there is to do, and notes when it wants to do more by itself. */
-static void turn(struct server *server)
+/* How many connections there are. */
+static unsigned connections(const struct server *server)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	must(info != NULL);
+	return info->num_connections;
+}
+
+/*
+ * Lets the library do what there is to do, and notes when it wants to do more by itself.
+ *
+ * When it has all the connections that it may, it stops watching for new ones, and only begins again when it is
+ * run after some have gone, which no event tells: so it is run once more after everything else.
+ */
+static void turn(struct server *server, bool event)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
+	unsigned before = connections(server);
+	int64_t delay_ms = -1;
 
 	MHD_run(server->daemon);
+	if (connections(server) < before)
+		MHD_run(server->daemon);
 	if (MHD_get_timeout(server->daemon, &ms) == MHD_YES)
-		io_timer_set(server->io, &server->timer, io_now_ms(server->io) + (int64_t)ms);
-	else
+		delay_ms = (int64_t)ms;
+	else if (event || before > 0)
+		delay_ms = AFTERWARDS_MS;
+	if (delay_ms < 0)
 		io_timer_cancel(server->io, &server->timer);
+	else
+		io_timer_set(server->io, &server->timer, io_now_ms(server->io) + delay_ms);
 }
 
 /* Something happened on a connection, or there is a new one. */
 static void on_ready(struct loop_watch *watch)
 {
-	turn(CONTAINER_OF(watch, struct server, watch));
+	turn(CONTAINER_OF(watch, struct server, watch), true);
 }
 
-/* A connection has been idle for too long, or there is more to send. */
+/* A connection has been idle for too long, there is more to send, or some have gone. */
 static void on_timer(struct io_timer *timer)
 {
-	turn(CONTAINER_OF(timer, struct server, timer));
+	turn(CONTAINER_OF(timer, struct server, timer), false);
 }
 
 struct server *server_new(struct loop *loop, const struct server_options *options,
@@ -221,12 +259,11 @@ struct server *server_new(struct loop *loop, const struct server_options *option
 		mem_free(server);
 		return NULL;
 	}
-	server->daemon =
-		MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, server,
-				 MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-				 (unsigned)SERVER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-				 (unsigned)SERVER_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-				 (size_t)CONNECTION_BYTES_MAX, MHD_OPTION_END);
+	server->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)CONNECTION_BYTES_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (server->daemon == NULL) {
 		close(fd);
 		mem_free(server);

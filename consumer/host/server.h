@@ -16,7 +16,7 @@
 
 struct server;
 
-enum { SERVER_CONNECTIONS_MAX = 32, SERVER_IDLE_S = 10 };
+enum { SERVER_CONNECTIONS_MAX = 32 };
 
 /* What a page says. */
 struct server_answer {
@@ -38,6 +38,7 @@ struct server_options {
 	uint16_t port; /* 0: any that is free; the log says which */
 	const struct server_page *pages;
 	size_t n_pages;
+	unsigned idle_s; /* after that a connection on which nothing moves is closed */
 	size_t max_bytes; /* of one page's body; a larger one is status 500 */
 	void *arg; /* of the pages */
 };

@@ -11,6 +11,7 @@ enum {
 	PAGE_MAX_BYTES = 16 << 20,
 	STATUS_REASON_MAX = 400, /* bytes */
 	STATUS_UNAVAILABLE = 503,
+	IDLE_S = 10,
 };
 
 struct monitor {
@@ -130,6 +131,7 @@ struct monitor *monitor_new(struct loop *loop, struct engine *engine, const stru
 	struct server_options options = {
 		.pages = pages,
 		.n_pages = ARRAY_N(pages),
+		.idle_s = IDLE_S,
 		.max_bytes = PAGE_MAX_BYTES,
 		.arg = monitor,
 	};
