@@ -9,8 +9,9 @@ ca-certificates'
 demo="$build python3 python3-boto3 python3-protobuf"
 models='gcc libc6-dev spin'
 dev="$demo $models clang clang-tidy clang-format libclang-rt-14-dev llvm valgrind shellcheck git procps
-python3-venv python3-jsonschema python3-yaml strace systemd util-linux zstd"
-peers="$demo debootstrap systemd-container python3-venv openjdk-17-jdk-headless maven kcat postgresql"
+python3-venv python3-jsonschema python3-prometheus-client python3-yaml strace systemd util-linux zstd"
+peers="$demo debootstrap systemd-container python3-venv openjdk-17-jdk-headless maven kcat postgresql
+prometheus"
 case ${1:-} in
 build) want=$build ;;
 demo) want=$demo ;;
