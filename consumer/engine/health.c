@@ -109,7 +109,10 @@ static void tell_table(const struct teller *t, const struct table *table, enum e
 	t->fn(t->arg, &reason);
 }
 
-/* Whether no listing of some stream is done that should be: of the first, or of one that came long ago. */
+/*
+ * Whether no listing of some stream is done that should be: of the first, or of one that came long
+ * ago.
+ */
 static bool unlisted(const struct teller *t, const struct table *table)
 {
 	bool any = false, late = false;
@@ -171,8 +174,9 @@ static bool outstanding(const struct cursor *cu)
 }
 
 /*
- * Since when a cursor with something to do has got no further. One that catches up, and was handed all that its
- * reader brought, is as far as that one: which may find nothing, for what it looks for is trimmed.
+ * Since when a cursor with something to do has got no further. One that catches up, and was handed
+ * all that its reader brought, is as far as that one: which may find nothing, for what it looks
+ * for is trimmed.
  */
 static int64_t still_since(const struct cursor *cu)
 {
@@ -185,8 +189,8 @@ static int64_t still_since(const struct cursor *cu)
 }
 
 /*
- * Since when the lead reader should have brought a page: it is to read, has not done so for long, and does not
- * stand in line for its turn. 0: all is well.
+ * Since when the lead reader should have brought a page: it is to read, has not done so for long,
+ * and does not stand in line for its turn. 0: all is well.
  */
 static int64_t unread_since(const struct teller *t, const struct shard *shard)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether this worker does what it is there for: engine_health of engine.h tells the rule. Health is progress,
- * not a thread that lives: each reason is found by looking at what stands still, at the moment when somebody asks.
+ * Whether this worker does what it is there for: engine_health of engine.h tells the rule. Health
+ * is progress, not a thread that lives: each reason is found by looking at what stands still, at
+ * the moment when somebody asks.
  */
 #ifndef ENGINE_HEALTH_H
 #define ENGINE_HEALTH_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One HTTP request to a process of this machine or its network, awaited: no proxy, no redirect, no second try. */
+/*
+ * One HTTP request to a process of this machine or its network, awaited: no proxy, no redirect, no
+ * second try.
+ */
 #ifndef HOST_PROBE_H
 #define HOST_PROBE_H
 

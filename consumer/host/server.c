@@ -171,8 +171,9 @@ static bool has_body(struct MHD_Connection *connection)
 }
 
 /*
- * The library has a request's head, and calls again when it has all of it: to answer then keeps the connection
- * for the next one. A body is not read: what has one is answered at once, which closes the connection.
+ * The library has a request's head, and calls again when it has all of it: to answer then keeps
+ * the connection for the next one. A body is not read: what has one is answered at once, which
+ * closes the connection.
  */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path,
 				  const char *method, const char *version, const char *upload,
@@ -184,7 +185,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 
 	(void)version;
 	(void)upload;
-	(void)upload_n;
+	*upload_n = 0; /* nothing of a body is left to be taken */
 	if (*state == NULL && !has_body(connection)) {
 		*state = server; /* anything: it was here */
 		return MHD_YES;
@@ -209,8 +210,9 @@ static unsigned connections(const struct server *server)
 /*
  * Lets the library do what there is to do, and notes when it wants to do more by itself.
  *
- * When it has all the connections that it may, it stops watching for new ones, and only begins again when it is
- * run after some have gone, which no event tells: so it is run once more after everything else.
+ * When it has all the connections that it may, it stops watching for new ones, and only begins
+ * again when it is run after some have gone, which no event tells: so it is run once more after
+ * everything else.
  */
 static void turn(struct server *server, bool event)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Metrics as text, in Prometheus's exposition format 0.0.4: families, each with HELP, TYPE and its samples.
+ * Metrics as text, in Prometheus's exposition format 0.0.4: families, each with HELP, TYPE and its
+ * samples.
  *
  *	exposition_family(&e, "ddbtap_polls_total", METRIC_COUNTER, "Reads of shards.");
  *	exposition_label(&e, "table", name);

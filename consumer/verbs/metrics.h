@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The page /metrics: an engine's figures as Prometheus reads them. Labels are tables, sinks and words of fixed lists,
- * never shards, which come and go every few hours.
+ * The page /metrics: an engine's figures as Prometheus reads them. Labels are tables, sinks and
+ * words of fixed lists, never shards, which come and go every few hours.
  */
 #ifndef VERBS_METRICS_H
 #define VERBS_METRICS_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The page /readyz: "ready", or a line for each reason why not, which names what it is about and says what to do.
+ * The page /readyz: "ready", or a line for each reason why not, which names what it is about and
+ * says what to do.
  *
  *	readiness_init(&readiness, io_now_ms(io));
  *	engine_health(engine, readiness_add, &readiness);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The page /metrics: every figure with a value of its own, so that none can stand in another's place, must give
- * tests/golden/metrics/page.txt. UPDATE_GOLDEN=1 writes it anew; look at the diff then.
+ * The page /metrics: every figure with a value of its own, so that none can stand in another's
+ * place, must give tests/golden/metrics/page.txt. UPDATE_GOLDEN=1 writes it anew; look at the diff
+ * then.
  */
 #include "consumer/verbs/metrics.h"
 

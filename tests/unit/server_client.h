@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A loop, and a client in a thread that asks what listens on it by plain sockets, and ends the loop when it has the
- * answer.
+ * A loop, and a client in a thread that asks what listens on it by plain sockets, and ends the
+ * loop when it has the answer.
  *
  *	talk_setup();
  *	... something listens at 127.0.0.1:talk.port, on talk.loop ...
