@@ -21,7 +21,7 @@
 #include "consumer/host/loop.h"
 #include "tests/check.h"
 
-enum { TALK_GUARD_MS = 20 * 1000, TALK_SAID_MAX = 64 * 1024 };
+enum { TALK_GUARD_MS = 30 * 1000, TALK_PATIENCE_S = 10, TALK_SAID_MAX = 64 * 1024 };
 
 /* What follows a path in a request that closes the connection. */
 #define CLOSE " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -89,18 +89,22 @@ static void talk_teardown(void)
 	keys_free(talk.keys);
 }
 
-/* A connection to the server. */
+/* A connection to the server; -1 when it lets nobody in. */
 static int connect_to(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_port = htons(talk.port),
 				      .sin_addr.s_addr = htonl(0x7f000001)};
-	struct timeval patience = {.tv_sec = TALK_GUARD_MS / 1000};
+	struct timeval patience = {.tv_sec = TALK_PATIENCE_S};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	must(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	must(fd >= 0);
 	must(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0);
-	return fd;
+	must(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	close(fd);
+	return -1;
 }
 
 /* Keeps what the server says until it closes the connection. */

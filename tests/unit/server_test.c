@@ -4,10 +4,11 @@
 
 #include "tests/unit/server_client.h"
 
-enum { CROWD = 2 * SERVER_CONNECTIONS_MAX, IDLE_S = 2 };
+enum { CROWD = 2 * SERVER_CONNECTIONS_MAX, IDLE_S = 2, LONG_S = 600 };
 
 struct fixture {
 	struct server *server;
+	unsigned idle_s; /* 0: IDLE_S */
 	int made; /* pages */
 	bool verbose; /* the last one */
 };
@@ -50,7 +51,7 @@ static struct server *serve(const char *address, struct error *err)
 					 .port = talk.port,
 					 .pages = pages,
 					 .n_pages = ARRAY_N(pages),
-					 .idle_s = IDLE_S,
+					 .idle_s = f.idle_s == 0 ? IDLE_S : f.idle_s,
 					 .max_bytes = 1000,
 					 .arg = &f};
 
@@ -152,14 +153,15 @@ static void connections_are_kept(void)
 /* Connects more often than is allowed and says nothing: who was there first is sent away; then asks. */
 static void *crowd(void *arg)
 {
-	int fds[CROWD], fd;
+	int fds[CROWD], fd = 0;
+	size_t n = 0;
 
 	(void)arg;
-	for (size_t i = 0; i < CROWD; i++)
-		fds[i] = connect_to();
-	for (size_t i = 0; i < CROWD; i++)
-		close(fds[i]);
-	fd = connect_to();
+	for (; n < CROWD && fd >= 0; n++)
+		fds[n] = fd = connect_to();
+	while (n-- > 0)
+		close(fds[n]);
+	fd = fd < 0 ? -1 : connect_to();
 	say(fd, talk.ask);
 	hear(fd);
 	done();
@@ -171,6 +173,40 @@ static void a_crowd_that_says_nothing_does_not_stay(void)
 	setup();
 	talk.ask = "GET /good" CLOSE;
 	run_with(crowd);
+	talk.said[talk.said_n] = '\0';
+	CHECK(str_ends(str_make(talk.said, talk.said_n), STR("good\n")));
+	teardown();
+}
+
+/* Takes all the connections that there are, gives one back, and asks by a new one. */
+static void *leaver(void *arg)
+{
+	int fds[SERVER_CONNECTIONS_MAX], fd;
+
+	(void)arg;
+	for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++)
+		fds[i] = connect_to();
+	say(fds[1], "GET /good HTTP/1.1\r\nHost: x\r\n\r\n");
+	must(recv(fds[1], talk.said, 1, 0) == 1); /* so that all are in */
+	close(fds[0]);
+	fd = connect_to();
+	say(fd, talk.ask);
+	hear(fd);
+	for (size_t i = 1; i < SERVER_CONNECTIONS_MAX; i++)
+		close(fds[i]);
+	done();
+	return NULL;
+}
+
+static void who_leaves_makes_room(void)
+{
+	setup();
+	server_free(f.server);
+	f.idle_s = LONG_S;
+	f.server = serve("127.0.0.1", NULL);
+	must(f.server != NULL);
+	talk.ask = "GET /good" CLOSE;
+	run_with(leaver);
 	talk.said[talk.said_n] = '\0';
 	CHECK(str_ends(str_make(talk.said, talk.said_n), STR("good\n")));
 	teardown();
@@ -230,6 +266,7 @@ int main(void)
 	CHECK_RUN(nonsense_is_refused);
 	CHECK_RUN(connections_are_kept);
 	CHECK_RUN(a_crowd_that_says_nothing_does_not_stay);
+	CHECK_RUN(who_leaves_makes_room);
 	CHECK_RUN(half_a_request_is_not_waited_for);
 	CHECK_RUN(an_address_that_cannot_be_had_is_an_error);
 	CHECK_RUN(ipv6_is_an_address_too);
