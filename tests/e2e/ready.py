@@ -16,7 +16,7 @@ import urllib.request
 from prometheus_client.parser import text_string_to_metric_families
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from fakelib import Fake, free_port, make_table, run_tests, wait_for
+from fakelib import Fake, free_port, make_table, run_tests, wait_active, wait_for
 from letters import Endpoint
 from supervised import Supervisor
 from taplib import CONFIG, FAKE, TOP, Tap, configuration, line_count, run_verb
@@ -171,6 +171,19 @@ def lost_changes_are_counted(fake):
         tap.await_ready()
 
 
+def a_stream_that_became_too_poor(fake):
+    """Debezium's form is worth nothing without the new image; other tables are none the worse for it."""
+    make_table(fake.client(), "poor")
+    sink = {"type": "file", "path": path("poor.jsonl"), "format": "debezium"}
+    with Worker("poor", configuration(fake.url, ["poor"], {"out": sink})) as tap:
+        tap.await_ready()
+        for change in ({"StreamEnabled": False}, {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}):
+            fake.client().update_table(TableName="poor", StreamSpecification=change)
+            wait_active(fake.client(), "poor")
+        tap.await_reason("view table=poor sink=out: ", "KEYS_ONLY", "NEW_AND_OLD_IMAGES")
+        assert tap.metrics()("ddbtap_table_alarms_total", table="poor", kind="view") == 1
+
+
 def throttling_and_leases_are_counted(fake):
     make_table(fake.client(), "busy")
     with Worker("busy", configuration(fake.url, ["busy"], {"out": path("busy.jsonl")})) as tap:
@@ -317,7 +330,7 @@ def whoever_talks_nonsense_harms_nobody(fake):
 
 TESTS = [access_that_is_lost_comes_back, a_sink_that_refuses_or_stands_still,
          one_table_takes_the_readiness_and_the_other_goes_on, lost_changes_are_counted,
-         throttling_and_leases_are_counted,
+         a_stream_that_became_too_poor, throttling_and_leases_are_counted,
          who_stands_by_is_ready, the_verb_asks, silent_unless_asked_to_listen,
          whoever_talks_nonsense_harms_nobody]
 
