@@ -88,7 +88,10 @@ static void clear_table(struct table *table)
 		.records_reported = kept.records_reported,
 		.reads = kept.reads,
 		.reads_reported = kept.reads_reported,
+		.bytes = kept.bytes,
 	};
+	mem_copy(table->alarms_raised, kept.alarms_raised, sizeof(kept.alarms_raised));
+	mem_copy(table->gaps, kept.gaps, sizeof(kept.gaps));
 	mem_copy(table->taps, kept.taps, sizeof(kept.taps));
 	mem_copy(table->encoders, kept.encoders, sizeof(kept.encoders));
 	mem_copy(table->letter_encoders, kept.letter_encoders, sizeof(kept.letter_encoders));

@@ -67,9 +67,11 @@ static const char *starting(enum worker_state state)
 	case WORKER_HEARTBEAT:
 		return "it wants its heartbeat row: a former worker of the same id may have to be "
 		       "silent for the lease time first";
+	case WORKER_REGISTRY:
+		return "it reads which sinks are registered: a seek that is under way has to end "
+		       "first";
 	case WORKER_SCAN:
-		return "it looks at the other workers and reads the checkpoint table's rows: one "
-		       "that runs other sinks than these has to end first";
+		return "it looks at the other workers and reads the checkpoint table's rows";
 	case WORKER_RUNNING:
 	case WORKER_LEAVING:
 	case WORKER_STOPPED:
@@ -84,7 +86,10 @@ static void look_at_worker(const struct teller *t)
 	const struct engine *engine = t->engine;
 	const char *at = starting(engine->worker);
 
-	if (engine->draining || engine->stopped || engine->worker == WORKER_STOPPED)
+	if (engine->renewing)
+		tell_worker(t, ENGINE_ILL_STARTING, 0,
+			    "it begins anew, for the registry of sinks has changed");
+	else if (engine->draining || engine->stopped || engine->worker == WORKER_STOPPED)
 		tell_worker(t, ENGINE_ILL_ENDING, 0, "it ends, as it was asked to or has to");
 	else if (at != NULL)
 		tell_worker(t, ENGINE_ILL_STARTING, 0, at);
