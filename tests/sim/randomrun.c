@@ -62,7 +62,7 @@ static void choose_options(struct run *run)
 	options->discovery_ms = between(run, 2, 10) * 1000;
 	options->request_timeout_ms = between(run, 1, 4) * 1000;
 	options->drain_timeout_ms = between(run, 2, 10) * 1000;
-	options->stalled_after_ms = between(run, 5, 30) * 1000;
+	options->stalled_after_ms = 3 * options->drain_timeout_ms;
 	service->shard_life_ms = 0;
 	if (rng_chance(run->rng, 30))
 		service->empty_page = (unsigned)between(run, 1, 25);
