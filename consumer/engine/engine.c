@@ -341,11 +341,12 @@ void engine_drain(struct engine *engine)
 	if ((engine->draining || engine->stopped) && !engine->renewing)
 		return;
 	engine->renewing = false;
+	/* First, so that whoever hears of the phase finds it so. */
+	if (!engine->stopped)
+		drain(engine);
 	io_log(engine->io, IO_INFO, "engine.draining");
 	engine_phase(engine, ENGINE_DRAINING);
 	status_log(engine);
-	if (!engine->stopped)
-		drain(engine);
 }
 
 struct error engine_drained(const struct engine *engine)
