@@ -55,7 +55,7 @@ ifeq ($(DEV),1)
 WARN += -Werror
 endif
 
-PKGS := libcurl libcrypto yaml-0.1 libdeflate libzstd libprotobuf-c rdkafka
+PKGS := libcurl libcrypto libmicrohttpd yaml-0.1 libdeflate libzstd libprotobuf-c rdkafka
 ifneq ($(MAKECMDGOALS),clean)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)

@@ -10,8 +10,8 @@
 enum { NAMES_MAX = 1000, WORDS_MAX = 32 }; /* bytes of a list of names; names */
 
 /* The keys that are read here and not by an option table. */
-static const char *const top_keys[] = {"checkpoint", "worker", "engine", "log",
-				       "tables",     "sinks",  NULL};
+static const char *const top_keys[] = {"checkpoint", "worker", "engine", "http",
+				       "log",	     "tables", "sinks",	 NULL};
 static const char *const sink_keys[] = {"type", "format", NULL};
 
 /* How many members a node has. */

@@ -82,7 +82,11 @@ struct config {
 		int64_t max_reads_per_month; /* 0: no limit */
 		int64_t discovery_ms;
 		int64_t request_timeout_ms, drain_timeout_ms;
+		int64_t stalled_after_ms;
 	} engine;
+	struct {
+		char *listen; /* NULL: nowhere */
+	} http;
 	struct {
 		int level; /* enum io_level */
 	} log;

@@ -101,6 +101,17 @@ static const struct option_spec engine_options[] = {
 	 .help = "How long a stopping worker waits for its sinks; what is not acknowledged by then "
 		 "is "
 		 "read again at the next start."},
+	{"stalled_after", OPTION_DURATION, RANGE(engine.stalled_after_ms, "5m", SECOND_MS, DAY_MS),
+	 .help = "How long a sink that has something to do may get no further, or a shard not be "
+		 "read, before the worker says that it is not ready."},
+};
+
+static const struct option_spec http_options[] = {
+	{"listen", OPTION_TEXT, offsetof(struct config, http.listen), .check = syntax_listen,
+	 .help = "Where /livez, /readyz and /metrics are answered: a port, at 127.0.0.1 then, or "
+		 "an "
+		 "IP address and a port; by default nowhere. Whoever reaches it can read names of "
+		 "tables and sinks, and errors."},
 };
 
 static const struct option_spec log_options[] = {
@@ -116,6 +127,7 @@ const struct section config_sections[SECTIONS_N] = {
 	 ARRAY_N(worker_options)},
 	{"engine", "Limits and rhythm; the defaults suit most.", engine_options,
 	 ARRAY_N(engine_options)},
+	{"http", "What monitoring may ask, by HTTP.", http_options, ARRAY_N(http_options)},
 	{"log", "What is logged, on standard error.", log_options, ARRAY_N(log_options)},
 };
 

@@ -13,7 +13,7 @@ struct section {
 	size_t n_options;
 };
 
-enum { SECTIONS_N = 5 };
+enum { SECTIONS_N = 6 };
 
 /* The sections; the first one is the top of the file. */
 extern const struct section config_sections[SECTIONS_N];

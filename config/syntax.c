@@ -2,6 +2,7 @@
 #include "config/syntax.h"
 
 #include "base/time.h"
+#include "config/listen.h"
 
 enum {
 	TABLE_NAME_MIN = 3,
@@ -64,6 +65,16 @@ static bool is_port(struct str s)
 		return true;
 	return s.p[0] == ':' && s.n <= 6 && made_of(str_skip(s, 1), 1, 5, STR_NONE) &&
 	       str_to_i64(str_skip(s, 1), &port) && port >= 1 && port <= PORT_MAX;
+}
+
+const char *syntax_listen(struct str text)
+{
+	struct listen listen;
+
+	return listen_parse(text, &listen)
+		       ? NULL
+		       : "a port like 9464, or an IP address and a port like 127.0.0.1:9464 or "
+			 "[::1]:9464";
 }
 
 const char *syntax_start(struct str text)

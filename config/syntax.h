@@ -26,6 +26,9 @@ const char *syntax_region(struct str text);
 /* The URL of an API: scheme, host, and optionally a port. */
 const char *syntax_endpoint(struct str text);
 
+/* Where something listens: see config/listen.h. */
+const char *syntax_listen(struct str text);
+
 /* Where a table's stream is read from the first time. */
 const char *syntax_start(struct str text);
 

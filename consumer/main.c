@@ -12,8 +12,9 @@
 #include "sinks/webhook.h"
 
 static const struct verb *const verbs[] = {
-	&verb_check,  &verb_cost, &verb_decode, &verb_dlq,    &verb_help,  &verb_iam,
-	&verb_leases, &verb_run,  &verb_seek,	&verb_shards, &verb_sinks, &verb_version,
+	&verb_check,  &verb_cost,   &verb_decode,  &verb_dlq, &verb_help,
+	&verb_iam,    &verb_leases, &verb_ready,   &verb_run, &verb_seek,
+	&verb_shards, &verb_sinks,  &verb_version,
 };
 
 static const struct sink_type *const sinks[] = {

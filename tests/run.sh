@@ -68,7 +68,7 @@ if [ "$what" = all ]; then
 	suite models tests/spin/run.sh quick
 	suite verify $py tests/e2e/verify.py selftest
 	suite config tests/e2e/config.sh
-	for name in bad_input starts supervised mishaps kills cost; do
+	for name in bad_input starts supervised mishaps kills ready cost; do
 		suite "$name" e2e "$name"
 	done
 	together e2e reads_all files emulators

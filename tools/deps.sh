@@ -3,14 +3,15 @@
 # Installs the Debian packages that are missing, and only those: deps.sh build|demo|models|dev|peers|clean-room
 # Needs root or sudo, asks nothing, says nothing unless it fails.
 set -eu
-build='gcc make pkg-config libc6-dev libcurl4-openssl-dev libssl-dev libprotobuf-c-dev
+build='gcc make pkg-config libc6-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev libprotobuf-c-dev
 protobuf-c-compiler libprotobuf-dev libyaml-dev libdeflate-dev libzstd-dev librdkafka-dev openssl
 ca-certificates'
 demo="$build python3 python3-boto3 python3-protobuf"
 models='gcc libc6-dev spin'
 dev="$demo $models clang clang-tidy clang-format libclang-rt-14-dev llvm valgrind shellcheck git procps
-python3-venv python3-jsonschema python3-yaml strace systemd util-linux zstd"
-peers="$demo debootstrap systemd-container python3-venv openjdk-17-jdk-headless maven kcat postgresql"
+python3-venv python3-jsonschema python3-prometheus-client python3-yaml strace systemd util-linux zstd"
+peers="$demo debootstrap systemd-container python3-venv openjdk-17-jdk-headless maven kcat postgresql
+prometheus"
 case ${1:-} in
 build) want=$build ;;
 demo) want=$demo ;;

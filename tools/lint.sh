@@ -60,6 +60,7 @@ layers() {
 			sed -nE "s|^#include \"([^\"]+)\".*|$file \1|p" "$file"
 		done)
 	only 'curl/' consumer/host tests/bench
+	only 'microhttpd.h' consumer/host
 	only 'yaml.h' config consumer/verbs/version.c
 	only 'librdkafka/' sinks/kafka tests
 	only 'pthread.h' consumer/host sinks tests

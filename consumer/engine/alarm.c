@@ -23,6 +23,7 @@ void alarm_raise(struct table *table, enum alarm_source source, const struct err
 		return;
 	alarm->since_ms = io_now_ms(table->engine->io);
 	table->engine->stats.alarms++;
+	table->alarms_raised[source]++;
 	say(table, alarm);
 }
 

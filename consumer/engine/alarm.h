@@ -14,9 +14,9 @@
 struct table;
 
 enum alarm_source {
-	ALARM_TABLE, /* its description */
-	ALARM_LIST, /* the listing of a stream's shards */
-	ALARM_READ, /* a shard */
+	ALARM_TABLE = ENGINE_ALARM_DESCRIBE, /* its description */
+	ALARM_LIST = ENGINE_ALARM_LIST, /* the listing of a stream's shards */
+	ALARM_READ = ENGINE_ALARM_READ, /* a shard */
 	ALARM_SOURCES,
 };
 

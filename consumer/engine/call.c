@@ -93,12 +93,23 @@ static void call_free(struct call *call)
 	mem_free(call);
 }
 
+/* Counts what came of the request. */
+static void count(const struct call *call)
+{
+	struct engine_requests *requests = &call->caller->requests[call->http.service];
+
+	requests->ended++;
+	requests->throttled += call->outcome == CALL_THROTTLED;
+	requests->failed += call->outcome == CALL_TRANSIENT || call->outcome == CALL_REFUSED;
+}
+
 /* The completion of every request. */
 static void call_done(struct io_http *http)
 {
 	struct call *call = CONTAINER_OF(http, struct call, http);
 
 	call->outcome = judge(call);
+	count(call);
 	call->done(call);
 	call_free(call);
 }

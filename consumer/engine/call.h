@@ -11,6 +11,7 @@
 #define ENGINE_CALL_H
 
 #include "consumer/aws/apierror.h"
+#include "consumer/engine/engine.h"
 #include "consumer/engine/retry.h"
 
 struct engine;
@@ -33,6 +34,7 @@ struct caller {
 	int64_t date_skew_ms; /* the same by the last answer's Date, to the second */
 	bool fresh_credentials; /* the next request reads them again */
 	int64_t timeout_ms; /* of one request */
+	struct engine_requests requests[2]; /* by enum io_service */
 };
 
 struct call {

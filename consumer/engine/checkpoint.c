@@ -21,6 +21,9 @@ void lease_set_state(struct shard *shard, enum lease_state state)
 
 	machine_step(&engine->steps, MACHINE_LEASE, shard->lease, state);
 	engine->stats.shards_owned += (unsigned)ours - (unsigned)shard->ours;
+	engine->stats.leases_gained += ours && !shard->ours;
+	engine->stats.leases_lost += shard->ours && state == LEASE_LOST;
+	engine->stats.leases_given += shard->ours && state == LEASE_FREE;
 	engine->leases -= shard_counts(shard);
 	shard->ours = ours;
 	shard->lease = state;

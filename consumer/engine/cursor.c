@@ -22,6 +22,8 @@ void cursor_set_state(struct cursor *cu, enum cursor_state state)
 	io_log(engine->io, IO_DEBUG, "cursor.state sink=%.*s shard=%s from=%s to=%s",
 	       STR_ARG(cu->tap->name), cu->shard->id, machine_word(MACHINE_CURSOR, cu->state),
 	       machine_word(MACHINE_CURSOR, state));
+	if (cu->state == CURSOR_WAITING_PARENTS)
+		cu->moved_ms = io_now_ms(engine->io);
 	cu->state = state;
 }
 
@@ -121,9 +123,17 @@ static void advance(struct cursor *cu, const struct batch *batch, size_t i)
 
 	if (position_cmp(&position, &cu->frontier) > 0) {
 		cu->frontier = position;
+		cu->moved_ms = io_now_ms(engine_of(cu)->io);
 		note_time(cu, &batch->events[i]);
 		dirty_mark(cu->shard, position.kind == POSITION_END);
 	}
+}
+
+/* Counts records that the sink has. */
+static void count(struct cursor *cu, size_t n)
+{
+	engine_of(cu)->stats.records_delivered += n;
+	cu->tap->stats.delivered += n;
 }
 
 /* Takes in the deliveries at the head of the queue that ended well. */
@@ -136,7 +146,7 @@ static void settle_good(struct cursor *cu)
 			return;
 		flight->link->acked = flight->first + flight->delivery.n;
 		advance(cu, flight->link->batch, flight->link->acked - 1);
-		engine_of(cu)->stats.records_delivered += flight->delivery.n;
+		count(cu, flight->delivery.n);
 		poison_passed(cu, true);
 		tap_well(cu);
 		flight_free(flight);
@@ -183,6 +193,7 @@ static int64_t judge(struct cursor *cu, const struct flight *flight)
 	enum retry_class class = flight->result == DELIVERY_RETRY ? RETRY_SINK : RETRY_SLOW;
 	int64_t delay_ms;
 
+	cu->tap->stats.rejected += verdict == VERDICT_POISON && !cu->blocked;
 	if (verdict == VERDICT_POISON && cu->tap->letters != NULL) {
 		letter_begin(cu, flight);
 		return 0;
@@ -212,7 +223,7 @@ static void settle_bad(struct cursor *cu)
 	if (flight->acked > 0) {
 		flight->link->acked = flight->first + flight->acked;
 		advance(cu, flight->link->batch, flight->link->acked - 1);
-		engine->stats.records_delivered += flight->acked;
+		count(cu, flight->acked);
 		poison_passed(cu, false);
 	}
 	delay_ms = judge(cu, flight);
@@ -500,6 +511,8 @@ void cursor_push(struct cursor *cu, struct batch *batch)
 	link->next = link->acked = unwanted(cu, batch, first);
 	list_init(&link->node);
 	batch_ref(batch);
+	if (list_empty(&cu->links))
+		cu->moved_ms = io_now_ms(engine_of(cu)->io);
 	list_add(&cu->links, &link->node);
 	cu->window_bytes += batch->bytes;
 	cu->tap->held_bytes += batch->bytes;
@@ -515,6 +528,7 @@ void cursor_push_gap(struct cursor *cu, enum gap_reason reason, bool certain, bo
 	struct batch *batch = batch_new_gap(cu->shard, &gap, to_end);
 
 	engine->stats.gaps++;
+	cu->shard->stream->table->gaps[reason]++;
 	io_log(engine->io, IO_ERROR,
 	       "gap sink=%.*s table=%.*s shard=%s reason=%.*s certain=%s after=%.*s",
 	       STR_ARG(cu->tap->name), STR_ARG(cu->shard->source.table), cu->shard->id,

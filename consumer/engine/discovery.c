@@ -201,6 +201,7 @@ static void name_keys(struct table *table, struct str hash, struct str range)
 /* Notes that the table's stream is disabled, or is not any more, and says so. */
 static void note_disabled(struct table *table, bool disabled)
 {
+	table->alarms_raised[ENGINE_ALARM_DISABLED] += disabled && !table->disabled;
 	if (disabled && !table->disabled)
 		io_log(table->engine->io, IO_ERROR, "table.disabled table=%.*s advice=\"%s\"",
 		       STR_ARG(table->options->name),

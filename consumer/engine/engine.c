@@ -28,6 +28,7 @@ void engine_options_init(struct engine_options *options)
 		.discovery_ms = MINUTE_MS,
 		.request_timeout_ms = 10 * SECOND_MS,
 		.drain_timeout_ms = 10 * SECOND_MS,
+		.stalled_after_ms = 5 * MINUTE_MS,
 		.max_leases = 10000,
 	};
 }
@@ -87,7 +88,10 @@ static void clear_table(struct table *table)
 		.records_reported = kept.records_reported,
 		.reads = kept.reads,
 		.reads_reported = kept.reads_reported,
+		.bytes = kept.bytes,
 	};
+	mem_copy(table->alarms_raised, kept.alarms_raised, sizeof(kept.alarms_raised));
+	mem_copy(table->gaps, kept.gaps, sizeof(kept.gaps));
 	mem_copy(table->taps, kept.taps, sizeof(kept.taps));
 	mem_copy(table->encoders, kept.encoders, sizeof(kept.encoders));
 	mem_copy(table->letter_encoders, kept.letter_encoders, sizeof(kept.letter_encoders));
@@ -338,11 +342,12 @@ void engine_drain(struct engine *engine)
 	if ((engine->draining || engine->stopped) && !engine->renewing)
 		return;
 	engine->renewing = false;
+	/* First, so that whoever hears of the phase finds it so. */
+	if (!engine->stopped)
+		drain(engine);
 	io_log(engine->io, IO_INFO, "engine.draining");
 	engine_phase(engine, ENGINE_DRAINING);
 	status_log(engine);
-	if (!engine->stopped)
-		drain(engine);
 }
 
 struct error engine_drained(const struct engine *engine)
@@ -378,6 +383,18 @@ void engine_free(struct engine **engine)
 void engine_stats(const struct engine *engine, struct engine_stats *out)
 {
 	*out = engine->stats;
+	for (size_t i = 0; i < ARRAY_N(out->requests); i++)
+		out->requests[i] = engine->caller.requests[i];
+}
+
+void engine_sink_stats(const struct engine *engine, size_t sink_index,
+		       struct engine_sink_stats *out)
+{
+	const struct tap *tap = &engine->taps[sink_index];
+
+	*out = tap->stats;
+	out->flight_bytes = tap->flight_bytes;
+	out->waiting_bytes = tap->held_bytes;
 }
 
 size_t engine_transitions(const struct engine *engine, struct engine_transition *out, size_t max)

@@ -87,6 +87,7 @@ struct engine_options {
 	int64_t poll_floor_ms, max_latency_ms, discovery_ms;
 	int64_t max_reads_per_month; /* of all workers together; 0: no limit */
 	int64_t request_timeout_ms, drain_timeout_ms;
+	int64_t stalled_after_ms; /* see engine_health */
 	int64_t max_leases; /* this worker takes no more */
 	bool until_caught_up; /* drain by itself once every sink has everything up to the tips */
 
@@ -120,6 +121,13 @@ void engine_drain(struct engine *engine);
 /* Frees the engine and everything in flight; empties the caller's pointer, which may point to NULL. */
 void engine_free(struct engine **engine);
 
+/* The requests to one of the two services, by what came of them. */
+struct engine_requests {
+	uint64_t ended; /* all */
+	uint64_t throttled; /* the service wanted fewer of them */
+	uint64_t failed; /* no answer, an internal error, or no credentials that do */
+};
+
 /* What an observer may ask at any time between calls. */
 struct engine_stats {
 	uint64_t records_delivered, gaps;
@@ -130,24 +138,100 @@ struct engine_stats {
 	int64_t window_peak_bytes; /* the fullest window of any cursor so far, over-commit included */
 	unsigned readers_peak; /* the most readers one shard has had at once */
 	unsigned shards_owned;
+	uint64_t leases_gained, leases_lost, leases_given; /* given: back, or to another worker */
+	struct engine_requests requests[2]; /* by enum io_service */
 	bool caught_up; /* every sink has everything up to the tips that were last seen */
 };
 
 /* Copies the figures as they are now. */
 void engine_stats(const struct engine *engine, struct engine_stats *out);
 
+enum { ENGINE_GAP_REASONS = GAP_START_UNSURE + 1 };
+
+/* What can be wrong with a table. */
+enum engine_alarm {
+	ENGINE_ALARM_DESCRIBE, /* its description cannot be had, or says that it cannot be read */
+	ENGINE_ALARM_LIST, /* its stream's shards cannot be listed */
+	ENGINE_ALARM_READ, /* its shards cannot be read */
+	ENGINE_ALARM_DISABLED, /* its stream is disabled */
+	ENGINE_ALARM_VIEW, /* its stream lacks images that a sink's form cannot do without */
+	ENGINE_ALARMS,
+};
+
 /* What an observer may ask about one table. */
 struct engine_table_stats {
 	uint64_t records; /* read since the start */
+	uint64_t bytes; /* of the pages that had any */
 	uint64_t reads; /* GetRecords sent since the start: what the service charges for */
 	int64_t lag_ms; /* by wall clock: how old the oldest change may be that a sink lacks */
 	int64_t headroom_ms; /* until the oldest such change passes the stream's retention */
+	unsigned shards_owned; /* of this worker; with none, lag and headroom say nothing */
+	uint64_t gaps[ENGINE_GAP_REASONS]; /* gap records, one per sink, by enum gap_reason */
+	uint64_t alarms[ENGINE_ALARMS]; /* how often each was raised */
 	/* "starting", "current", "behind", "blocked", "failed", or "disabled": it is, and was read. */
 	const char *state;
 };
 
 /* Computes the figures of the table with this index in options.tables. */
 void engine_table_stats(struct engine *engine, size_t table_index, struct engine_table_stats *out);
+
+/* What an observer may ask about one sink; all since the start. */
+struct engine_sink_stats {
+	uint64_t delivered; /* records that it has durably, dead letters apart */
+	uint64_t retried; /* records that came back, to be handed over again or given up */
+	uint64_t rejected; /* records that turned out to be refused for good */
+	uint64_t dead_letters; /* of those, how many another sink has taken */
+	uint64_t deliveries[DELIVERY_RESULTS]; /* ended so; dead letters of others included */
+	int64_t flight_bytes; /* handed over, and not ended yet */
+	int64_t waiting_bytes; /* of the pages that wait for it */
+};
+
+/* Copies the figures of the sink with this index in options.sinks. */
+void engine_sink_stats(const struct engine *engine, size_t sink_index,
+		       struct engine_sink_stats *out);
+
+/* Why a worker is not ready. */
+enum engine_ill {
+	ENGINE_ILL_STARTING, /* the start is not over */
+	ENGINE_ILL_ENDING, /* the end has begun */
+	ENGINE_ILL_PAUSED, /* no heartbeat gets through: nothing is delivered */
+	ENGINE_ILL_UNLISTED, /* a table whose shards are not known yet */
+	ENGINE_ILL_ALARM, /* a table that only a person can cure: engine_alarm's first three */
+	ENGINE_ILL_DISABLED, /* a table whose stream is disabled */
+	ENGINE_ILL_VIEW, /* a table whose stream lacks what a sink cannot do without */
+	ENGINE_ILL_STOPPED, /* a table that the gap policy stopped */
+	ENGINE_ILL_UNREAD, /* shards that are not read, though they should be */
+	ENGINE_ILL_UNWRITTEN, /* shards whose positions cannot be written down */
+	ENGINE_ILL_REFUSED, /* a sink that refuses a record, which blocks its shard */
+	ENGINE_ILL_FATAL, /* a sink that cannot go on until a person acts */
+	ENGINE_ILL_STALLED, /* a sink that has something to do, and gets no further */
+	ENGINE_ILLS,
+};
+
+/* One reason. What the strings point to lives as long as the call that gets it. */
+struct engine_reason {
+	enum engine_ill ill;
+	struct str table, sink,
+		shard; /* what it is about; empty: not about one; shard: the first */
+	size_t shards; /* how many; 0: it is not about shards */
+	int64_t since_ms; /* by io_now_ms; 0: that is not known */
+	const char *advice; /* a sentence without a final stop: what is wrong, and what to do */
+};
+
+/* The word for it. */
+const char *engine_ill_word(enum engine_ill ill);
+
+/*
+ * Calls `fn` for each reason why this worker is not ready; not at all when it is. An idle worker is ready,
+ * and so is one that stands by because others have all shards.
+ *
+ * What a person has to mend counts at once. Everything else is a matter of progress: a cursor counts when
+ * it had something outstanding for stalled_after_ms and its frontier did not move, a reader when no page
+ * came for that long and max_latency_ms. Who has nothing to do has nothing outstanding, and so an idle
+ * table, which is read and brings nothing, never counts.
+ */
+void engine_health(struct engine *engine, void (*fn)(void *arg, const struct engine_reason *reason),
+		   void *arg);
 
 /* One legal step of one of the engine's state machines, and how often it was taken. */
 struct engine_transition {

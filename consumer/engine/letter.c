@@ -122,6 +122,7 @@ static void taken(struct cursor *cu)
 	       STR_ARG(flight->batch->events[0].seqno), letter->why.text,
 	       STR_ARG(flight->tap->name));
 	engine->stats.dead_letters++;
+	cu->tap->stats.dead_letters++;
 	cursor_pass(cu, flight->batch);
 	poison_buried(cu);
 	tap_well(cu);

@@ -209,6 +209,7 @@ static void take_page(struct reader *reader, struct batch *batch, struct str raw
 
 	reader_engine(reader)->read_once = true;
 	shard->read_bytes += batch->n > 0 ? batch->bytes : 0;
+	shard->stream->table->bytes += batch->n > 0 ? (uint64_t)batch->bytes : 0;
 	alarm_clear(shard->stream->table, ALARM_READ);
 	reader->attempts = 0;
 	reader->limit =

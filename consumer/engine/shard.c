@@ -16,7 +16,9 @@ bool shard_counts(const struct shard *shard)
 
 void shard_set_state(struct shard *shard, enum shard_state state)
 {
-	struct engine *engine = shard->stream->table->engine;
+	struct table *table = shard->stream->table;
+	struct engine *engine = table->engine;
+	bool was_read = shard->state == SHARD_OWNED;
 
 	if (shard->state == state)
 		return;
@@ -27,6 +29,10 @@ void shard_set_state(struct shard *shard, enum shard_state state)
 	engine->leases -= shard_counts(shard);
 	shard->state = state;
 	engine->leases += shard_counts(shard);
+	table->reading += (state == SHARD_OWNED) - was_read;
+	/* Who reads nothing of it cannot know any more whether it can be read. */
+	if (was_read && table->reading == 0)
+		alarm_clear(table, ALARM_READ);
 	if (state == SHARD_DONE)
 		shard->done_ms = io_now_ms(engine->io);
 }

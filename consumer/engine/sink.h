@@ -35,6 +35,8 @@ enum delivery_result {
 	DELIVERY_FATAL, /* the sink cannot go on until a person acts; the first `acked` are durable */
 };
 
+enum { DELIVERY_RESULTS = DELIVERY_FATAL + 1 };
+
 /* A run of encoded records of one cursor. Read-only to the sink; lives until it is done. */
 struct delivery {
 	struct str bytes; /* the records, one after the other */

@@ -60,6 +60,8 @@ struct tap {
 	bool fed; /* it gets some table; else it is there for dead letters only */
 	bool fatal; /* it said that it cannot go on until a person acts */
 	unsigned troubled_n; /* cursors whose last delivery did not end well */
+	struct error why; /* how a delivery last did not */
+	struct engine_sink_stats stats; /* but the bytes */
 	struct tap *letters; /* takes what this one refuses; NULL: that blocks */
 	int64_t max_attempts, max_age_ms; /* then a record counts as refused; 0: never */
 	char *attribute; /* what its attribute in rows ends with; NULL: not known yet */
@@ -91,8 +93,10 @@ struct table {
 	bool disabled; /* its stream is: changes are not recorded */
 	bool view_known;
 	int images; /* that its stream's view type has: IMAGES_NEW, IMAGES_OLD */
+	unsigned reading; /* shards that we read: in SHARD_OWNED */
 	struct alarm alarms[ALARM_SOURCES];
-	uint64_t records, records_reported;
+	uint64_t alarms_raised[ENGINE_ALARMS], gaps[ENGINE_GAP_REASONS];
+	uint64_t records, records_reported, bytes;
 	uint64_t reads, reads_reported; /* GetRecords sent */
 };
 
@@ -222,6 +226,7 @@ struct cursor {
 	struct list waiting_link; /* in tap->waiting */
 	int64_t window_bytes;
 	int64_t full_since_ms; /* 0: not full */
+	int64_t moved_ms; /* when the frontier moved last, or it opened, or got something to do */
 	int64_t current_wall_ms; /* the sink has everything up to this time */
 	struct io_timer timer; /* retry */
 	int64_t not_before_ms; /* when the sink may be tried again; outlives the lease */

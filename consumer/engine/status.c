@@ -3,6 +3,7 @@
 
 #include "consumer/engine/children.h"
 #include "consumer/engine/cursor.h"
+#include "consumer/engine/health.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/peers.h"
 #include "consumer/engine/rhythm.h"
@@ -97,10 +98,10 @@ static int64_t cursor_current_wall_ms(const struct cursor *cu)
 }
 
 /* Takes one shard into account. */
-static void add_shard(const struct shard *shard, int64_t *oldest_wall_ms, bool *owned,
+static void add_shard(const struct shard *shard, int64_t *oldest_wall_ms, unsigned *owned,
 		      bool *blocked)
 {
-	*owned = *owned || shard->state == SHARD_OWNED;
+	*owned += shard->state == SHARD_OWNED;
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		const struct cursor *cu = &shard->cursors[i];
 		int64_t wall_ms;
@@ -133,7 +134,8 @@ static bool table_drained(const struct table *table)
 }
 
 /* The word for a table's state. */
-static const char *table_state(const struct table *table, bool owned, bool blocked, int64_t lag_ms)
+static const char *table_state(const struct table *table, unsigned owned, bool blocked,
+			       int64_t lag_ms)
 {
 	int64_t behind_ms = 10 * table->engine->options.max_latency_ms;
 
@@ -141,7 +143,7 @@ static const char *table_state(const struct table *table, bool owned, bool block
 		return "failed";
 	if (alarm_raised(table))
 		return "blocked";
-	if (!owned)
+	if (owned == 0)
 		return table->disabled && table_drained(table) ? "disabled" : "starting";
 	if (blocked)
 		return "blocked";
@@ -154,21 +156,23 @@ void engine_table_stats(struct engine *engine, size_t table_index, struct engine
 {
 	struct table *table = &engine->tables[table_index];
 	int64_t now_wall_ms = call_service_wall_ms(engine), oldest_wall_ms = now_wall_ms;
-	bool owned = false, blocked = false;
+	bool blocked = false;
 
+	*out = (struct engine_table_stats){.records = table->records, .bytes = table->bytes};
 	list_each(it, &table->streams, spare) {
 		struct stream *stream = CONTAINER_OF(it, struct stream, link);
 		const struct shard *shard;
 		size_t at = 0;
 
 		while ((shard = map_next(&stream->shards, &at)) != NULL)
-			add_shard(shard, &oldest_wall_ms, &owned, &blocked);
+			add_shard(shard, &oldest_wall_ms, &out->shards_owned, &blocked);
 	}
-	out->records = table->records;
 	out->reads = table->reads;
 	out->lag_ms = now_wall_ms - oldest_wall_ms;
 	out->headroom_ms = RETENTION_MS - out->lag_ms;
-	out->state = table_state(table, owned, blocked, out->lag_ms);
+	out->state = table_state(table, out->shards_owned, blocked, out->lag_ms);
+	mem_copy(out->gaps, table->gaps, sizeof(out->gaps));
+	mem_copy(out->alarms, table->alarms_raised, sizeof(out->alarms));
 }
 
 /* So many per `unit_ms`, when there were `n` in `passed_ms`. */
@@ -208,6 +212,7 @@ void status_log(struct engine *engine)
 	io_log(engine->io, IO_INFO, "reads.status reads=%llu late_p99_ms=%lld late_max_ms=%lld",
 	       (unsigned long long)late->n, (long long)lateness_ms(late, 990),
 	       (long long)late->max_ms);
+	health_log(engine);
 	*late = (struct lateness){0};
 	engine->status_ms = now_ms;
 }

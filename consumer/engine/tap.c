@@ -33,6 +33,9 @@ void tap_forget(struct cursor *cu)
 	cu->troubled = false;
 	must(cu->tap->troubled_n > 0);
 	cu->tap->troubled_n--;
+	/* What it said of the last one is for who tries that now. */
+	if (cu->tap->troubled_n == 0)
+		cu->tap->fatal = false;
 }
 
 void tap_well(struct cursor *cu)
@@ -92,6 +95,7 @@ void tap_trouble(struct cursor *cu, const struct flight *flight, int64_t delay_m
 	tap->troubled_n += !cu->troubled;
 	cu->troubled = true;
 	tap->fatal = flight->result == DELIVERY_FATAL;
+	tap->why = flight->why;
 	tap_log_trouble(flight, delay_ms);
 	if (tap->fatal && all_fatal(tap->engine))
 		engine_stop(tap->engine, &flight->why);
@@ -122,6 +126,9 @@ static void flight_ended(struct delivery *delivery, enum delivery_result result,
 	flight->acked = result == DELIVERY_OK ? delivery->n : acked;
 	if (why != NULL)
 		flight->why = *why;
+	tap->stats.deliveries[result]++;
+	if (!delivery->letter)
+		tap->stats.retried += delivery->n - flight->acked;
 	tap->flight_bytes -= flight->weight_bytes;
 	tap->flights_n--;
 	if (flight->cursor != NULL) {

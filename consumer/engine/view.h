@@ -12,4 +12,10 @@
 /* Looks at the view type of the table's stream; false with `err` when the start cannot go on with it. */
 bool view_check(struct table *table, struct str view_type, struct error *err);
 
+/*
+ * Whether the stream lacks what sink number `i` of the table cannot do without; `err` is what, and
+ * what to do.
+ */
+bool view_lacks(const struct table *table, size_t i, struct error *err);
+
 #endif

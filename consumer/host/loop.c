@@ -37,7 +37,8 @@ struct loop {
 	struct io io;
 	struct inbox inbox;
 	struct heap timers;
-	struct watch watch; /* the two that FD_INBOX and FD_SIGNALS say, and the web's */
+	struct watch watch; /* the two that FD_INBOX and FD_SIGNALS say, the web's, and those below */
+	struct list watches; /* struct loop_watch */
 	struct http *http;
 	struct web_client *web;
 	struct log *log;
@@ -200,6 +201,7 @@ struct loop *loop_new(const struct loop_options *options, struct error *err)
 	loop->inbox.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	must(loop->inbox.fd >= 0);
 	loop->signal_fd = open_signals();
+	list_init(&loop->watches);
 	watch_init(&loop->watch);
 	watch_set(&loop->watch, loop->inbox.fd, CURL_WAIT_POLLIN, NULL);
 	watch_set(&loop->watch, loop->signal_fd, CURL_WAIT_POLLIN, NULL);
@@ -268,6 +270,30 @@ void loop_free(struct loop *loop)
 	heap_release(&loop->timers);
 	watch_release(&loop->watch);
 	mem_free(loop);
+}
+
+void loop_watch_add(struct loop *loop, struct loop_watch *watch)
+{
+	list_init(&watch->link);
+	list_add(&loop->watches, &watch->link);
+	watch_set(&loop->watch, watch->fd, CURL_WAIT_POLLIN, NULL);
+}
+
+void loop_watch_remove(struct loop *loop, struct loop_watch *watch)
+{
+	list_remove(&watch->link);
+	watch_remove(&loop->watch, watch->fd);
+}
+
+/* Tells those whose descriptors have something to read. */
+static void run_watches(struct loop *loop)
+{
+	list_each(link, &loop->watches, spare) {
+		struct loop_watch *watch = CONTAINER_OF(link, struct loop_watch, link);
+
+		if (watch_take(&loop->watch, watch->fd))
+			watch->ready(watch);
+	}
 }
 
 /* Hands on the signals that arrived. */
@@ -351,6 +377,7 @@ void loop_run(struct loop *loop)
 			run_inbox(loop);
 		if (events.signals)
 			run_signals(loop);
+		run_watches(loop);
 		run_timers(loop);
 		http_perform(loop->http);
 		http_finish(loop->http);

@@ -38,6 +38,13 @@ struct loop_options {
 	int log_level; /* enum io_level; lines below it are dropped */
 };
 
+/* A descriptor of somebody else's, watched for something to read; stays the watcher's, like a timer. */
+struct loop_watch {
+	int fd;
+	void (*ready)(struct loop_watch *watch); /* may not take watches away */
+	struct list link; /* the loop's own */
+};
+
 /* What a signal runs: on the loop's thread, outside of any other callback. */
 typedef void loop_signal_fn(void *arg, int signo);
 
@@ -58,6 +65,12 @@ struct io *loop_io(struct loop *loop);
 
 /* HTTP for sinks; lives as long as the loop. Pools that are open when it is freed are closed then. */
 struct web *loop_web(struct loop *loop);
+
+/* Calls watch->ready whenever there is something to read. Removed before the loop is freed. */
+void loop_watch_add(struct loop *loop, struct loop_watch *watch);
+
+/* Watches it no more. */
+void loop_watch_remove(struct loop *loop, struct loop_watch *watch);
 
 /* Runs callbacks until one of them calls loop_stop. */
 void loop_run(struct loop *loop);

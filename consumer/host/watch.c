@@ -40,6 +40,16 @@ void watch_set(struct watch *watch, int fd, short events, void *owner)
 	watch->owners[i] = owner;
 }
 
+bool watch_take(struct watch *watch, int fd)
+{
+	size_t i = find(watch, fd);
+	bool ready = i < watch->n && watch->fds[i].revents != 0;
+
+	if (ready)
+		watch->fds[i].revents = 0;
+	return ready;
+}
+
 void watch_remove(struct watch *watch, int fd)
 {
 	size_t i = find(watch, fd);

@@ -28,6 +28,9 @@ void watch_release(struct watch *watch);
 /* Waits for `events` (CURL_WAIT_POLLIN, ...) of a descriptor, which may be there with others already. */
 void watch_set(struct watch *watch, int fd, short events, void *owner);
 
+/* Whether the last wait ended for this descriptor, since this was asked last. */
+bool watch_take(struct watch *watch, int fd);
+
 /* Does not wait for a descriptor any more; one that is not there is fine. */
 void watch_remove(struct watch *watch, int fd);
 

@@ -11,6 +11,7 @@
 #include "consumer/verbs/cloud.h"
 #include "consumer/verbs/forms.h"
 #include "consumer/verbs/load.h"
+#include "consumer/verbs/monitor.h"
 
 enum { SIGNALS_APART_MS = 500 };
 
@@ -24,12 +25,13 @@ struct running {
 	struct engine_sink sinks[ENGINE_SINKS_MAX];
 	struct engine_table *tables;
 	struct engine *engine;
+	struct monitor *monitor;
 	struct notifier *notifier;
 	int signals; /* how many asked us to stop */
 	int64_t asked_ms; /* when the first did */
 	int signo; /* the one that would not wait */
 	bool until_caught_up;
-	const char *worker_id; /* of the command line; NULL: the configuration's */
+	const char *worker_id, *listen; /* of the command line; NULL: the configuration's */
 	struct error why;
 };
 
@@ -156,28 +158,8 @@ static void phase(void *arg, enum engine_phase phase)
 static void put_status(void *arg, struct buf *out)
 {
 	struct running *run = arg;
-	const char *trouble = "";
-	int64_t lag_ms = 0;
-	struct engine_stats stats;
 
-	for (size_t i = 0; i < run->config->n_tables; i++) {
-		struct engine_table_stats table;
-
-		engine_table_stats(run->engine, i, &table);
-		if (table.lag_ms > lag_ms)
-			lag_ms = table.lag_ms;
-		if (str_eq(str_of(table.state), STR("blocked")) && trouble[0] == '\0')
-			trouble = ", blocked";
-		if (str_eq(str_of(table.state), STR("failed")))
-			trouble = ", failed";
-	}
-	engine_stats(run->engine, &stats);
-	buf_fmt(out,
-		"%u shards, %llu records delivered, lag %lld.%lld s, %llu gaps, "
-		"%llu dead letters%s",
-		stats.shards_owned, (unsigned long long)stats.records_delivered,
-		(long long)lag_ms / 1000, (long long)lag_ms % 1000 / 100,
-		(unsigned long long)stats.gaps, (unsigned long long)stats.dead_letters, trouble);
+	monitor_put_status(run->monitor, out);
 }
 
 /* What sinks opened may have been moved or renewed: log files, certificates, secrets. */
@@ -212,11 +194,12 @@ static void on_signal(void *arg, int signo)
 	loop_stop(run->cloud.loop);
 }
 
-/* Makes and starts the engine. */
-static void start_engine(struct running *run)
+/* Makes and starts the engine, and what tells others about it. */
+static bool start_engine(struct running *run, struct error *err)
 {
 	const struct config *config = run->config;
 	const char *given = run->worker_id != NULL ? run->worker_id : config->worker.id;
+	const char *listen = run->listen != NULL ? run->listen : config->http.listen;
 	struct engine_options options;
 
 	process_identify(&run->identity);
@@ -243,6 +226,7 @@ static void start_engine(struct running *run)
 	options.discovery_ms = config->engine.discovery_ms;
 	options.request_timeout_ms = config->engine.request_timeout_ms;
 	options.drain_timeout_ms = config->engine.drain_timeout_ms;
+	options.stalled_after_ms = config->engine.stalled_after_ms;
 	options.until_caught_up = run->until_caught_up;
 	options.tables = run->tables;
 	options.n_tables = config->n_tables;
@@ -252,9 +236,13 @@ static void start_engine(struct running *run)
 	options.phase = phase;
 	options.arg = run;
 	run->engine = engine_new(loop_io(run->cloud.loop), &options);
+	run->monitor = monitor_new(run->cloud.loop, run->engine, config, listen, err);
+	if (run->monitor == NULL)
+		return false;
 	run->notifier = notify_new(loop_io(run->cloud.loop), put_status, run);
 	loop_on_signal(run->cloud.loop, on_signal, run);
 	engine_start(run->engine);
+	return true;
 }
 
 /* Takes the run apart, as far as it was put together. */
@@ -265,6 +253,7 @@ static void release(struct running *run)
 			run->sinks[i].sink->type->close(run->sinks[i].sink);
 	}
 	notify_free(run->notifier);
+	monitor_free(run->monitor);
 	engine_free(&run->engine);
 	forms_release(&run->forms);
 	mem_free(run->tables);
@@ -279,6 +268,7 @@ static int run(int argc, char **argv, const struct program *program)
 	const struct argument arguments[] = {
 		{"until-caught-up", .flag = &running.until_caught_up},
 		{"worker-id", .value = &running.worker_id},
+		{"listen", .value = &running.listen},
 	};
 	const char *wrong;
 	int status;
@@ -290,14 +280,16 @@ static int run(int argc, char **argv, const struct program *program)
 	wrong = running.worker_id == NULL ? NULL : syntax_worker(str_of(running.worker_id));
 	if (wrong != NULL)
 		return verb_usage_error(&verb_run, "option '--worker-id' must be %s", wrong);
+	wrong = running.listen == NULL ? NULL : syntax_listen(str_of(running.listen));
+	if (wrong != NULL)
+		return verb_usage_error(&verb_run, "option '--listen' must be %s", wrong);
 	running.config = load_config(program, argv[1]);
 	if (running.config == NULL)
 		return error_exit_status(ERROR_CONFIG);
 	if (cloud_open(&running.cloud, running.config, &running.why) &&
-	    open_sinks(&running, &running.why) && bind_tables(&running, &running.why)) {
-		start_engine(&running);
+	    open_sinks(&running, &running.why) && bind_tables(&running, &running.why) &&
+	    start_engine(&running, &running.why))
 		loop_run(running.cloud.loop);
-	}
 	status = running.signo != 0 ? 128 + running.signo : error_exit_status(running.why.code);
 	if (running.why.code != ERROR_NONE)
 		verb_error(status, "%s", running.why.text);
@@ -309,7 +301,8 @@ const struct verb verb_run = {
 	.name = "run",
 	.help = "reads the tables' streams and feeds the sinks",
 	.usage =
-		"usage: ddbtap run CONFIG [--until-caught-up] [--worker-id NAME]\n"
+		"usage: ddbtap run CONFIG [--until-caught-up] [--worker-id NAME] [--listen "
+		"ADDRESS]\n"
 		"\n"
 		"Reads the streams of the tables that the configuration file CONFIG names, decodes "
 		"each change\n"
@@ -323,6 +316,17 @@ const struct verb verb_run = {
 		"tips\n"
 		"  --worker-id NAME    in place of worker.id: for several workers with one "
 		"configuration\n"
+		"  --listen ADDRESS    in place of http.listen, for the same: 9464, "
+		"127.0.0.1:9464, "
+		"[::1]:9464\n"
+		"\n"
+		"Where it listens it answers GET /livez (200 while its loop turns), /readyz (200, "
+		"or 503 "
+		"with a line\n"
+		"for each reason why it is not ready; ?verbose adds how all tables and sinks are) "
+		"and "
+		"/metrics (for\n"
+		"Prometheus). `ddbtap ready` asks the second one.\n"
 		"\n"
 		"Under systemd, with Type=notify, it says when its start is over, when it begins "
 		"to end, how it is,\n"

@@ -29,7 +29,7 @@ struct program {
 };
 
 extern const struct verb verb_check, verb_cost, verb_decode, verb_dlq, verb_help, verb_iam,
-	verb_leases, verb_run, verb_seek, verb_shards, verb_sinks, verb_version;
+	verb_leases, verb_ready, verb_run, verb_seek, verb_shards, verb_sinks, verb_version;
 
 /* Runs the verb that the command line names; returns the exit status. */
 int verb_dispatch(int argc, char **argv, const struct program *program);

@@ -68,7 +68,8 @@ def start_and_end_are_told(fake):
             assert not supervisor.heard("WATCHDOG=1"), "nobody asked for it"
             status = [line for line in supervisor.lines if line.startswith("STATUS=")]
             assert re.fullmatch(r"STATUS=\d+ shards, \d+ records delivered, lag \d+\.\d s, 0 gaps, "
-                                r"0 dead letters", status[-1]), status
+                                r"0 dead letters; not ready: ending: .*", status[-1]), status
+            assert "; not ready: starting: it looks for the checkpoint table" in status[0], status
 
 
 def an_end_of_its_own_is_told(fake):

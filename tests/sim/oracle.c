@@ -384,3 +384,32 @@ bool oracle_settle(struct cluster *cluster, int64_t ms)
 	buf_release(&why);
 	return !world->failed;
 }
+
+/* A reason why a worker is not ready, where there ought to be none. */
+static void unready(void *arg, const struct engine_reason *reason)
+{
+	const struct worker *worker = arg;
+
+	/* What on_gap: fail stopped stays so. */
+	if (reason->ill == ENGINE_ILL_STOPPED)
+		return;
+	world_fail(&worker->cluster->world, "ready",
+		   "%s is not: %s table=%.*s sink=%.*s shard=%.*s: %s", worker->id,
+		   engine_ill_word(reason->ill), STR_ARG(reason->table), STR_ARG(reason->sink),
+		   STR_ARG(reason->shard), reason->advice);
+}
+
+void oracle_check_ready(struct cluster *cluster)
+{
+	const struct engine_reason secret = {.ill = ENGINE_ILL_PAUSED, .advice = "a secret"};
+
+	for (size_t i = 0; i < cluster->n_workers; i++) {
+		struct worker *worker = &cluster->workers[i];
+
+		if (worker->engine == NULL)
+			continue;
+		engine_health(worker->engine, unready, worker);
+		if (cluster->world.plant == PLANT_GLOOMY)
+			unready(worker, &secret);
+	}
+}

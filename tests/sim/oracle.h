@@ -29,4 +29,7 @@ bool oracle_settled(struct cluster *cluster);
 /* Waits until that is so, for at most `ms`; breaks liveness otherwise. Then checks gap-reported. */
 bool oracle_settle(struct cluster *cluster, int64_t ms);
 
+/* When all is settled and has been for a while: every engine that runs says that it is ready. */
+void oracle_check_ready(struct cluster *cluster);
+
 #endif

@@ -41,7 +41,8 @@
 	PLANT(REBORN, "reborn", "registry", "a sink comes back with a generation that was used")   \
 	PLANT(HERALD, "herald", "old-replay", "a heartbeat says the next epoch too early")         \
 	PLANT(CHATTY, "chatty", "lease-writes", "the idle checkpoint table is written to")         \
-	PLANT(STAMPEDE, "stampede", "herd", "all want the leases of a lost worker, all the time")
+	PLANT(STAMPEDE, "stampede", "herd", "all want the leases of a lost worker, all the time")  \
+	PLANT(GLOOMY, "gloomy", "ready", "a worker says that it is not ready, and why is a secret")
 
 enum plant {
 	PLANT_NONE,

@@ -308,6 +308,66 @@ static bool caught_up(struct cluster *cluster, struct str arg, int64_t *out)
 	return true;
 }
 
+/* Reasons of one worker: those about `subject`, a table or a sink, with the word. */
+struct reasons {
+	struct str subject, word; /* empty: any */
+	int64_t n;
+};
+
+/* Counts one reason. */
+static void count_reason(void *arg, const struct engine_reason *reason)
+{
+	struct reasons *reasons = arg;
+
+	reasons->n += (reasons->word.n == 0 ||
+		       str_eq(reasons->word, str_of(engine_ill_word(reason->ill)))) &&
+		      (reasons->subject.n == 0 || str_eq(reasons->subject, reason->table) ||
+		       str_eq(reasons->subject, reason->sink));
+}
+
+/* 1 when a worker is ready: it runs, and there is no reason why it should not be. */
+static bool ready(struct cluster *cluster, struct str arg, int64_t *out)
+{
+	struct reasons reasons = {0};
+
+	*out = 0;
+	for (size_t i = 0; i < cluster->n_workers; i++) {
+		struct worker *worker = &cluster->workers[i];
+
+		if (!str_eq(arg, str_of(worker->id)))
+			continue;
+		if (worker->engine != NULL)
+			engine_health(worker->engine, count_reason, &reasons);
+		*out = worker->engine != NULL && reasons.n == 0;
+		return true;
+	}
+	return false;
+}
+
+/* How often all workers give the word as a reason for a table or a sink: "ill users/alarm", "ill -/paused". */
+static bool ill(struct cluster *cluster, struct str arg, int64_t *out)
+{
+	struct reasons reasons = {.word = arg};
+	enum engine_ill known = 0;
+
+	reasons.subject = str_cut(&reasons.word, '/');
+	while (known < ENGINE_ILLS && !str_eq(reasons.word, str_of(engine_ill_word(known))))
+		known++;
+	if (known == ENGINE_ILLS)
+		return false;
+	if (str_eq(reasons.subject, STR("-")))
+		reasons.subject = STR_NONE;
+	else if (cluster_find_table(cluster, reasons.subject) == cluster->n_tables &&
+		 cluster_find_sink(cluster, reasons.subject) == NULL)
+		return false;
+	for (size_t i = 0; i < cluster->n_workers; i++) {
+		if (cluster->workers[i].engine != NULL)
+			engine_health(cluster->workers[i].engine, count_reason, &reasons);
+	}
+	*out = reasons.n;
+	return true;
+}
+
 /* 1 while a worker's engine is there. */
 static bool running(struct cluster *cluster, struct str arg, int64_t *out)
 {
@@ -447,6 +507,8 @@ static const struct quantity quantities[] = {
 	{"dead-letters", "worker", buried},
 	{"caught-up", "worker", caught_up},
 	{"running", "worker", running},
+	{"ready", "worker", ready},
+	{"ill", "table or sink/reason", ill},
 	{"settled", "nothing", settled},
 	{"state", "table/state", state},
 	{"stopped", "worker/code", stopped},

@@ -62,6 +62,7 @@ static void choose_options(struct run *run)
 	options->discovery_ms = between(run, 2, 10) * 1000;
 	options->request_timeout_ms = between(run, 1, 4) * 1000;
 	options->drain_timeout_ms = between(run, 2, 10) * 1000;
+	options->stalled_after_ms = 3 * options->drain_timeout_ms;
 	service->shard_life_ms = 0;
 	if (rng_chance(run->rng, 30))
 		service->empty_page = (unsigned)between(run, 1, 25);
@@ -551,8 +552,12 @@ static void idle(struct run *run)
 	enum plant plant = run->cluster.world.plant;
 
 	if (run->cluster.n_workers > 1 || plant == PLANT_CHATTY || plant == PLANT_IDLER ||
-	    rng_chance(run->rng, 10))
+	    plant == PLANT_GLOOMY || rng_chance(run->rng, 10))
 		cluster_run(&run->cluster, IDLE_MS);
+	else
+		return;
+	if (!run->cluster.world.failed)
+		oracle_check_ready(&run->cluster);
 }
 
 /* The first table begins at a time, or after a change; some seconds of writes are before that, some after. */

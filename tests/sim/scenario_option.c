@@ -23,6 +23,7 @@ static int64_t *number_called(struct cluster *cluster, struct str name)
 		{"discovery_ms", &engine->discovery_ms},
 		{"request_timeout_ms", &engine->request_timeout_ms},
 		{"drain_timeout_ms", &engine->drain_timeout_ms},
+		{"stalled_after_ms", &engine->stalled_after_ms},
 		{"retention_ms", &service->retention_ms},
 		{"shard_life_ms", &service->shard_life_ms},
 		{"iterator_life_ms", &service->iterator_life_ms},

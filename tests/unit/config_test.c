@@ -57,6 +57,8 @@ static void the_smallest_configuration_has_all_defaults(void)
 	CHECK_INT(c->engine.discovery_ms, 60000);
 	CHECK_INT(c->engine.request_timeout_ms, 10000);
 	CHECK_INT(c->engine.drain_timeout_ms, 10000);
+	CHECK_INT(c->engine.stalled_after_ms, 300000);
+	CHECK(c->http.listen == NULL);
 	CHECK_INT(c->log.level, IO_INFO);
 	CHECK_INT(c->n_tables, 1);
 	CHECK(c->tables[0].profile == NULL && c->tables[0].role == NULL);
@@ -88,7 +90,8 @@ static const char full[] =
 	"worker: {id: w-1, lease: 20s, heartbeat: 5s}\n"
 	"engine: {budget: 64MiB, window: 1MiB, detach_after: 1s, poll_floor: 100ms,\n"
 	"  max_latency: 3s, max_reads_per_month: 5000000, discovery: 5m, request_timeout: 4s,\n"
-	"  drain_timeout: 0s}\n"
+	"  drain_timeout: 0s, stalled_after: 90s}\n"
+	"http: {listen: '[::1]:9464'}\n"
 	"log: {level: debug}\n"
 	"tables:\n"
 	"- {name: recordChange, profile: vinyldns, role: record_set_change, start: latest}\n"
@@ -131,6 +134,8 @@ static void every_option_arrives(void)
 	CHECK_INT(c->engine.discovery_ms, 300000);
 	CHECK_INT(c->engine.request_timeout_ms, 4000);
 	CHECK_INT(c->engine.drain_timeout_ms, 0);
+	CHECK_INT(c->engine.stalled_after_ms, 90000);
+	CHECK_STR(str_of(c->http.listen), "[::1]:9464");
 	CHECK_INT(c->log.level, IO_DEBUG);
 	CHECK(c->tables[0].profile == profile_find(STR("vinyldns")));
 	CHECK(c->tables[0].role == profile_role(c->tables[0].profile, STR("record_set_change")));
