@@ -126,7 +126,8 @@ bool kcl_may_deliver(const struct shard *shard)
 static bool renew(struct shard *shard)
 {
 	const struct engine *engine = shard->stream->table->engine;
-	int64_t slack_ms = engine->options.heartbeat_ms / RENEWALS_PER_HEARTBEAT;
+	/* Half a look: else each would come a look too early. */
+	int64_t slack_ms = engine->options.heartbeat_ms / RENEWALS_PER_HEARTBEAT / 2;
 
 	if (shard->lease == LEASE_OWNED &&
 	    io_now_ms(engine->io) - shard->renewed_ms >= engine->options.heartbeat_ms - slack_ms)
