@@ -67,6 +67,13 @@ void kcl_renewed(struct shard *shard, int64_t sent_ms);
 /* Whether the shard's lease is still ours by our own clock; true in a table that is ours alone. */
 bool kcl_may_deliver(const struct shard *shard);
 
+/*
+ * We are about to leave: whether all shards have leases whose parents are finished. A Kinesis client
+ * makes them when it finishes the parent, and finds what is missing only after minutes. Makes one
+ * that is missing; worker_consider_leaving follows when that is answered.
+ */
+bool kcl_children_made(struct engine *engine);
+
 /* Begins to renew. */
 void kcl_start(struct engine *engine);
 

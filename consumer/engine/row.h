@@ -111,7 +111,7 @@ struct row_write {
 	size_t n_children;
 };
 
-/* Appends a PutItem of a new lease row that is ours from the start. */
+/* Appends a PutItem of a new lease row that is `owner`'s from the start; empty: nobody's. */
 void row_create(struct buf *buf, const struct row_write *write);
 
 /* Appends an UpdateItem that takes the row, conditional on its owner and counter; answers the new row. */

@@ -156,7 +156,7 @@ _SHAPE = {
     "pendingCheckpointSubSequenceNumber": ("N", r"\d+", False), "pendingCheckpointState": ("B", None, False),
     "throughputKBps": ("N", r"[0-9.E-]+", False), "checkpointOwner": ("S", None, False),
     "entityType": ("S", "LEASE", False), "createdAt": ("N", r"\d+", False), "startAt": ("S", None, False),
-    "streamLabel": ("S", None, False), "streamName": ("S", None, False), "shardId": ("S", None, False)}
+    "epoch": ("N", r"\d+", False), "streamLabel": ("S", None, False), "streamName": ("S", None, False), "shardId": ("S", None, False)}
 _CHECKPOINT = re.compile(r"TRIM_HORIZON|LATEST|AT_TIMESTAMP|SHARD_END|\d{21,40}")
 
 
