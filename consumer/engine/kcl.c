@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/engine/kcl.h"
 
+#include "consumer/aws/tableapi.h"
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/peers.h"
 #include "consumer/engine/rowview.h"
 #include "consumer/engine/shard.h"
+#include "consumer/engine/start.h"
+#include "consumer/engine/worker.h"
 
 enum {
 	RENEWALS_PER_HEARTBEAT = 4, /* how often we look which leases are due */
@@ -126,7 +129,8 @@ bool kcl_may_deliver(const struct shard *shard)
 static bool renew(struct shard *shard)
 {
 	const struct engine *engine = shard->stream->table->engine;
-	int64_t slack_ms = engine->options.heartbeat_ms / RENEWALS_PER_HEARTBEAT;
+	/* Half a look: else each would come a look too early. */
+	int64_t slack_ms = engine->options.heartbeat_ms / RENEWALS_PER_HEARTBEAT / 2;
 
 	if (shard->lease == LEASE_OWNED &&
 	    io_now_ms(engine->io) - shard->renewed_ms >= engine->options.heartbeat_ms - slack_ms)
@@ -143,6 +147,43 @@ static void renew_all(struct io_timer *timer)
 		     io_now_ms(engine->io) + engine->options.heartbeat_ms / RENEWALS_PER_HEARTBEAT);
 	if (!engine->paused && !engine->stopped)
 		shard_each(engine, renew);
+}
+
+/* The lease of a shard that nobody has begun was made, or could not be: then others will find it. */
+static void offered(struct call *call)
+{
+	struct shard *shard = call->owner;
+
+	shard->row_call = NULL;
+	worker_consider_leaving(call->engine);
+}
+
+/* Makes the lease of a shard that may be begun and has none, as nobody's; false when that is under way. */
+static bool offer(struct shard *shard)
+{
+	struct engine *engine = shard->stream->table->engine;
+	const struct shard *parent = shard->parent;
+	struct row_write write;
+	struct buf key;
+
+	if (shard->has_row || shard->offered || shard->adopted_done || !shard->listed ||
+	    parent == NULL || !parent->has_row || shard_checkpoint(parent).kind != POSITION_END)
+		return true;
+	shard->offered = true;
+	start_late(shard);
+	buf_init(&key, ROW_KEY_MAX);
+	write = checkpoint_write_of(shard, &key);
+	write.owner = STR_NONE;
+	shard->row_call = call_new(engine, IO_TABLES, TABLES_PUT_ITEM, offered, shard);
+	row_create(&shard->row_call->http.body, &write);
+	call_start(shard->row_call);
+	buf_release(&key);
+	return false;
+}
+
+bool kcl_children_made(struct engine *engine)
+{
+	return !engine->options.kcl || shard_each(engine, offer);
 }
 
 void kcl_start(struct engine *engine)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A table of leases that is shared with an application of the Kinesis Client Library (`leases: kcl`): before, after,
- * or beside us.
+ * A table of leases that is shared with an application of the Kinesis Client Library (`leases:
+ * kcl`): before, after, or beside us.
  *
- * Such an application has no heartbeats. Its leases live while their counters move: each is renewed by a write of
- * its row within a third of its lease time, and is anybody's once its counter has stood still for the lease time,
- * by the clock of who looks. So we
+ * Such an application has no heartbeats. Its leases live while their counters move: each is renewed
+ * by a write of its row within a third of its lease time, and is anybody's once its counter has
+ * stood still for the lease time, by the clock of who looks. So we
  *
  *	- judge an owner that is none of our workers by its rows' counters,
  *	- renew each of our own leases by writing its positions once in heartbeat_ms, and deliver nothing of a
@@ -20,15 +20,21 @@
 #include "consumer/engine/state.h"
 
 /*
- * Takes in the key of a lease that the first sweep shows. False with `err` when the table has leases of a form
- * that does not go with the configuration or with the others.
+ * Takes in the key of a lease that the first sweep shows. False with `err` when the table has leases
+ * of a form that does not go with the configuration or with the others.
  */
 bool kcl_see_key(struct engine *engine, struct str key, struct error *err);
 
-/* The first sweep is over: the form of keys is known. False with `err` when the configuration does not fit it. */
+/*
+ * The first sweep is over: the form of keys is known. False with `err` when the configuration does
+ * not fit it.
+ */
 bool kcl_form_known(struct engine *engine, struct error *err);
 
-/* Whether the owner of a lease may be a worker of a Kinesis client; never in a table that is ours alone. */
+/*
+ * Whether the owner of a lease may be a worker of a Kinesis client; never in a table that is ours
+ * alone.
+ */
 bool kcl_foreign(const struct engine *engine, struct str owner);
 
 /*
@@ -43,10 +49,16 @@ bool kcl_owner_lives(struct shard *shard, int64_t *dead_ms);
  */
 bool kcl_is_row_of(const struct stream *stream, const struct row *row);
 
-/* Where the row says that the shard begins; a Kinesis client that began at a time does not say at which. */
+/*
+ * Where the row says that the shard begins; a Kinesis client that began at a time does not say at
+ * which.
+ */
 int64_t kcl_start_of(const struct shard *shard, const struct row *row);
 
-/* Adds what a Kinesis client wants to find in a finished row: the children, as far as they are known yet. */
+/*
+ * Adds what a Kinesis client wants to find in a finished row: the children, as far as they are
+ * known yet.
+ */
 void kcl_name_children(const struct shard *shard, struct row_write *write);
 
 /* A write of the shard's row that was sent at `sent_ms` got through, and the row is ours. */
@@ -54,6 +66,13 @@ void kcl_renewed(struct shard *shard, int64_t sent_ms);
 
 /* Whether the shard's lease is still ours by our own clock; true in a table that is ours alone. */
 bool kcl_may_deliver(const struct shard *shard);
+
+/*
+ * We are about to leave: whether all shards have leases whose parents are finished. A Kinesis client
+ * makes them when it finishes the parent, and finds what is missing only after minutes. Makes one
+ * that is missing; worker_consider_leaving follows when that is answered.
+ */
+bool kcl_children_made(struct engine *engine);
 
 /* Begins to renew. */
 void kcl_start(struct engine *engine);

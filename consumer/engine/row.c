@@ -181,7 +181,8 @@ void row_create(struct buf *buf, const struct row_write *write)
 	row_open_request(buf, write->table, STR_NONE);
 	buf_str(buf, STR(",\"Item\":{"));
 	item_put_s(buf, ROW_KEY, write->key);
-	item_put_s(buf, STR("leaseOwner"), write->owner);
+	if (write->owner.n > 0)
+		item_put_s(buf, STR("leaseOwner"), write->owner);
 	item_put_n(buf, STR("leaseCounter"), 1);
 	item_put_s(buf, STR("checkpoint"), checkpoint_text(write, &write->from));
 	item_put_n(buf, STR("checkpointSubSequenceNumber"), 0);

@@ -16,10 +16,10 @@
  *	epoch              N   the replay that the positions are of: see registry.h; absent: 0
  *	parentShardId      SS, checkpointSubSequenceNumber N, ownerSwitchesSinceCheckpoint N: KCL's
  *
- * In a table that is shared with a KCL (kcl.h) `checkpoint` may be LATEST or AT_TIMESTAMP, too; childShardIds SS
- * is written, and attributes that are not known here stay as they are. Where keys are those of a single
- * stream, streamLabel S says which one it was when we wrote the row. What is neither a lease nor ours has an
- * entityType other than LEASE, or no `checkpoint`.
+ * In a table that is shared with a KCL (kcl.h) `checkpoint` may be LATEST or AT_TIMESTAMP, too;
+ * childShardIds SS is written, and attributes that are not known here stay as they are. Where keys
+ * are those of a single stream, streamLabel S says which one it was when we wrote the row. What is
+ * neither a lease nor ours has an entityType other than LEASE, or no `checkpoint`.
  *
  * `ddbtap/schema` says which version of this program the table needs; the rows by which workers know each
  * other are in heartbeat.h, and `ddbtap/lister`, by which they list one at a time, in lister.h.
@@ -111,7 +111,7 @@ struct row_write {
 	size_t n_children;
 };
 
-/* Appends a PutItem of a new lease row that is ours from the start. */
+/* Appends a PutItem of a new lease row that is `owner`'s from the start; empty: nobody's. */
 void row_create(struct buf *buf, const struct row_write *write);
 
 /* Appends an UpdateItem that takes the row, conditional on its owner and counter; answers the new row. */

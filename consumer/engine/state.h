@@ -179,6 +179,7 @@ struct shard {
 	char *heir; /* the owner that it is being handed over to; NULL: nobody */
 	int64_t read_bytes, read_before_bytes, load; /* read so far; at the last tick; a second */
 	bool has_row, ours;
+	bool offered; /* its row was made, or tried to be, for whoever comes after us */
 	bool lags; /* `checkpoint` in the row is behind what all sinks have */
 	bool giving; /* a write that gives the row away was sent, and may land yet */
 	bool writing_partial; /* the outstanding write does not move it */

@@ -7,6 +7,7 @@
 #include "consumer/engine/checkpoint.h"
 #include "consumer/engine/cursor.h"
 #include "consumer/engine/discovery.h"
+#include "consumer/engine/kcl.h"
 #include "consumer/engine/lineage.h"
 #include "consumer/engine/peers.h"
 #include "consumer/engine/row.h"
@@ -436,6 +437,8 @@ void worker_consider_leaving(struct engine *engine)
 		engine_stop(engine, &none);
 		return;
 	}
+	if (!kcl_children_made(engine))
+		return;
 	engine->worker = WORKER_LEAVING;
 	/* A heartbeat that comes behind this would find no row, which looks as if another process had taken over. */
 	call_cancel(&engine->beat_call);

@@ -183,6 +183,17 @@ static int64_t table_reads(const struct cost *cost, size_t i, int which, int64_t
 			      hours);
 }
 
+/* How often a row is written in a case; 0: not at all. Beside a Kinesis client each lease is renewed. */
+static int64_t row_ms(const struct config *config, int which)
+{
+	int64_t ms = which == BUSY ? config->checkpoint.interval_ms : 0;
+
+	if (config->checkpoint.leases == CONFIG_KCL &&
+	    (ms == 0 || ms > config->worker.heartbeat_ms))
+		return config->worker.heartbeat_ms;
+	return ms;
+}
+
 /* Computes a month of each case that is wanted. */
 static void estimate(struct cost *cost)
 {
@@ -195,7 +206,7 @@ static void estimate(struct cost *cost)
 			.max_reads = config->engine.max_reads_per_month,
 			.heartbeat_ms = config->worker.heartbeat_ms,
 			.sinks = (int64_t)config->n_sinks,
-			.checkpoint_ms = which == BUSY ? config->checkpoint.interval_ms : 0,
+			.checkpoint_ms = row_ms(config, which),
 		};
 
 		for (size_t i = 0; cost->wanted[which] && i < config->n_tables; i++) {
@@ -288,6 +299,11 @@ static void put_notes(struct cost *cost)
 			(long long)config->engine.max_latency_ms,
 			(long long)config->engine.poll_floor_ms,
 			(long long)config->checkpoint.interval_ms);
+	if (config->checkpoint.leases == CONFIG_KCL)
+		buf_fmt(&cost->out,
+			"With leases: kcl each row is written once in worker.heartbeat (%lldms) at "
+			"least.\n",
+			(long long)config->worker.heartbeat_ms);
 	if (cost->wanted[MEASURED])
 		buf_str(&cost->out,
 			STR("measured: the reads of the worker whose log this is, all others' "

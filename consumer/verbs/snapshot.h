@@ -52,7 +52,8 @@ bool snapshot_foreign(const struct snapshot *snapshot, struct str owner);
 
 /*
  * What a heartbeat row says of an owner, in one word: "listed", "fenced" or "unknown"; empty without
- * an owner; "foreign" for a worker of a Kinesis client, which has none. Only watching shows whether one that is listed lives.
+ * an owner; "foreign" for a worker of a Kinesis client, which has none. Only watching shows whether
+ * one that is listed lives.
  */
 struct str snapshot_owner_word(const struct snapshot *snapshot, struct str owner);
 

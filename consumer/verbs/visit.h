@@ -60,8 +60,8 @@ bool visit_ask(struct visit *visit, struct question *question) MUST_CHECK;
 bool visit_sleep(struct visit *visit, int64_t ms) MUST_CHECK;
 
 /*
- * Reads all rows, those of own_table included, consistently, and hands each raw item to `take`, which returns false with `err` to
- * end that.
+ * Reads all rows, those of own_table included, consistently, and hands each raw item to `take`,
+ * which returns false with `err` to end that.
  */
 bool visit_scan(struct visit *visit,
 		bool (*take)(void *arg, struct str raw_item, struct error *err),

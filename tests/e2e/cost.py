@@ -25,7 +25,7 @@ class Bench:
         """Writes a configuration with the default pace; its path."""
         pace = {"poll_floor": "250ms", "max_latency": "1s", **more.pop("engine", {})}
         config = configuration(endpoint, tables, {"out": f"{self.folder}/out"}, engine=pace,
-                               checkpoint={"interval": "1s"}, **more)
+                               checkpoint={"interval": "1s", "leases": more.pop("leases", "native")}, **more)
         path = f"{self.folder}/cost.yaml"
         with open(path, "w", encoding="utf-8") as file:
             json.dump(config, file)
@@ -102,6 +102,14 @@ def the_configuration_counts(bench):
     assert got["idle"]["reads_usd"] == 0
     status, out, _ = bench.run(path, "--shards", 1)
     assert status == 0 and "max_reads_per_month (744000) is less" in out, out
+
+
+def renewals_are_counted(bench):
+    """Beside a Kinesis client each of 6 rows is written once in 3 s, though nothing changes."""
+    idle = bench.good(bench.config(leases="kcl"), "--shards", 3)["idle"]
+    assert idle["write_units"] == 730 * (1200 + 6 * 1200), idle
+    status, out, _ = bench.run(bench.config(leases="kcl"), "--shards", 3)
+    assert status == 0 and "once in worker.heartbeat (3000ms)" in out, out
 
 
 def the_text_has_the_same_figures(bench):
@@ -196,7 +204,7 @@ def main():
     os.makedirs(os.path.join(TOP, "build"), exist_ok=True)
     folder = tempfile.mkdtemp(prefix="cost.", dir=os.path.join(TOP, "build"))
     status = run_tests([
-        the_figures_are_right, options_change_what_they_say, the_configuration_counts,
+        the_figures_are_right, options_change_what_they_say, the_configuration_counts, renewals_are_counted,
         the_text_has_the_same_figures, open_shards_are_asked_for, what_was_read_is_measured,
         a_journal_can_be_piped, bad_input_is_told], Bench(folder))
     if status == 0:

@@ -345,6 +345,23 @@ def verbs_know_both_tables():
                                     else statement["Resource"])}
         assert {("dynamodb:Scan", TABLE), ("dynamodb:BatchGetItem", OWN), ("dynamodb:UpdateItem", TABLE)} <= allowed
         assert ("dynamodb:BatchGetItem", TABLE) not in allowed, allowed
+        called = {("dynamodb:" + call["operation"], call["table"]) for call in s.fake.calls()
+                  if call["client"] == "ddbtap" and call["table"] in (TABLE, OWN)}
+        assert len(called) > 8 and called <= allowed, called - allowed
+
+
+def sinks_go_back_in_leases_of_both_kinds():
+    for tables in ("things",), ("things", "others"):
+        with scene(*tables) as s:
+            s.write(0, 20)
+            s.run_dry()
+            keys = set(s.rows())
+            got = run_verb(s.folder, s.config(), "seek", CONFIG, "--all", "--to", "trim_horizon")
+            assert got.returncode == 0 and f"{2 * len(tables)} leases are rewritten" in got.stderr, got
+            s.run_dry()
+            assert set(s.rows()) == keys and line_count(s.path) == 40, s.rows()
+            got = run_verb(s.folder, s.config(), "sinks", "list", CONFIG)
+            assert got.returncode == 0 and "active" in got.stdout, got
 
 
 def leases_are_converted_there_and_back():
@@ -390,7 +407,8 @@ def a_form_that_cannot_say_it_is_refused():
 TESTS = [goes_on_where_another_stopped, another_goes_on_where_it_stopped, begins_at_the_tip_where_the_lease_says_so,
          waits_for_the_living, ends_when_a_lease_is_stolen, leases_are_renewed_while_nothing_happens,
          a_new_table_is_one_that_others_take, finished_shards_name_their_children, what_does_not_fit_is_refused,
-         verbs_know_both_tables, leases_are_converted_there_and_back, a_form_that_cannot_say_it_is_refused]
+         verbs_know_both_tables, sinks_go_back_in_leases_of_both_kinds, leases_are_converted_there_and_back,
+         a_form_that_cannot_say_it_is_refused]
 
 if __name__ == "__main__":
     sys.exit(run_tests(TESTS))

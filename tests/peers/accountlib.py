@@ -75,7 +75,7 @@ def account(records, writes, shards, same=typed):
             continue
         first.add(write["seq"])
         left[write["shard"]] -= 1
-        item = json.dumps(write["keys"], sort_keys=True)
+        item = json.dumps([write["table"], write["keys"]], sort_keys=True)
         if newest.get(item, -1) > write["n"]:
             result.mistakes["out of order"].append(f"write {write['n']} of {item} after {newest[item]}")
         newest[item] = max(newest.get(item, -1), write["n"])

@@ -59,9 +59,17 @@ def read_records(path):
         return [json.loads(line) for line in file.read().split("\n")[:-1]]
 
 
-def seed_leases(client, application, shards):
-    """Makes the table of leases, its index included, with the free leases of these shards. For an empty table the
-    clients sleep up to half a minute, for an index that they have to make ten seconds."""
+def stream_key(arn):
+    """What is before ":<shard>" in the keys of an application that reads several streams, as its adapter makes it."""
+    parts = arn.split(":", 5)
+    _, table, _, label = parts[5].split("/")
+    return f"{parts[4]}:{parts[3]}${parts[4]}${table}${label.replace(':', '_')}:1"
+
+
+def seed_leases(client, application, shards, stream=None):
+    """Makes the table of leases, its index included, with the free leases of these shards; `stream` is what
+    stream_key() says of an application of several streams. For an empty table the clients sleep up to half a minute,
+    for an index that they have to make ten seconds."""
     client.create_table(
         TableName=application, BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "leaseKey", "KeyType": "HASH"}],
@@ -72,8 +80,9 @@ def seed_leases(client, application, shards):
                           {"AttributeName": "leaseKey", "KeyType": "RANGE"}]}])
     wait_active(client, application)
     for shard in shards:
+        several = {"streamName": {"S": stream}, "shardId": {"S": shard}} if stream else {}
         client.put_item(TableName=application, Item={
-            "leaseKey": {"S": shard}, "checkpoint": {"S": "TRIM_HORIZON"},
+            "leaseKey": {"S": f"{stream}:{shard}" if stream else shard}, **several, "checkpoint": {"S": "TRIM_HORIZON"},
             "checkpointSubSequenceNumber": {"N": "0"}, "leaseCounter": {"N": "0"},
             "ownerSwitchesSinceCheckpoint": {"N": "0"}, "startingHashKey": {"S": "0"},
             "endingHashKey": {"S": "1"}})
@@ -82,28 +91,32 @@ def seed_leases(client, application, shards):
 # ---- a world with a consumer in it ----
 
 class World:
-    """A fake service with a table, something that writes to it, and what a consumer made of it."""
+    """A fake service with one table or more, something that writes to them, and what a consumer made of it."""
 
-    def __init__(self, fake, folder):
-        self.fake, self.folder, self.db = fake, folder, fake.client()
+    def __init__(self, fake, folder, tables=("things",)):
+        self.fake, self.folder, self.db, self.tables = fake, folder, fake.client(), tables
         self.streams = fake.client("dynamodbstreams")
-        self.arn = make_table(self.db, "things")
+        self.arns = [make_table(self.db, table) for table in tables]
+        self.arn = ",".join(self.arns)
         self.rng = random.Random(5)
-        seed_leases(self.db, "app", [shard["ShardId"] for shard in self.shards()])
+        first = list_shards(self.streams, self.arns[0])
+        seed_leases(self.db, "app", [shard["ShardId"] for shard in first],
+                    stream_key(self.arns[0]) if len(tables) > 1 else None)
 
     def shards(self):
-        return list_shards(self.streams, self.arn)
+        return [shard for arn in self.arns for shard in list_shards(self.streams, arn)]
 
     def write(self, count, reshard=80):
         """Puts and deletes among 40 items; every now and then all shards roll, or one splits."""
         for i in range(count):
             key = {"pk": {"S": f"item {self.rng.randrange(40)}"}}
+            table = self.tables[i % len(self.tables)]
             if self.rng.random() < 0.1:
-                self.db.delete_item(TableName="things", Key=key)
+                self.db.delete_item(TableName=table, Key=key)
             else:
-                self.db.put_item(TableName="things", Item={**key, "n": {"N": str(self.rng.getrandbits(60))}})
+                self.db.put_item(TableName=table, Item={**key, "n": {"N": str(self.rng.getrandbits(60))}})
             if i % reshard == reshard - 1:
-                self.fake.admin(self.rng.choice(("roll", "split")), table="things")
+                self.fake.admin(self.rng.choice(("roll", "split")), table=self.rng.choice(self.tables))
 
     def app(self, line, worker="w1", **options):
         return KclApp(line, self.folder, self.fake, self.arn, "app", worker, **options)
@@ -121,11 +134,11 @@ class World:
 
 
 @contextlib.contextmanager
-def world(name):
+def world(name, tables=("things",)):
     """A world of that name, whose service ends with it."""
     folder = scratch(name)
     with Fake(FAKE, "--shards", 3, "--create-ms", 0) as fake:
-        yield World(fake, folder)
+        yield World(fake, folder, tables)
 
 
 # ---- the table of leases ----
@@ -143,15 +156,15 @@ _SHAPE = {
     "pendingCheckpointSubSequenceNumber": ("N", r"\d+", False), "pendingCheckpointState": ("B", None, False),
     "throughputKBps": ("N", r"[0-9.E-]+", False), "checkpointOwner": ("S", None, False),
     "entityType": ("S", "LEASE", False), "createdAt": ("N", r"\d+", False), "startAt": ("S", None, False),
-    "streamLabel": ("S", None, False)}
+    "epoch": ("N", r"\d+", False), "streamLabel": ("S", None, False), "streamName": ("S", None, False), "shardId": ("S", None, False)}
 _CHECKPOINT = re.compile(r"TRIM_HORIZON|LATEST|AT_TIMESTAMP|SHARD_END|\d{21,40}")
 
 
 def dump_leases(client, application):
-    """The rows of the table by leaseKey, those that are leases, in DynamoDB's JSON."""
+    """The rows of the table by shard, those that are leases, in DynamoDB's JSON."""
     rows = [row for page in client.get_paginator("scan").paginate(TableName=application, ConsistentRead=True)
             for row in page["Items"]]
-    return {row["leaseKey"]["S"]: row for row in rows
+    return {row["leaseKey"]["S"].rpartition(":")[2]: row for row in rows
             if row.get("entityType", {"S": "LEASE"}) == {"S": "LEASE"}}
 
 

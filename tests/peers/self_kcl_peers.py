@@ -12,7 +12,7 @@ from kcllib import check_leases
 SHARDS = [{"ShardId": "p"}, {"ShardId": "c", "ParentShardId": "p"}, {"ShardId": "x"}]
 # Items a and b live in the parent and in its child, item z elsewhere.
 PLACES = [("p", "a"), ("x", "z"), ("p", "b"), ("p", "a"), ("c", "a"), ("x", "z"), ("c", "b")]
-WRITES = [{"n": n, "shard": shard, "seq": str(10 ** 20 + n), "keys": {"pk": {"S": item}},
+WRITES = [{"n": n, "table": "things", "shard": shard, "seq": str(10 ** 20 + n), "keys": {"pk": {"S": item}},
            "new": {"pk": {"S": item}, "n": {"N": str(n)}}} for n, (shard, item) in enumerate(PLACES)]
 RECORDS = [{name: write[name] for name in ("shard", "seq", "keys", "new")} for write in WRITES]
 

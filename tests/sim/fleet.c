@@ -421,7 +421,7 @@ static uint64_t renewals(const struct cluster *cluster)
 
 	while ((row = map_next(&cluster->rows.rows, &at)) != NULL)
 		n += row->exists && row->held;
-	/* Each is a quarter early at most. */
+	/* Each is a quarter early at most: checkpoints come in between. */
 	return !cluster->options.kcl ? 0
 				     : n * (uint64_t)(USAGE_S * SECOND_MS * 4 /
 							      (cluster->options.heartbeat_ms * 3) +

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A worker of a Kinesis client that shares the table of leases with ours: it takes leases as the second line's
- * taker does, renews them, reads on and writes that down, dies, or leaves. What it has read is owed to nobody any
- * more (ledger_shard.others_n).
+ * A worker of a Kinesis client that shares the table of leases with ours: it takes leases as the
+ * second line's taker does, renews them, reads on and writes that down, dies, or leaves. What it has
+ * read is owed to nobody any more (ledger_shard.others_n).
  */
 #ifndef SIM_FOREIGN_H
 #define SIM_FOREIGN_H

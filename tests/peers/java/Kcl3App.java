@@ -7,6 +7,7 @@ import com.amazonaws.services.dynamodbv2.streamsadapter.model.DynamoDBStreamsPro
 import com.amazonaws.services.dynamodbv2.streamsadapter.polling.DynamoDBStreamsPollingConfig;
 import com.amazonaws.services.dynamodbv2.streamsadapter.processor.DynamoDBStreamsShardRecordProcessor;
 import java.net.URI;
+import java.util.List;
 import java.util.concurrent.Future;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
@@ -31,6 +32,7 @@ import software.amazon.kinesis.lifecycle.events.ShutdownRequestedInput;
 import software.amazon.kinesis.metrics.MetricsConfig;
 import software.amazon.kinesis.metrics.MetricsLevel;
 import software.amazon.kinesis.metrics.NullMetricsFactory;
+import software.amazon.kinesis.processor.FormerStreamsLeasesDeletionStrategy;
 import software.amazon.kinesis.processor.RecordProcessorCheckpointer;
 import software.amazon.kinesis.processor.StreamTracker;
 import software.amazon.kinesis.retrieval.RetrievalConfig;
@@ -136,8 +138,7 @@ final class Kcl3App {
                 DynamoDbStreamsClient.builder()
                         .credentialsProvider(credentials).region(region).endpointOverride(endpoint).build(),
                 region);
-        StreamTracker tracker = StreamsSchedulerFactory.createSingleStreamTracker(journal.text("arn"),
-                InitialPositionInStreamExtended.newInitialPosition(InitialPositionInStream.TRIM_HORIZON));
+        StreamTracker tracker = tracker(List.of(journal.text("arn").split(",")));
         ConfigsBuilder configs = new ConfigsBuilder(tracker, journal.text("application"), adapter, tables,
                 metrics, journal.text("worker"), () -> new Processor(journal));
         Scheduler scheduler = scheduler(journal, configs, adapter);
@@ -159,6 +160,16 @@ final class Kcl3App {
                 scheduler.shutdown();
             }
         });
+    }
+
+    /** One stream, or several, whose leases have keys of another form. */
+    private static StreamTracker tracker(List<String> arns) {
+        InitialPositionInStreamExtended from =
+                InitialPositionInStreamExtended.newInitialPosition(InitialPositionInStream.TRIM_HORIZON);
+
+        return arns.size() == 1 ? StreamsSchedulerFactory.createSingleStreamTracker(arns.get(0), from)
+                : StreamsSchedulerFactory.createMultiStreamTracker(arns, from,
+                        new FormerStreamsLeasesDeletionStrategy.NoLeaseDeletionStrategy());
     }
 
     /** With settings for which a test need not wait long. */
