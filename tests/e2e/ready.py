@@ -121,7 +121,8 @@ def one_table_takes_the_readiness_and_the_other_goes_on(fake):
         assert now("ddbtap_table_alarms_total", kind="disabled", table="users") == 1
         assert now("ddbtap_table_alarms_total", kind="disabled", table="orders") == 0
         assert now("ddbtap_table_records_read_total", table="orders") == 2
-        assert now("ddbtap_sink_records_total", result="delivered", sink="out") == 3
+        # A line is there before it is durable, and counted then.
+        wait_for(lambda: tap.metrics()("ddbtap_sink_records_total", result="delivered", sink="out") == 3)
 
         fake.client().update_table(TableName="users", StreamSpecification={
             "StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
@@ -219,6 +220,7 @@ def a_sink_that_refuses_or_stands_still(fake):
             assert "dead_letter" in line, line
             tap.await_reason("stalled table=poison sink=soft shard=shardId-", "shards=1", "500")
             wait_for(lambda: line_count(path("letters.jsonl")) == 1)
+            wait_for(lambda: tap.metrics()("ddbtap_sink_records_total", result="dead_lettered", sink="with") == 1)
             now = tap.metrics()
             assert now("ddbtap_not_ready_reasons", reason="refused") == 1
             assert now("ddbtap_not_ready_reasons", reason="stalled") == 1
