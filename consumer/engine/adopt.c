@@ -23,13 +23,14 @@ static void trouble(struct engine *engine, struct call *call)
 	int64_t delay_ms;
 
 	call_error(call, &why);
+	a->attempts++;
 	if (!a->adopted && (call->outcome == CALL_REFUSED || call->outcome == CALL_ERROR ||
-			    ++a->attempts >= STARTUP_ATTEMPTS)) {
+			    start_is_futile(engine, a->attempts))) {
 		error_prefix(&why, "checkpoint table %.*s", STR_ARG(engine->options.own_table));
 		engine_stop(engine, &why);
 		return;
 	}
-	delay_ms = call_delay_ms(call, a->adopted ? ++a->attempts : a->attempts);
+	delay_ms = call_delay_ms(call, a->attempts);
 	io_log(engine->io, IO_WARN, "registry.failed retry_ms=%lld error=\"%s\"",
 	       (long long)delay_ms, why.text);
 	step_after(engine, delay_ms);

@@ -16,7 +16,8 @@ bool discovery_stops_start(struct call *call, const struct table *table, unsigne
 {
 	struct error why = {0};
 
-	if (known || (call->outcome != CALL_REFUSED && attempts < STARTUP_ATTEMPTS) ||
+	if (known || call->engine->renewed ||
+	    (call->outcome != CALL_REFUSED && attempts < STARTUP_ATTEMPTS) ||
 	    call->error.kind == API_KEY)
 		return false;
 	call_error(call, &why);

@@ -84,6 +84,8 @@ static void clear_table(struct table *table)
 		.options = kept.options,
 		.index = kept.index,
 		.sinks = kept.sinks,
+		.view_known = kept.view_known,
+		.images = kept.images,
 		.records = kept.records,
 		.records_reported = kept.records_reported,
 		.reads = kept.reads,

@@ -421,7 +421,7 @@ static void look_failed(struct engine *engine, struct call *call, const struct e
 	engine->exact_wanted = engine->exact_wanted || engine->look_exact;
 	engine->look_goes_on = false;
 	if (!engine->looked &&
-	    (call->outcome == CALL_REFUSED || engine->look_attempts >= STARTUP_ATTEMPTS)) {
+	    (call->outcome == CALL_REFUSED || start_is_futile(engine, engine->look_attempts))) {
 		engine_stop(engine, why);
 		return;
 	}

@@ -486,6 +486,15 @@ struct engine {
 /* What the end of a drain says. */
 struct error engine_drained(const struct engine *engine);
 
+/*
+ * Whether a request of the start has been tried often enough for the start to end there. A worker that has
+ * run before goes on trying.
+ */
+static inline bool start_is_futile(const struct engine *engine, unsigned attempts)
+{
+	return !engine->renewed && attempts >= STARTUP_ATTEMPTS;
+}
+
 /* Tells options.phase. */
 void engine_phase(struct engine *engine, enum engine_phase phase);
 

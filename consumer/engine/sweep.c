@@ -178,7 +178,7 @@ static void sweep_failed(struct engine *engine, struct call *call)
 	call_error(call, &why);
 	engine->sweep_attempts++;
 	if (!engine->swept &&
-	    (call->outcome == CALL_REFUSED || engine->sweep_attempts >= STARTUP_ATTEMPTS)) {
+	    (call->outcome == CALL_REFUSED || start_is_futile(engine, engine->sweep_attempts))) {
 		engine_stop(engine, &why);
 		return;
 	}

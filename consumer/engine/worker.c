@@ -49,7 +49,7 @@ static void start_trouble(struct engine *engine, struct call *call)
 
 	call_error(call, &why);
 	if (call->outcome == CALL_REFUSED || call->outcome == CALL_ERROR ||
-	    ++engine->worker_attempts >= STARTUP_ATTEMPTS) {
+	    start_is_futile(engine, ++engine->worker_attempts)) {
 		error_prefix(&why, "checkpoint table %.*s", STR_ARG(start_table(engine)));
 		engine_stop(engine, &why);
 		return;
