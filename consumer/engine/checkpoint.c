@@ -54,13 +54,6 @@ void checkpoint_release(struct shard *shard)
 	shard->heir = NULL;
 }
 
-void kept_row_free(struct kept_row *kept)
-{
-	mem_free(kept->key);
-	mem_free(kept->raw);
-	mem_free(kept);
-}
-
 /* Who owns the row, in memory. */
 static void set_owner(struct shard *shard, struct str owner)
 {

@@ -62,7 +62,4 @@ void checkpoint_release_all(struct engine *engine);
 /* Whether we hold no lease any more and no write is outstanding. */
 bool checkpoint_all_released(const struct engine *engine);
 
-/* Frees a row that was kept for a shard that is not known yet. */
-void kept_row_free(struct kept_row *kept);
-
 #endif

@@ -10,6 +10,7 @@
 #include "consumer/engine/retire.h"
 #include "consumer/engine/shard.h"
 #include "consumer/engine/start.h"
+#include "consumer/engine/sweep.h"
 
 enum { GONE_MISSES = 3 };
 

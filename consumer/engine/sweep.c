@@ -39,6 +39,13 @@ static bool in_hurry(const struct engine *engine)
 	return !engine->swept || engine->sweep_wanted_ms != 0 || kcl_watch_ms(engine) > 0;
 }
 
+void kept_row_free(struct kept_row *kept)
+{
+	mem_free(kept->key);
+	mem_free(kept->raw);
+	mem_free(kept);
+}
+
 /* Keeps a lease row until its shard is known. */
 static void keep(struct engine *engine, struct str key, struct str raw)
 {

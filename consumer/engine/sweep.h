@@ -21,6 +21,9 @@ void sweep_soon(struct engine *engine);
 /* The shard whose lease row has this key; NULL: not known. */
 struct shard *sweep_shard(const struct engine *engine, struct str key);
 
+/* Frees a row that was kept for a shard that is not known yet. */
+void kept_row_free(struct kept_row *kept);
+
 /* Ends what is under way and frees the rows that were kept. */
 void sweep_release(struct engine *engine);
 

@@ -5,6 +5,7 @@
 
 #include "base/time.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/randomsinks.h"
 #include "tests/sim/turmoil.h"
 
 enum {
@@ -84,72 +85,6 @@ static void choose_options(struct run *run)
 		options->max_reads_per_month = between(run, 5, 20) * 31 * 86400;
 		run->cluster.isolation = false;
 	}
-}
-
-/* How each of eight sinks fails that fail all at once, and what they need for it. */
-static const struct {
-	const char *name;
-	enum target_mode mode;
-	bool letters, memory;
-	int64_t max_attempts;
-} eight[] = {
-	{"slow", TARGET_SLOW, false, false, 0},
-	{"dead", TARGET_DEAD, false, false, 0},
-	{"failing", TARGET_FAILING, true, false, 3},
-	{"lossy", TARGET_LOSSY, false, false, 0},
-	{"poisoned", TARGET_POISONED, true, false, 0},
-	{"refusing", TARGET_REFUSING, true, false, 0},
-	{"fatal", TARGET_FATAL, false, false, 0},
-	{"memory", TARGET_FAILING, false, true, 0},
-};
-
-/* Eight sinks, each of which fails in its own way; two more take dead letters, one of them badly. */
-static void choose_eight(struct run *run)
-{
-	struct cluster *cluster = &run->cluster;
-	struct target *good, *bad;
-
-	for (size_t i = 0; i < ARRAY_N(eight); i++) {
-		struct target *target = cluster_sink(cluster, eight[i].name);
-
-		target->max_attempts = eight[i].max_attempts;
-		target->remembers = eight[i].memory;
-		target->poison_every = (unsigned)between(run, 3, 30);
-	}
-	good = cluster_sink(cluster, "letters");
-	bad = cluster_sink(cluster, "bad-letters");
-	for (size_t i = 0; i < ARRAY_N(eight); i++) {
-		if (eight[i].letters)
-			cluster_letters(cluster, &cluster->targets[i],
-					rng_chance(run->rng, 70) ? good : bad, true);
-	}
-	good->letters_only = bad->letters_only = true;
-}
-
-/* Some sinks have dead letters, limits, or a memory. */
-static void choose_poison(struct run *run, size_t n_sinks, bool alone)
-{
-	struct cluster *cluster = &run->cluster;
-	bool some = rng_chance(run->rng, 40) || run->cluster.world.plant != PLANT_NONE;
-	struct target *letters = some ? cluster_sink(cluster, "letters") : NULL;
-
-	for (size_t i = 0; i < n_sinks; i++) {
-		struct target *target = &cluster->targets[i];
-
-		target->poison_every = (unsigned)between(run, 3, 40);
-		target->remembers = alone && (rng_chance(run->rng, 25) ||
-					      cluster->world.plant == PLANT_AMNESIA);
-		if (rng_chance(run->rng, 30))
-			target->max_attempts = between(run, 1, 6);
-		if (rng_chance(run->rng, 15))
-			target->max_age_ms = between(run, 1, 20) * 1000;
-		if (letters != NULL && rng_chance(run->rng, 70))
-			cluster_letters(cluster, target, letters, true);
-		else if (i > 0 && rng_chance(run->rng, 15))
-			cluster_letters(cluster, target, &cluster->targets[0], false);
-	}
-	if (letters != NULL)
-		letters->letters_only = true;
 }
 
 /* Chooses the workers, and how their machines' clocks are off. */
@@ -239,9 +174,9 @@ static void choose_deployment(struct run *run, enum shape shape, bool kcl)
 	for (size_t i = 0; i < n_sinks && !many; i++)
 		cluster_sink(&run->cluster, sinks[i]);
 	if (many)
-		choose_eight(run);
+		randomsinks_eight(&run->cluster);
 	else
-		choose_poison(run, n_sinks, n_workers == 1);
+		randomsinks_poison(&run->cluster, n_sinks, n_workers == 1);
 	for (size_t i = 0; i < n_tables; i++) {
 		int64_t n_shards = between(run, 1, n_workers > 1 ? 4 : 2);
 		struct ledger_table *table =
@@ -257,7 +192,7 @@ static void choose_deployment(struct run *run, enum shape shape, bool kcl)
 	turmoil_init(&run->turmoil, &run->cluster);
 	run->turmoil.alone = n_workers == 1;
 	run->turmoil.partitions = run->rough;
-	choose_optional(run, many ? ARRAY_N(eight) : n_sinks, shape);
+	choose_optional(run, many ? RANDOMSINKS_EIGHT : n_sinks, shape);
 	run->turmoil.seeks = run->cluster.world.plant == PLANT_NONE && rng_chance(run->rng, 12) &&
 			     !run->cluster.tables[0]->gap_fail;
 }
@@ -310,8 +245,8 @@ static void do_sink(struct run *run)
 	struct target *target = &run->cluster.targets[i];
 	enum target_mode mode = (enum target_mode)rng_below(run->rng, TARGET_MODES);
 
-	if (run->eight && i < ARRAY_N(eight))
-		mode = eight[i].mode;
+	if (run->eight && i < RANDOMSINKS_EIGHT)
+		mode = randomsinks_mode(i);
 	if (rng_chance(run->rng, 40) ||
 	    (run->eight && str_eq(str_of(target->name), STR("letters"))))
 		mode = TARGET_FAST;

@@ -107,11 +107,38 @@ static const char full[] =
 	"  letters: {type: file, path: /l}\n"
 	"  both: {type: file, path: /b, tables: [plain]}\n";
 
+/* The sinks of `full`. */
+static void check_sinks(const struct config *c)
+{
+	const struct sample_options *own;
+	const struct sample_form *form;
+
+	own = c->sinks[0].options;
+	CHECK_STR(str_of(own->path), "/${HOME}");
+	CHECK(!own->sync);
+	CHECK_INT(own->retries, 5);
+	CHECK_INT(c->sinks[0].tables.n, 1);
+	form = c->sinks[0].format_options;
+	CHECK(c->sinks[0].format == &sample_plain);
+	CHECK(form->numbers == 1 && form->raw == 1 && form->undecodable == 1);
+	CHECK(!form->mask && form->summary);
+	CHECK_INT(own->headers.n, 2);
+	CHECK_STR(str_of(own->headers.list[0].name), "X-A");
+	CHECK_STR(str_of(own->headers.list[0].value), "1");
+	CHECK_STR(str_of(own->headers.list[1].name), "X-B");
+	CHECK_INT(c->sinks[0].dead_letter, 2);
+	CHECK_INT(c->sinks[0].max_attempts, 7);
+	CHECK_INT(c->sinks[0].max_age_ms, 3600000);
+	CHECK(c->sinks[1].format == &sample_bare);
+	CHECK(config_sink_takes(&c->sinks[1], STR("plain")));
+	CHECK(!config_sink_takes(&c->sinks[0], STR("plain")));
+	CHECK(c->sinks[2].letters_only && !config_sink_takes(&c->sinks[2], STR("plain")));
+	CHECK(!c->sinks[3].letters_only && config_sink_takes(&c->sinks[3], STR("plain")));
+}
+
 static void every_option_arrives(void)
 {
 	struct config *c = parse_good(full);
-	struct sample_options *own;
-	struct sample_form *form;
 
 	if (c == NULL)
 		return;
@@ -147,27 +174,7 @@ static void every_option_arrives(void)
 	CHECK_STR(str_of(c->tables[1].start_after.list[0].name),
 		  "shardId-00000001550840986131-382ec8f8");
 	CHECK_STR(str_of(c->tables[1].start_after.list[0].value), "300000000000000499659");
-	own = c->sinks[0].options;
-	CHECK_STR(str_of(own->path), "/${HOME}");
-	CHECK(!own->sync);
-	CHECK_INT(own->retries, 5);
-	CHECK_INT(c->sinks[0].tables.n, 1);
-	form = c->sinks[0].format_options;
-	CHECK(c->sinks[0].format == &sample_plain);
-	CHECK(form->numbers == 1 && form->raw == 1 && form->undecodable == 1);
-	CHECK(!form->mask && form->summary);
-	CHECK_INT(own->headers.n, 2);
-	CHECK_STR(str_of(own->headers.list[0].name), "X-A");
-	CHECK_STR(str_of(own->headers.list[0].value), "1");
-	CHECK_STR(str_of(own->headers.list[1].name), "X-B");
-	CHECK_INT(c->sinks[0].dead_letter, 2);
-	CHECK_INT(c->sinks[0].max_attempts, 7);
-	CHECK_INT(c->sinks[0].max_age_ms, 3600000);
-	CHECK(c->sinks[1].format == &sample_bare);
-	CHECK(config_sink_takes(&c->sinks[1], STR("plain")));
-	CHECK(!config_sink_takes(&c->sinks[0], STR("plain")));
-	CHECK(c->sinks[2].letters_only && !config_sink_takes(&c->sinks[2], STR("plain")));
-	CHECK(!c->sinks[3].letters_only && config_sink_takes(&c->sinks[3], STR("plain")));
+	check_sinks(c);
 	config_free(c);
 }
 
