@@ -157,7 +157,9 @@ static const struct worker *worker_with(const struct cluster *cluster,
 {
 	const struct watched_row *row = shard->row;
 
+	/* What a worker held before it began anew is nobody's. */
 	if (row == NULL || !row->exists || !row->held ||
+	    lifewatch_gone(&cluster->lives, row->owner) ||
 	    (cluster->world.plant == PLANT_IDLER && cluster->world.now_ms > PLANT_MS))
 		return NULL;
 	for (size_t i = 0; i < cluster->n_workers; i++) {

@@ -55,8 +55,8 @@ void randomsinks_poison(struct cluster *cluster, size_t n_sinks, bool alone)
 		struct target *target = &cluster->targets[i];
 
 		target->poison_every = (unsigned)world_between(&cluster->world, 3, 40);
-		target->remembers = alone && (rng_chance(rng, 25) ||
-					      cluster->world.plant == PLANT_AMNESIA);
+		target->remembers =
+			alone && (rng_chance(rng, 25) || cluster->world.plant == PLANT_AMNESIA);
 		if (rng_chance(rng, 30))
 			target->max_attempts = world_between(&cluster->world, 1, 6);
 		if (rng_chance(rng, 15))

@@ -354,6 +354,7 @@ void rowwatch_rewritten(struct rowwatch *watch, struct watched_row *row)
 {
 	row->exists = fetch_row(watch, row, str_of(row->key));
 	row->held = false;
+	row->foreign = false;
 	row->ended = false;
 }
 

@@ -99,7 +99,7 @@ static void read_attribute(void *arg, struct str name, struct json *json)
 		json_skip(json);
 }
 
-/* The sink is active from now on: what the rows' `checkpoint` covers at this moment it does not get. */
+/* The sink is active from now on: what the rows say at this moment that it has, it does not get. */
 static void excuse(struct sinkwatch *watch, size_t sink)
 {
 	struct ledger_shard *shard;
@@ -110,7 +110,7 @@ static void excuse(struct sinkwatch *watch, size_t sink)
 		size_t n = 0;
 
 		if (row != NULL && row->exists)
-			n = rowwatch_checkpoint(watch->rows, row);
+			n = rowwatch_position(watch->rows, row, sink);
 		else if (shard->skipped || (row != NULL && row->ended))
 			n = shard->n_writes;
 		shard->taken[sink].excused = n < shard->n_writes ? n : shard->n_writes;
