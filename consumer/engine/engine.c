@@ -234,6 +234,7 @@ static void forget(struct engine *engine)
 		.updated_once = kept.updated_once,
 		.aside_ms = kept.aside_ms,
 		.read_once = kept.read_once,
+		.own_table_next = true, /* it was there */
 		.renewed = true,
 	};
 	engine->stats.shards_owned = 0;
