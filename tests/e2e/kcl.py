@@ -362,6 +362,11 @@ def sinks_go_back_in_leases_of_both_kinds():
             assert set(s.rows()) == keys and line_count(s.path) == 40, s.rows()
             got = run_verb(s.folder, s.config(), "sinks", "list", CONFIG)
             assert got.returncode == 0 and "active" in got.stdout, got
+            with s.tap() as tap:  # a worker that runs begins anew
+                wait_for(lambda: "event=worker.running" in tap.said())
+                assert run_verb(s.folder, s.config(), "seek", CONFIG, "--all", "--to", "trim_horizon").returncode == 0
+                wait_for(lambda: line_count(s.path) == 60)
+                assert tap.process.poll() is None
 
 
 def leases_are_converted_there_and_back():

@@ -356,7 +356,6 @@ void rowwatch_rewritten(struct rowwatch *watch, struct watched_row *row)
 	row->held = false;
 	row->foreign = false;
 	row->ended = false;
-	row->foreign = row->foreign && row->owner[0] != '\0';
 }
 
 /* A conditional write of the row failed: somebody else was faster, or something is not known. */
