@@ -62,6 +62,13 @@ bool kcl_foreign(const struct engine *engine, struct str owner)
 	return engine->options.kcl && owner.n > 0 && !row_owner_ours(owner);
 }
 
+bool kcl_watched(const struct engine *engine, const struct shard *shard, const struct row *row)
+{
+	if (row->checkpoint.kind == POSITION_END || !kcl_foreign(engine, row->owner))
+		return false;
+	return !engine->swept || (shard != NULL && shard->state == SHARD_READY);
+}
+
 bool kcl_owner_lives(struct shard *shard, int64_t *dead_ms)
 {
 	struct engine *engine = shard->stream->table->engine;
@@ -69,7 +76,8 @@ bool kcl_owner_lives(struct shard *shard, int64_t *dead_ms)
 	if (!kcl_foreign(engine, str_of(shard->owner)))
 		return peers_owner_lives(engine, str_of(shard->owner), dead_ms);
 	*dead_ms = shard->moved_ms + engine->options.lease_ms + 1;
-	return shard->known_ms < *dead_ms;
+	/* Nobody looks at rows of finished shards again and again; deleting one depends on its counter. */
+	return (shard->state == SHARD_DONE ? io_now_ms(engine->io) : shard->known_ms) < *dead_ms;
 }
 
 bool kcl_is_row_of(const struct stream *stream, const struct row *row)

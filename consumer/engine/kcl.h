@@ -38,6 +38,12 @@ bool kcl_form_known(struct engine *engine, struct error *err);
 bool kcl_foreign(const struct engine *engine, struct str owner);
 
 /*
+ * Whether the rows are to be looked at again soon because of this one: a foreign owner stands between
+ * us and its shard. `shard` is NULL if it is not known; before the first sweep is over none is.
+ */
+bool kcl_watched(const struct engine *engine, const struct shard *shard, const struct row *row);
+
+/*
  * Whether the owner of the shard's row has to be taken for living, whoever it is. When not, `*dead_ms` is since
  * when that is known.
  */

@@ -72,9 +72,8 @@ static bool see_row(struct engine *engine, struct arena *arena, struct str raw, 
 		return true;
 	if (!engine->swept && !kcl_see_key(engine, row.key, err))
 		return false;
-	engine->foreign_seen +=
-		row.checkpoint.kind != POSITION_END && kcl_foreign(engine, row.owner);
 	shard = sweep_shard(engine, row.key);
+	engine->foreign_seen += kcl_watched(engine, shard, &row);
 	if (shard == NULL) {
 		keep(engine, row.key, raw);
 		return true;
