@@ -10,9 +10,11 @@ enum { ATTRIBUTE_MAX_BYTES = 1000 };
 void row_admin_release(struct buf *buf, struct str table, const struct row_view *lease)
 {
 	row_open_request(buf, table, lease->row.key);
+	/* A Kinesis client does not touch a lease that is half handed over. */
+	buf_fmt(buf, ",\"UpdateExpression\":\"SET leaseCounter = :next REMOVE leaseOwner%s\"",
+		lease->form == FORM_NATIVE ? "" : ", checkpointOwner");
 	buf_str(buf,
-		STR(",\"UpdateExpression\":\"SET leaseCounter = :next REMOVE leaseOwner\","
-		    "\"ConditionExpression\":\"leaseOwner = :owner AND leaseCounter = :counter\","
+		STR(",\"ConditionExpression\":\"leaseOwner = :owner AND leaseCounter = :counter\","
 		    "\"ExpressionAttributeValues\":{"));
 	item_put_s(buf, STR(":owner"), lease->row.owner);
 	item_put_n(buf, STR(":counter"), lease->row.counter);
@@ -92,11 +94,17 @@ static void put_changes(struct buf *buf, const struct row_rewrite *rewrite)
 		buf_str(buf, STR(", parentShardId = :parent"));
 	if (rewrite->shard.n > 0)
 		buf_str(buf, STR(", streamName = :stream, shardId = :shard"));
+	if (rewrite->label.n > 0)
+		buf_str(buf, STR(", streamLabel = :label"));
 	for (size_t i = 0; i < rewrite->n_ahead; i++)
 		buf_fmt(buf, ", #s%zu = :s%zu", i, i);
 	buf_str(buf, STR(" REMOVE leaseOwner"));
 	if (rewrite->start_wall_ms == ROW_START_ALL)
 		buf_str(buf, STR(", startAt"));
+	/* Half a checkpoint, or half a handover, of a Kinesis client: neither goes on from here. */
+	if (lease != NULL && lease->form != FORM_NATIVE)
+		buf_str(buf, STR(", checkpointOwner, pendingCheckpoint, "
+				 "pendingCheckpointSubSequenceNumber, pendingCheckpointState"));
 	for (size_t i = 0; lease != NULL && i < lease->n_ahead; i++) {
 		if (!is_written(rewrite, lease->ahead[i].attribute))
 			buf_fmt(buf, ", #r%zu", i);
@@ -150,6 +158,8 @@ static void put_values(struct buf *buf, const struct row_rewrite *rewrite)
 		item_put_s(buf, STR(":stream"), lease_key_stream(rewrite->key));
 		item_put_s(buf, STR(":shard"), rewrite->shard);
 	}
+	if (rewrite->label.n > 0)
+		item_put_s(buf, STR(":label"), rewrite->label);
 	for (size_t i = 0; i < rewrite->n_ahead; i++) {
 		buf_fmt(buf, ",\":s%zu\":{\"S\":", i);
 		json_put(buf, position_text(&rewrite->ahead[i].at));

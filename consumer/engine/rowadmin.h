@@ -26,6 +26,7 @@ struct row_rewrite {
 	const struct row_view *lease; /* as it was read; NULL: it is created */
 	struct str key, parent; /* of a new one; the parent shard's id may be empty */
 	struct str shard; /* of a new one whose key is of the multi-stream form; else empty */
+	struct str label; /* of the stream of a new one with a single-stream key; else empty */
 	int64_t epoch;
 	int64_t start_wall_ms; /* as in struct row */
 	struct position checkpoint;

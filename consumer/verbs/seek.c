@@ -230,6 +230,8 @@ static void name_row(struct row_rewrite *rewrite, const struct visit *visit, str
 	rewrite->parent = row->shard->parent_id;
 	if (form == FORM_MULTI && row->shard->lease == NULL)
 		rewrite->shard = row->shard->id;
+	if (form == FORM_SINGLE && row->shard->lease == NULL)
+		rewrite->label = row->tree->label;
 	buf_release(&key);
 }
 

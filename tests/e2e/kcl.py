@@ -314,7 +314,7 @@ def verbs_know_both_tables():
         s.make_leases()
         s.write(0, 20)
         first, second = s.shards()
-        s.put(first, s.written()[first][0], leaseOwner={"S": JAVA})
+        s.put(first, s.written()[first][0], leaseOwner={"S": JAVA}, checkpointOwner={"S": "another"})
         s.put(second, s.written()[second][-1])
         s.client.put_item(TableName=TABLE, Item={"leaseKey": {"S": "Leader"}, "entityType": {"S": "LEADER"}})
         want = [("things", first, "owned", JAVA, "foreign"), ("things", second, "free", None, None)]
@@ -326,7 +326,8 @@ def verbs_know_both_tables():
             s.ask("release", first, status=75, said="lives")
             s.ask("reset", "--all", "--yes", status=75, said="lives")
         assert s.ask("release", "--worker", JAVA) == f"released things {first}\n"
-        assert "leaseOwner" not in s.rows()[first] and s.rows()[first]["checkpoint"] == {"S": s.written()[first][0]}
+        assert not {"leaseOwner", "checkpointOwner"} & s.rows()[first].keys(), s.rows()[first]
+        assert s.rows()[first]["checkpoint"] == {"S": s.written()[first][0]}
         backup = s.ask("export")
         before = s.rows()
         assert s.ask("reset", "--table", "things", "--yes").count("deleted") == 2
@@ -356,8 +357,13 @@ def sinks_go_back_in_leases_of_both_kinds():
             s.write(0, 20)
             s.run_dry()
             keys = set(s.rows())
+            for key in keys:
+                s.client.update_item(TableName=TABLE, Key={"leaseKey": {"S": key}},
+                                     UpdateExpression="SET pendingCheckpoint = :at",
+                                     ExpressionAttributeValues={":at": {"S": "9"}})
             got = run_verb(s.folder, s.config(), "seek", CONFIG, "--all", "--to", "trim_horizon")
             assert got.returncode == 0 and f"{2 * len(tables)} leases are rewritten" in got.stderr, got
+            assert all("pendingCheckpoint" not in row for row in s.rows().values()), s.rows()
             s.run_dry()
             assert set(s.rows()) == keys and line_count(s.path) == 40, s.rows()
             got = run_verb(s.folder, s.config(), "sinks", "list", CONFIG)
