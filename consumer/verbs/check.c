@@ -6,7 +6,7 @@
 #include "consumer/verbs/arguments.h"
 #include "consumer/verbs/load.h"
 
-enum { SUMMARY_MAX = 8 << 20 };
+enum { SUMMARY_MAX = 8 << 20, KCL_FAILOVER_MS = 10 * SECOND_MS };
 
 /* Appends where the reading of a table begins. */
 static void put_start(const struct config_table *table, struct buf *out)
@@ -96,6 +96,13 @@ static void warn(const struct config *config)
 			   "warning: poll_floor (%lldms) is less than %dms: AWS may throttle "
 			   "readers that poll a shard more often",
 			   (long long)config->engine.poll_floor_ms, ENGINE_POLL_FLOOR_MS);
+	if (config->checkpoint.leases == CONFIG_KCL && config->worker.lease_ms < KCL_FAILOVER_MS)
+		verb_error(
+			0,
+			"warning: worker.lease (%lldms) is less than the %dms after which a "
+			"Kinesis client takes leases unless its failoverTimeMillis says otherwise: "
+			"its workers may be taken for dead",
+			(long long)config->worker.lease_ms, KCL_FAILOVER_MS);
 }
 
 /* The verb. */

@@ -336,7 +336,11 @@ def verbs_know_both_tables():
         assert s.rows() == before
         s.run_dry()
         assert s.delivered() == {first: s.written()[first][1:]}
-        out = run_verb(s.folder, s.config(), "check", CONFIG).stdout
+        checked = run_verb(s.folder, s.config(), "check", CONFIG)
+        out = checked.stdout
+        assert "failoverTimeMillis" in checked.stderr, checked
+        checked = run_verb(s.folder, s.config(worker={}), "check", CONFIG)
+        assert checked.returncode == 0 and "failoverTimeMillis" not in checked.stderr, checked
         assert f"checkpoints in table {TABLE}" in out and f"workers in table {OWN}" in out, out
         policy = json.loads(run_verb(s.folder, s.config(), "iam", CONFIG).stdout)
         allowed = {(action, resource.rpartition("/")[2]) for statement in policy["Statement"]
