@@ -70,13 +70,20 @@ static bool is_whole(const struct cluster *cluster, const struct worker *worker)
 	       !cluster->ledger.sinks[worker->without].registered;
 }
 
+/* Whether the worker works, under an id that nobody else works under. */
+static bool is_there(const struct cluster *cluster, const struct worker *worker)
+{
+	return cluster_works(worker) && lifewatch_there(&cluster->lives, worker->proc->life);
+}
+
 /* How many working workers run all sinks that are registered. */
 static size_t n_whole(const struct cluster *cluster)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < cluster->n_workers; i++)
-		n += cluster_works(&cluster->workers[i]) && is_whole(cluster, &cluster->workers[i]);
+		n += is_there(cluster, &cluster->workers[i]) &&
+		     is_whole(cluster, &cluster->workers[i]);
 	return n;
 }
 
@@ -285,12 +292,6 @@ static void note_moves(struct cluster *cluster, size_t wanted, bool orphans)
 	}
 	fleet->moved_sum = sum;
 	fleet->writes = writes;
-}
-
-/* Whether the worker works, under an id that nobody else works under. */
-static bool is_there(const struct cluster *cluster, const struct worker *worker)
-{
-	return cluster_works(worker) && lifewatch_there(&cluster->lives, worker->proc->life);
 }
 
 /*
@@ -508,7 +509,8 @@ static void check_herd(struct cluster *cluster, size_t working)
 	uint64_t refusals, takes;
 
 	fleet->refusals[now] = cluster->rows.refusals;
-	fleet->takes[now] = cluster->rows.takes + cluster->rows.deleted + cluster->rows.stolen;
+	fleet->takes[now] = cluster->rows.takes + cluster->rows.deleted + cluster->rows.stolen +
+			    cluster->rows.bumps;
 	if (world->plant == PLANT_STAMPEDE)
 		fleet->refusals[now] += (uint64_t)world->now_ms / 10;
 	if (world->now_ms < FLEET_SECONDS * SECOND_MS ||

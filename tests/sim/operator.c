@@ -52,6 +52,7 @@ static bool add_step(struct cluster *cluster, struct adding *adding)
 		must(adding_take(adding, ok ? ADDING_OK : ADDING_CONDITION, buf_view(&answer),
 				 &why));
 	}
+	cluster->rows.bumps += more && ok && step == ADDING_BUMP;
 	if (more && ok && (step == ADDING_REGISTER || step == ADDING_ACTIVATE))
 		registry_changed(cluster);
 	buf_release(&body);

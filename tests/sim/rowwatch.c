@@ -220,6 +220,7 @@ static void check_step(struct rowwatch *watch, const struct watched_row *row,
 	if (taken && !holder && !same_positions(row, was))
 		world_fail(world, "fenced-owner", "incarnation %u took %s and moved it to %s", life,
 			   row->key, row->checkpoint);
+	watch->bumps += was->held && !holder && is_bump(row, was);
 	if (!taken && was->held && !holder && !is_bump(row, was))
 		world_fail(world, "fenced-owner",
 			   "incarnation %u moved %s to %s, which incarnation %u holds as %s", life,

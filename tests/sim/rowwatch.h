@@ -47,6 +47,7 @@ struct rowwatch {
 	struct map rows;
 	uint64_t writes;
 	uint64_t takes, deleted; /* of lease rows */
+	uint64_t bumps; /* writes that only make the holder's next one fail */
 	uint64_t stolen; /* by a foreign worker */
 	uint64_t progress; /* rows made, and writes that moved a position */
 	/* Conditional writes of lease rows that failed: all but deletes, and those. */
