@@ -303,6 +303,24 @@ static void stand_aside(struct engine *engine)
 		engine_renew(engine, "another worker runs all sinks");
 }
 
+/* Who shows a sign of life is suspected no more: when it has gone, that has to be found out anew. */
+static void clear_suspicion(struct engine *engine, const struct heartbeat *row)
+{
+	struct suspect *suspect;
+	struct buf owner;
+
+	if (map_n(&engine->suspects) == 0)
+		return;
+	buf_init(&owner, 1024);
+	buf_fmt(&owner, "%.*s:%.*s", STR_ARG(row->id), STR_ARG(row->incarnation));
+	suspect = map_remove(&engine->suspects, buf_view(&owner));
+	if (suspect != NULL) {
+		mem_free(suspect->owner);
+		mem_free(suspect);
+	}
+	buf_release(&owner);
+}
+
 /* Takes in another worker's heartbeat row. */
 static void see_worker(struct engine *engine, const struct heartbeat *row)
 {
@@ -321,6 +339,8 @@ static void see_worker(struct engine *engine, const struct heartbeat *row)
 	} else if (!row->fenced) {
 		peer->dead_ms = 0;
 	}
+	if (!row->fenced)
+		clear_suspicion(engine, row);
 	peer->fenced = row->fenced;
 	peer->fencing = peer->fencing && same;
 	peer->counter = row->counter;
