@@ -116,7 +116,7 @@ class World:
             else:
                 self.db.put_item(TableName=table, Item={**key, "n": {"N": str(self.rng.getrandbits(60))}})
             if i % reshard == reshard - 1:
-                self.fake.admin(self.rng.choice(("roll", "split")), table=self.rng.choice(self.tables))
+                self.fake.admin(self.rng.choice(("roll", "split")), table=self.tables[i // reshard % len(self.tables)])
 
     def app(self, line, worker="w1", **options):
         return KclApp(line, self.folder, self.fake, self.arn, "app", worker, **options)
