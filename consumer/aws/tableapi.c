@@ -361,3 +361,15 @@ void item_put_n(struct buf *buf, struct str name, int64_t v)
 	buf_i64(buf, v);
 	buf_str(buf, STR("\"}"));
 }
+
+void item_put_ss(struct buf *buf, struct str name, const struct str *texts, size_t n)
+{
+	json_comma(buf);
+	json_put(buf, name);
+	buf_str(buf, STR(":{\"SS\":["));
+	for (size_t i = 0; i < n; i++) {
+		json_comma(buf);
+		json_put(buf, texts[i]);
+	}
+	buf_str(buf, STR("]}"));
+}

@@ -141,4 +141,7 @@ void item_put_s(struct buf *buf, struct str name, struct str text);
 /* The same with a number. */
 void item_put_n(struct buf *buf, struct str name, int64_t v);
 
+/* The same with a set of strings, at least one. */
+void item_put_ss(struct buf *buf, struct str name, const struct str *texts, size_t n);
+
 #endif

@@ -118,24 +118,11 @@ static void open_values(struct buf *buf, const char *condition)
 	buf_str(buf, STR(",\"ExpressionAttributeValues\":{"));
 }
 
-/* Appends `"name":{"SS":[...]}`. */
-static void put_set(struct buf *buf, struct str name, const struct str *texts, size_t n)
-{
-	json_comma(buf);
-	json_put(buf, name);
-	buf_str(buf, STR(":{\"SS\":["));
-	for (size_t i = 0; i < n; i++) {
-		json_comma(buf);
-		json_put(buf, texts[i]);
-	}
-	buf_str(buf, STR("]}"));
-}
-
 void roster_join(struct buf *buf, struct str table, struct str id)
 {
 	open_update(buf, table, ROSTER_KEY, "ADD ids :me, version :one");
 	open_values(buf, NULL);
-	put_set(buf, STR(":me"), &id, 1);
+	item_put_ss(buf, STR(":me"), &id, 1);
 	item_put_n(buf, STR(":one"), 1);
 	buf_str(buf, STR("}}"));
 }
@@ -144,7 +131,7 @@ void roster_leave(struct buf *buf, struct str table, struct str id, int64_t vers
 {
 	open_update(buf, table, ROSTER_KEY, "DELETE ids :me ADD version :one");
 	open_values(buf, "version = :version");
-	put_set(buf, STR(":me"), &id, 1);
+	item_put_ss(buf, STR(":me"), &id, 1);
 	item_put_n(buf, STR(":one"), 1);
 	item_put_n(buf, STR(":version"), version);
 	buf_str(buf, STR("}}"));
@@ -207,10 +194,10 @@ void heartbeat_beat(struct buf *buf, struct str table, const struct heartbeat *b
 	item_put_n(buf, STR(":load"), beat->load);
 	item_put_n(buf, STR(":epoch"), beat->epoch);
 	if (beat->n_sinks > 0)
-		put_set(buf, STR(":sinks"), beat->sinks, beat->n_sinks);
+		item_put_ss(buf, STR(":sinks"), beat->sinks, beat->n_sinks);
 	if (gave) {
 		item_put_s(buf, STR(":to"), beat->gave_to);
-		put_set(buf, STR(":gave"), beat->gave, beat->n_gave);
+		item_put_ss(buf, STR(":gave"), beat->gave, beat->n_gave);
 	}
 	buf_str(buf, STR("}}"));
 	buf_release(&update);

@@ -163,19 +163,6 @@ static struct str checkpoint_text(const struct row_write *write, const struct po
 	return position_text(at);
 }
 
-/* Appends `"name":{"SS":[...]}`. */
-static void put_set(struct buf *buf, struct str name, const struct str *texts, size_t n)
-{
-	json_comma(buf);
-	json_put(buf, name);
-	buf_str(buf, STR(":{\"SS\":["));
-	for (size_t i = 0; i < n; i++) {
-		json_comma(buf);
-		json_put(buf, texts[i]);
-	}
-	buf_str(buf, STR("]}"));
-}
-
 void row_create(struct buf *buf, const struct row_write *write)
 {
 	row_open_request(buf, write->table, STR_NONE);
@@ -192,7 +179,7 @@ void row_create(struct buf *buf, const struct row_write *write)
 	if (write->epoch > 0)
 		item_put_n(buf, STR("epoch"), write->epoch);
 	if (write->parent.n > 0)
-		put_set(buf, STR("parentShardId"), &write->parent, 1);
+		item_put_ss(buf, STR("parentShardId"), &write->parent, 1);
 	if (write->form != FORM_NATIVE) {
 		/* As its third line writes them for DynamoDB Streams, which has no ranges of hashes. */
 		item_put_s(buf, STR("startingHashKey"), STR("0"));
@@ -324,7 +311,7 @@ static void write_positions(struct buf *buf, const struct row_write *write,
 	if (write->form == FORM_SINGLE)
 		item_put_s(buf, STR(":label"), write->label);
 	if (write->n_children > 0)
-		put_set(buf, STR(":children"), write->children, write->n_children);
+		item_put_ss(buf, STR(":children"), write->children, write->n_children);
 	if (release && write->heir.n > 0)
 		item_put_s(buf, STR(":heir"), write->heir);
 	if (!write->partial)

@@ -149,11 +149,8 @@ static void put_values(struct buf *buf, const struct row_rewrite *rewrite)
 	if (lease != NULL)
 		item_put_n(buf, STR(":counter"), lease->row.counter);
 	row_put_start(buf, STR(":start"), rewrite->start_wall_ms);
-	if (lease == NULL && rewrite->parent.n > 0) {
-		buf_str(buf, STR(",\":parent\":{\"SS\":["));
-		json_put(buf, rewrite->parent);
-		buf_str(buf, STR("]}"));
-	}
+	if (lease == NULL && rewrite->parent.n > 0)
+		item_put_ss(buf, STR(":parent"), &rewrite->parent, 1);
 	if (rewrite->shard.n > 0) {
 		item_put_s(buf, STR(":stream"), lease_key_stream(rewrite->key));
 		item_put_s(buf, STR(":shard"), rewrite->shard);
