@@ -30,6 +30,7 @@
 	PLANT(AMNESIA, "amnesia", "no-duplicates", "a sink that remembers says it has nothing")    \
 	PLANT(HURRY, "hurry", "retry-after", "a sink wanted to be left alone for longer")          \
 	PLANT(POSTHUMOUS, "posthumous", "fenced-owner", "a dead worker's release is carried out")  \
+	PLANT(BACKWARD, "backward", "checkpoint-forward", "a step of a row happens in reverse")    \
 	PLANT(UNTIDY, "untidy", "row-kept", "the row of a shard that is not finished is deleted")  \
 	PLANT(ROBBER, "robber", "two-owners", "a lease is taken from the living")                  \
 	PLANT(USURPER, "usurper", "two-owners", "who holds no lease begins a delivery")            \

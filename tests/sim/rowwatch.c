@@ -188,6 +188,32 @@ static void check_positions(struct rowwatch *watch, const struct watched_row *ro
 	}
 }
 
+/* Checks checkpoint-forward: what a worker writes takes nothing back from any sink. */
+static void check_forward(struct rowwatch *watch, const struct watched_row *row,
+			  const struct watched_row *was)
+{
+	struct ledger *ledger = watch->ledger;
+
+	if (ledger->world->plant == PLANT_BACKWARD) {
+		const struct watched_row *later = row;
+
+		row = was;
+		was = later;
+	}
+	for (size_t i = 0; i < ledger->n_sinks; i++) {
+		size_t now, before;
+
+		if (!row->shard->table->sinks[i] || !ledger->sinks[i].active)
+			continue;
+		now = rowwatch_position(watch, row, i);
+		before = rowwatch_position(watch, was, i);
+		if (now < before)
+			world_fail(ledger->world, "checkpoint-forward",
+				   "%s said %zu for sink %zu and now says %zu (%s, %s)", row->key,
+				   before, i, now, row->checkpoint, row->sinks[i]);
+	}
+}
+
 /* Whether two states of a row have the same positions. */
 static bool same_positions(const struct watched_row *a, const struct watched_row *b)
 {
@@ -214,6 +240,7 @@ static void check_step(struct rowwatch *watch, const struct watched_row *row,
 	bool holder = was->held && was->holder == life;
 	struct world *world = watch->ledger->world;
 
+	check_forward(watch, row, was);
 	if (row->counter <= was->counter)
 		world_fail(world, "fenced-owner", "counter of %s went from %llu to %llu", row->key,
 			   (unsigned long long)was->counter, (unsigned long long)row->counter);

@@ -4,6 +4,7 @@
  * with what the sinks have. Checks:
  *
  *	checkpoint-behind-ack	a row's positions are never ahead of what the sinks have durably
+ *	checkpoint-forward	what a worker writes takes no position back
  *	fenced-owner		counters only grow; nobody but the holder of a lease writes its row,
  *				except to take it, which moves no position
  *	foreign-alive		a lease is taken from a foreign worker only when its row stood still for
