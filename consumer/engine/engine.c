@@ -229,7 +229,7 @@ static void forget(struct engine *engine)
 		.taps = kept.taps,
 		.tables = kept.tables,
 		.worker_id = kept.worker_id,
-		.former = kept.incarnation,
+		.incarnation = kept.incarnation,
 		.owner = kept.owner,
 		.updated_once = kept.updated_once,
 		.aside_ms = kept.aside_ms,
@@ -239,7 +239,6 @@ static void forget(struct engine *engine)
 	};
 	engine->stats.shards_owned = 0;
 	engine->stats.caught_up = false;
-	mem_free(kept.former);
 }
 
 /* Begins another life. */
@@ -377,7 +376,6 @@ void engine_free(struct engine **engine)
 	mem_free(e->tables);
 	mem_free(e->worker_id);
 	mem_free(e->incarnation);
-	mem_free(e->former);
 	mem_free(e->owner);
 	mem_free(e);
 	*engine = NULL;

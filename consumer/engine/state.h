@@ -401,6 +401,7 @@ struct engine {
 	/* worker.c */
 	enum worker_state worker;
 	char *worker_id, *incarnation, *owner; /* owner: "<id>:<incarnation>" */
+	bool named; /* a request may have put this incarnation into our row */
 	int64_t beat_counter, beat_ms; /* beat_ms: of the last success */
 	bool own_table_next; /* the checkpoint table is there; ours is looked for, or it is the same */
 	bool beat_answers; /* the heartbeat under way answers a request for leases */
@@ -478,7 +479,6 @@ struct engine {
 	bool draining, drain_over, stopped;
 	bool renewing; /* begins anew when it is drained */
 	bool renewed; /* has done so */
-	char *former; /* the incarnation that it had before */
 	struct io_timer stop_timer;
 	struct error stop_why;
 };

@@ -223,6 +223,13 @@ static void beat_put(struct call *call)
 	}
 }
 
+/* Whether a heartbeat row is of this very process: of an earlier incarnation, or of an earlier try. */
+static bool is_ours(const struct engine *engine, const struct heartbeat *row)
+{
+	return row->process.n > 0 && str_eq(row->process, engine->options.process) &&
+	       str_eq(row->boot, engine->options.boot);
+}
+
 /*
  * Whether the process that a heartbeat row of our own id names may be replaced now: it is us, an operator
  * vouches for the id, it is certainly dead, or its counter has stood still for the lease time.
@@ -231,9 +238,7 @@ static bool may_replace(struct engine *engine, const struct heartbeat *row)
 {
 	int64_t now_ms = io_now_ms(engine->io);
 
-	if (engine->options.worker_id_vouched || row->fenced ||
-	    str_eq(row->incarnation, str_of(engine->incarnation)) ||
-	    (engine->former != NULL && str_eq(row->incarnation, str_of(engine->former))) ||
+	if (engine->options.worker_id_vouched || row->fenced || is_ours(engine, row) ||
 	    engine->options.process_is_dead(row->boot, row->process))
 		return true;
 	if (engine->rival_ms != 0 && engine->beat_counter == row->counter)
@@ -286,9 +291,10 @@ static void beat_read(struct call *call)
 	} else if (raw.n > 0 && !may_replace(engine, &row)) {
 		step_after(engine, engine->options.heartbeat_ms / 4 + 1);
 	} else {
-		/* Of an earlier try, whose answer was lost: others may hold that incarnation for dead by now. */
-		if (str_eq(row.incarnation, str_of(engine->incarnation)))
+		/* An earlier try may have got through, and others hold that incarnation for dead by now. */
+		if (engine->named)
 			worker_name(engine);
+		engine->named = true;
 		own = own_row(engine, row.counter);
 		engine->worker_call =
 			call_new(engine, IO_TABLES, TABLES_PUT_ITEM, beat_put, engine);

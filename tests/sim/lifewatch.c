@@ -87,7 +87,10 @@ static struct watched_worker *worker_of(struct lifewatch *watch, const struct wo
 	return worker;
 }
 
-/* Notes whether a worker's present incarnation is judged dead, and checks that this is for good. */
+/*
+ * Notes whether a worker's present incarnation is judged dead, and checks that this is for good: a row that came
+ * late, of a name that its process gave up for want of an answer, is nobody's.
+ */
 static void note_fence(struct lifewatch *watch, const struct watched_worker *worker)
 {
 	for (unsigned i = 0; worker->exists && i < LEDGER_LIVES; i++) {
@@ -96,7 +99,7 @@ static void note_fence(struct lifewatch *watch, const struct watched_worker *wor
 		if (!str_eq(str_of(life->id), str_of(worker->id)) ||
 		    !str_eq(str_of(life->incarnation), str_of(worker->incarnation)))
 			continue;
-		if (life->fenced && !worker->fenced)
+		if (life->fenced && !worker->fenced && life->beat_ms >= 0)
 			world_fail(watch->world, "two-owners",
 				   "incarnation %u of %s was fenced, and lives again", i, life->id);
 		life->fenced = worker->fenced;
@@ -109,6 +112,7 @@ static void note_name(struct watched_life *life, struct str name)
 	if (life->incarnation[0] != '\0')
 		put(life->former[life->n_former++ % LIFEWATCH_FORMER], str_of(life->incarnation));
 	put(life->incarnation, name);
+	life->beat_ms = -1;
 }
 
 /* Whether it calls itself so, or did. */
