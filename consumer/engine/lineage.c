@@ -53,12 +53,13 @@ bool lineage_clear(const struct cursor *cu)
 {
 	const struct shard *shard = cu->shard;
 
-	if (shard->parent != NULL)
-		return finished_for(shard->parent, cu);
+	if (shard->parent != NULL && !finished_for(shard->parent, cu))
+		return false;
 	/* Who has begun with it had finished the parent, which no listing and no row has any more. */
-	if (shard->parent_id[0] != '\0' && !shard->parent_gone &&
+	if (shard->parent == NULL && shard->parent_id[0] != '\0' && !shard->parent_gone &&
 	    cu->durable.kind == POSITION_START)
 		return false;
+	/* Also behind a parent: a Kinesis client may have finished that, who knows no older streams. */
 	return older_streams_finished(cu);
 }
 

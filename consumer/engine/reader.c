@@ -462,15 +462,15 @@ static enum iterator_type iterator_type_for(const struct reader *reader)
 }
 
 /*
- * Whether the shard's row is so new that what is trimmed was trimmed before anybody wanted it. A process that
- * stood still since it made the row cannot know.
+ * Whether we made the shard's row so lately that what is trimmed was trimmed before anybody wanted it. A process
+ * that stood still since it did cannot know.
  */
 static bool just_begun(const struct reader *reader)
 {
 	const struct shard *shard = reader->shard;
 
-	return shard->fresh_root && iterator_type_for(reader) == ITERATOR_AT &&
-	       io_now_ms(reader_engine(reader)->io) - shard->known_ms <= JUST_BEGUN_MS;
+	return shard->fresh_ms != 0 && iterator_type_for(reader) == ITERATOR_AT &&
+	       io_now_ms(reader_engine(reader)->io) - shard->fresh_ms <= JUST_BEGUN_MS;
 }
 
 /* The service did not give an iterator: what that means, and when to ask again. */
@@ -481,7 +481,7 @@ static void iterator_refused(struct reader *reader, struct call *call)
 	int64_t born_ms = shard_id_wall_ms(str_of(shard->id));
 	/* What was trimmed may be from before the time at which changes begin to be wanted. */
 	bool certain = reader->at.kind != POSITION_START ||
-		       (shard->start_wall_ms < 0 && !shard->fresh_root);
+		       (shard->start_wall_ms < 0 && shard->fresh_ms == 0);
 
 	if (call->outcome == CALL_ERROR && call->error.kind == API_TRIMMED && just_begun(reader) &&
 	    shard->start_wall_ms >= 0) {
@@ -548,7 +548,7 @@ static void iterator_done(struct call *call)
 		dirty_mark(shard, true);
 	}
 	/* From here on a trim is a loss. */
-	shard->fresh_root = false;
+	shard->fresh_ms = 0;
 	reader->use_horizon = false;
 	reader->iterator = mem_dup(raw.p, raw.n);
 	reader->iterator_ms = reader->due_ms = io_now_ms(engine->io);

@@ -350,6 +350,39 @@ static struct watched_row *youngest(struct cluster *cluster, const struct ledger
 	return found;
 }
 
+/*
+ * Whether a row says where all begin who have not begun, and somebody has not whom the seek is not for: then no
+ * sink can go back alone, and the command refuses that.
+ */
+static bool binds_others(const struct cluster *cluster, const struct watched_row *row,
+			 const struct target *only)
+{
+	bool tip = row->start_at[0] != '\0' && !str_eq(str_of(row->start_at), STR("TRIM_HORIZON"));
+
+	if (!row->exists || (!tip && !str_eq(str_of(row->checkpoint), STR("LATEST"))))
+		return false;
+	for (size_t i = 0; i < cluster->n_targets; i++) {
+		if (i != only->number && has_attribute(cluster, row, i) &&
+		    rowwatch_position(&cluster->rows, row, i) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether one sink alone can go back in all shards of a table. */
+static bool can_go_alone(struct cluster *cluster, const struct ledger_table *of,
+			 const struct target *only)
+{
+	struct watched_row *row;
+	size_t at = 0;
+
+	while ((row = map_next(&cluster->rows.rows, &at)) != NULL) {
+		if (row->shard->table == of && binds_others(cluster, row, only))
+			return false;
+	}
+	return true;
+}
+
 bool operator_seek(struct cluster *cluster, const struct ledger_table *of,
 		   const struct target *only, bool half)
 {
@@ -367,6 +400,8 @@ bool operator_seek(struct cluster *cluster, const struct ledger_table *of,
 	}
 	ok = wait_for_all(cluster, registry.epoch);
 	ledger_refresh(&cluster->ledger);
+	if (only != NULL && !can_go_alone(cluster, of, only))
+		only = NULL;
 	while (ok && !half && (row = youngest(cluster, of, registry.epoch)) != NULL)
 		rewrite(cluster, row, only, registry.epoch);
 	if (ok && !half) {

@@ -3,7 +3,7 @@
 #include "base/time.h"
 #include "tests/sim/ledger.h"
 
-enum { START_MS = 2000 };
+enum { START_MS = 5000 };
 
 void ledger_note_trims(struct ledger *ledger)
 {
