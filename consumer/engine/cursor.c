@@ -173,6 +173,7 @@ static void settle_links(struct cursor *cu)
  */
 static void drop_links(struct cursor *cu)
 {
+	cu->told = false;
 	list_each(it, &cu->links, spare) {
 		struct link *link = CONTAINER_OF(it, struct link, node);
 		const struct batch *batch = link->batch;
@@ -422,7 +423,9 @@ bool cursor_at_lead(const struct cursor *cu)
 {
 	const struct reader *lead = cu->shard->lead;
 
-	return cursor_quiet(cu) && position_cmp(&cu->frontier, &lead->at) >= 0;
+	/* Where the lead met a trim and read nothing since, nothing is left of what comes before. */
+	return cursor_quiet(cu) &&
+	       (lead->gap_open || position_cmp(&cu->frontier, &lead->at) >= 0);
 }
 
 void cursor_join(struct cursor *cu, enum group group)
@@ -511,6 +514,7 @@ void cursor_push(struct cursor *cu, struct batch *batch)
 	link->next = link->acked = unwanted(cu, batch, first);
 	list_init(&link->node);
 	batch_ref(batch);
+	cu->told = batch->events[0].op == EVENT_GAP && batch->gap.reason == GAP_TRIMMED;
 	if (list_empty(&cu->links))
 		cu->moved_ms = io_now_ms(engine_of(cu)->io);
 	list_add(&cu->links, &link->node);

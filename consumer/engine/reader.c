@@ -324,13 +324,19 @@ static bool least_willing(const struct shard *shard, struct position *out)
 	return any;
 }
 
-/* Lets in the cursors that want a pass and are not behind the reader. */
+/*
+ * Lets in the cursors that want a pass and are not behind the reader. Where it met a trim and read nothing since,
+ * there is nothing behind it, and at the tip of an idle shard it stays.
+ */
 static void take_in(struct shard *shard)
 {
+	const struct reader *reader = shard->catchup;
+
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		struct cursor *cu = &shard->cursors[i];
 
-		if (cursor_wants_pass(cu) && position_cmp(&cu->frontier, &shard->catchup->at) >= 0)
+		if (cursor_wants_pass(cu) &&
+		    (reader->gap_open || position_cmp(&cu->frontier, &reader->at) >= 0))
 			cursor_join(cu, GROUP_CATCHUP);
 	}
 }
@@ -408,7 +414,7 @@ bool reader_gap(struct reader *reader, enum gap_reason reason, bool certain)
 
 void reader_joined(struct reader *reader, struct cursor *cu)
 {
-	if (reader->gap_open)
+	if (reader->gap_open && !cu->told)
 		cursor_push_gap(cu, GAP_TRIMMED, reader->gap_certain, false);
 }
 

@@ -211,6 +211,7 @@ struct cursor {
 	bool ended; /* the reader has handed it the shard's last record */
 	unsigned char gaps_wanted; /* bit 1 << reason: a gap record that goes out before the rest */
 	bool lost; /* the gap record about the vanished rest of the shard is queued, or through */
+	bool told; /* of a trim, and nothing was handed to it since */
 	bool troubled; /* its last delivery did not end well */
 	bool blocked; /* by a record that the sink, or the dead letter sink, does not take */
 	bool suspect; /* a record up to suspect_end was refused: see poison.h */
