@@ -363,9 +363,7 @@ static void write_done(struct call *call)
 	shard->row_attempts = 0;
 	call->engine->updated_once |= shard->lease != LEASE_TAKING;
 	if (shard->lease == LEASE_TAKING) {
-		shard->fresh_ms = !shard->has_row && parent_aged_out(shard)
-					  ? call->extra
-					  : 0;
+		shard->fresh_ms = !shard->has_row && parent_aged_out(shard) ? call->extra : 0;
 		/* A new row says where the cursors begin, which is the same for all. */
 		for (size_t i = 0; !shard->has_row && i < shard->n_cursors; i++)
 			shard->cursors[i].durable = shard->cursors[i].frontier;

@@ -424,8 +424,7 @@ bool cursor_at_lead(const struct cursor *cu)
 	const struct reader *lead = cu->shard->lead;
 
 	/* Where the lead met a trim and read nothing since, nothing is left of what comes before. */
-	return cursor_quiet(cu) &&
-	       (lead->gap_open || position_cmp(&cu->frontier, &lead->at) >= 0);
+	return cursor_quiet(cu) && (lead->gap_open || position_cmp(&cu->frontier, &lead->at) >= 0);
 }
 
 void cursor_join(struct cursor *cu, enum group group)

@@ -325,8 +325,8 @@ static bool least_willing(const struct shard *shard, struct position *out)
 }
 
 /*
- * Lets in the cursors that want a pass and are not behind the reader. Where it met a trim and read nothing since,
- * there is nothing behind it, and at the tip of an idle shard it stays.
+ * Lets in the cursors that want a pass and are not behind the reader. Where it met a trim and read nothing
+ * since, there is nothing behind it, and at the tip of an idle shard it stays.
  */
 static void take_in(struct shard *shard)
 {
@@ -468,8 +468,8 @@ static enum iterator_type iterator_type_for(const struct reader *reader)
 }
 
 /*
- * Whether we made the shard's row so lately that what is trimmed was trimmed before anybody wanted it. A process
- * that stood still since it did cannot know.
+ * Whether we made the shard's row so lately that what is trimmed was trimmed before anybody wanted it. A
+ * process that stood still since it did cannot know.
  */
 static bool just_begun(const struct reader *reader)
 {

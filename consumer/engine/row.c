@@ -295,8 +295,7 @@ static void write_positions(struct buf *buf, const struct row_write *write,
 			    const struct row_sinks *sinks, bool release)
 {
 	/* Who has nothing of its own in the row has what `checkpoint` says, so that must be what we write there. */
-	struct position min =
-		write->partial ? position_start() : least(write->sinks, sinks->n);
+	struct position min = write->partial ? position_start() : least(write->sinks, sinks->n);
 
 	row_open_request(buf, write->table, write->key);
 	put_update(buf, write, sinks, &min, release);

@@ -169,7 +169,7 @@ struct shard {
 		child_link; /* in parent->children; in stream->orphans while the parent is unknown */
 	/* The row. */
 	int64_t done_ms; /* when it became done, in this life of the process */
-	int64_t fresh_ms; /* when its row was made, with no parent known: its beginning may be trimmed; 0: it has begun */
+	int64_t fresh_ms; /* when its row was made by us, and its beginning may be trimmed already; 0: not so */
 	int64_t known_ms; /* when the row was last read, or given away by us */
 	int64_t moved_ms; /* when its counter or owner was first seen as it is */
 	int64_t renewed_ms; /* when the last write of the row was sent that got through; 0: none since it is ours */

@@ -88,8 +88,8 @@ static struct watched_worker *worker_of(struct lifewatch *watch, const struct wo
 }
 
 /*
- * Notes whether a worker's present incarnation is judged dead, and checks that this is for good: a row that came
- * late, of a name that its process gave up for want of an answer, is nobody's.
+ * Notes whether a worker's present incarnation is judged dead, and checks that this is for good: a row that
+ * came late, of a name that its process gave up for want of an answer, is nobody's.
  */
 static void note_fence(struct lifewatch *watch, const struct watched_worker *worker)
 {
