@@ -430,11 +430,13 @@ static void take(struct shard *shard)
 	buf_release(&key);
 }
 
-enum write_kind { WRITE_CHECKPOINT, WRITE_RELEASE, WRITE_GIVE_BACK };
+enum write_kind { WRITE_CHECKPOINT, WRITE_RELEASE, WRITE_RENEW, WRITE_GIVE_BACK };
 
-/* Writes the positions, gives the row back in the same write, or gives it back with positions as they are. */
+/* Writes the positions, gives the row back in the same write, or does either with positions as they are. */
 static void write_row(struct shard *shard, enum write_kind kind)
 {
+	bool says = kind == WRITE_CHECKPOINT || kind == WRITE_RELEASE;
+	bool gives = kind == WRITE_RELEASE || kind == WRITE_GIVE_BACK;
 	struct engine *engine = shard->stream->table->engine;
 	struct row_write write;
 	struct buf key;
@@ -444,24 +446,23 @@ static void write_row(struct shard *shard, enum write_kind kind)
 	if (shard->writing == NULL)
 		shard->writing = mem_alloc_n(shard->n_cursors, sizeof(*shard->writing));
 	for (size_t i = 0; i < shard->n_cursors; i++) {
-		shard->writing[i] = kind == WRITE_GIVE_BACK ? shard->cursors[i].durable
-							    : shard->cursors[i].frontier;
+		shard->writing[i] = says ? shard->cursors[i].frontier : shard->cursors[i].durable;
 		/* A cursor that waits for its parents has nothing to say. */
 		must(position_cmp(&shard->writing[i], &shard->cursors[i].durable) >= 0);
 	}
-	write.sinks = kind == WRITE_GIVE_BACK ? NULL : shard->writing;
-	if (write.sinks != NULL)
+	write.sinks = says ? shard->writing : NULL;
+	if (says)
 		kcl_name_children(shard, &write);
 	write.heir = str_of(shard->heir);
-	shard->giving = shard->giving || kind != WRITE_CHECKPOINT;
-	shard->writing_partial = kind == WRITE_GIVE_BACK ? shard->lags : write.partial;
-	shard->writing_start_wall_ms = shard->start_wall_ms;
-	list_remove(&shard->dirty_link);
-	shard->urgent = false;
-	lease_set_state(shard, kind == WRITE_CHECKPOINT ? LEASE_WRITING : LEASE_RELEASING);
+	shard->giving = shard->giving || gives;
+	shard->writing_partial = says ? write.partial : shard->lags;
+	shard->writing_start_wall_ms = says ? shard->start_wall_ms : INT64_MIN;
+	if (kind != WRITE_RENEW)
+		dirty_clear(shard);
+	lease_set_state(shard, gives ? LEASE_RELEASING : LEASE_WRITING);
 	write_call(shard, TABLES_UPDATE_ITEM);
-	(kind == WRITE_CHECKPOINT ? row_checkpoint : row_release)(
-		&shard->row_call->http.body, &write, &shard->stream->table->sinks);
+	(gives ? row_release : row_checkpoint)(&shard->row_call->http.body, &write,
+					       &shard->stream->table->sinks);
 	must(!engine->stopped);
 	call_start(shard->row_call);
 	buf_release(&key);
@@ -515,7 +516,7 @@ static void write_step(struct shard *shard, enum write_kind kind)
 void checkpoint_renew(struct shard *shard)
 {
 	if (shard->row_call == NULL && shard->row_timer.node.place == 0)
-		write_step(shard, WRITE_CHECKPOINT);
+		write_row(shard, adopt_may_write(shard) ? WRITE_CHECKPOINT : WRITE_RENEW);
 }
 
 void lease_step(struct shard *shard)

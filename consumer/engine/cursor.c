@@ -473,6 +473,13 @@ static struct position handed(const struct cursor *cu)
 	return batch_position(last->batch, last->batch->n - 1);
 }
 
+bool cursor_falls_short(const struct cursor *cu, const struct position *of)
+{
+	struct position have = handed(cu);
+
+	return have.kind == POSITION_AFTER && position_cmp(&have, of) < 0;
+}
+
 /* How many events at the start of the batch the cursor has already. */
 static size_t had(const struct cursor *cu, const struct batch *batch)
 {

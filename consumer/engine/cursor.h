@@ -55,6 +55,9 @@ void cursor_pass(struct cursor *cu, const struct batch *letter);
 /* Hands over the gap records that were decided on when the cursor opened, before everything else. */
 void cursor_push_wanted_gaps(struct cursor *cu);
 
+/* Whether it was handed something of the shard, but nothing as late as the position. */
+bool cursor_falls_short(const struct cursor *cu, const struct position *of);
+
 /* Hands over a gap record. */
 void cursor_push_gap(struct cursor *cu, enum gap_reason reason, bool certain, bool to_end);
 

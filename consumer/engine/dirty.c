@@ -24,6 +24,12 @@ void dirty_wait(struct shard *shard)
 	shard->urgent = true;
 }
 
+void dirty_clear(struct shard *shard)
+{
+	list_remove(&shard->dirty_link);
+	shard->urgent = false;
+}
+
 /* Steps every row that is on the list; what has to wait comes back to it. `all`: not only the urgent ones. */
 static void step(struct engine *engine, bool all)
 {

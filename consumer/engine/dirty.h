@@ -14,6 +14,9 @@ void dirty_mark(struct shard *shard, bool urgent);
 /* The row wants to be written and may not be yet: dirty_flush tries it again. */
 void dirty_wait(struct shard *shard);
 
+/* The row is being written, or is not ours to write any more. */
+void dirty_clear(struct shard *shard);
+
 /* Rows that are urgent are written, if they may be now. */
 void dirty_flush(struct engine *engine);
 

@@ -206,8 +206,7 @@ static bool row_was_read(const struct stream *stream, const struct row *row)
 		if (row->sinks[i].kind != POSITION_START)
 			return true;
 	}
-	return row->start_wall_ms >= 0 ||
-	       (stream->table->options->latest && row->start_wall_ms == ROW_START_ALL);
+	return start_begun(stream->table, row->start_wall_ms);
 }
 
 /* Notes when the stream began to be read, unless that is at a tip that nobody has found yet. */

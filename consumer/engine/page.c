@@ -134,13 +134,39 @@ static void note_horizon(struct shard *shard, const struct batch *batch)
 	shard->first_seqno = mem_dup(first.p, first.n);
 }
 
-/* Hands the batch to the group. */
-static void hand_over(struct reader *reader, struct batch *batch)
+/*
+ * A reader that began at the horizon without asking for a record has met the first one, or the end. What a cursor
+ * has of the shard would have come again, if it were still there: behind it something may be lost. False: the
+ * policy stops the shard.
+ */
+static bool note_unseen_trim(struct reader *reader, const struct position *first)
 {
+	struct shard *shard = reader->shard;
+
+	if (reader->at.kind != POSITION_START || reader->gap_open)
+		return true;
+	for (size_t i = 0; i < shard->n_cursors; i++) {
+		struct cursor *cu = &shard->cursors[i];
+
+		if (cu->group != reader->group || !cursor_falls_short(cu, first))
+			continue;
+		if (shard->stream->table->options->gap_fail)
+			return reader_gap(reader, GAP_TRIMMED, true);
+		cursor_push_gap(cu, GAP_TRIMMED, true, false);
+	}
+	return true;
+}
+
+/* Hands the batch to the group; false when the policy stops the shard before it. */
+static bool hand_over(struct reader *reader, struct batch *batch)
+{
+	struct position first = batch_position(batch, 0);
 	struct table *table = reader->shard->stream->table;
 	struct shard *shard = reader->shard;
 	unsigned char group = reader->group;
 
+	if (!note_unseen_trim(reader, &first))
+		return false;
 	if (group == GROUP_LEAD)
 		table->records += batch->n;
 	if (reader->at.kind == POSITION_START)
@@ -152,6 +178,7 @@ static void hand_over(struct reader *reader, struct batch *batch)
 		if (shard->cursors[i].group == group)
 			cursor_push(&shard->cursors[i], batch);
 	}
+	return true;
 }
 
 /* The sinks that have everything have it up to the time when the empty page was asked for. */
@@ -173,8 +200,11 @@ static void shard_end(struct reader *reader)
 {
 	struct shard *shard = reader->shard;
 	unsigned char group = reader->group;
+	struct position end = position_end();
 
-	reader->at = position_end();
+	if (!note_unseen_trim(reader, &end))
+		return;
+	reader->at = end;
 	reader_set_state(reader, READER_ENDED);
 	if (group == GROUP_LEAD)
 		children_want(shard);
@@ -219,8 +249,8 @@ static void take_page(struct reader *reader, struct batch *batch, struct str raw
 		go_on(reader, raw_iterator);
 	if (batch->n == 0 && raw_iterator.n > 0)
 		note_tip(reader);
-	if (batch->n > 0)
-		hand_over(reader, batch);
+	if (batch->n > 0 && !hand_over(reader, batch))
+		return;
 	if (raw_iterator.n == 0)
 		shard_end(reader);
 	readers_tidy(shard);

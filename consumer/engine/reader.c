@@ -414,7 +414,8 @@ bool reader_gap(struct reader *reader, enum gap_reason reason, bool certain)
 
 void reader_joined(struct reader *reader, struct cursor *cu)
 {
-	if (reader->gap_open && !cu->told)
+	/* Who has read beyond it is not concerned, and who was told already knows. */
+	if (reader->gap_open && !cu->told && position_cmp(&cu->frontier, &reader->at) <= 0)
 		cursor_push_gap(cu, GAP_TRIMMED, reader->gap_certain, false);
 }
 

@@ -329,16 +329,12 @@ static void write_positions(struct buf *buf, const struct row_write *write,
 	buf_str(buf, STR("}}"));
 }
 
-void row_checkpoint(struct buf *buf, const struct row_write *write, const struct row_sinks *sinks)
-{
-	write_positions(buf, write, sinks, false);
-}
-
-/* Appends an UpdateItem that gives the row back and says nothing else. */
-static void give_back(struct buf *buf, const struct row_write *write)
+/* Appends an UpdateItem that keeps the row, or gives it back, and says nothing else. */
+static void write_counter(struct buf *buf, const struct row_write *write, bool release)
 {
 	row_open_request(buf, write->table, write->key);
-	member(buf, "UpdateExpression", "SET leaseCounter = :next REMOVE leaseOwner");
+	member(buf, "UpdateExpression",
+	       release ? "SET leaseCounter = :next REMOVE leaseOwner" : "SET leaseCounter = :next");
 	member(buf, "ConditionExpression", "leaseOwner = :me AND leaseCounter = :counter");
 	buf_str(buf, STR(",\"ExpressionAttributeValues\":{"));
 	item_put_s(buf, STR(":me"), write->owner);
@@ -347,12 +343,24 @@ static void give_back(struct buf *buf, const struct row_write *write)
 	buf_str(buf, STR("}}"));
 }
 
-void row_release(struct buf *buf, const struct row_write *write, const struct row_sinks *sinks)
+/* Appends either write. */
+static void write_row(struct buf *buf, const struct row_write *write, const struct row_sinks *sinks,
+		      bool release)
 {
 	if (write->sinks == NULL)
-		give_back(buf, write);
+		write_counter(buf, write, release);
 	else
-		write_positions(buf, write, sinks, true);
+		write_positions(buf, write, sinks, release);
+}
+
+void row_checkpoint(struct buf *buf, const struct row_write *write, const struct row_sinks *sinks)
+{
+	write_row(buf, write, sinks, false);
+}
+
+void row_release(struct buf *buf, const struct row_write *write, const struct row_sinks *sinks)
+{
+	write_row(buf, write, sinks, true);
 }
 
 void row_delete(struct buf *buf, const struct row_write *write)

@@ -15,6 +15,12 @@ bool start_chosen(const struct table *table)
 	       table->options->n_start_after > 0;
 }
 
+bool start_begun(const struct table *table, int64_t start_wall_ms)
+{
+	/* Where the tip is to be looked for, a row that does not say so was made, or made anew, later. */
+	return start_wall_ms >= 0 || (table->options->latest && start_wall_ms != ROW_START_LATEST);
+}
+
 bool start_check(const struct table *table, int64_t service_wall_ms, struct error *err)
 {
 	int64_t start_wall_ms = table->options->start_wall_ms;
@@ -40,9 +46,7 @@ static void note_consumed(struct stream *stream)
 	size_t at = 0;
 
 	while ((shard = map_next(&stream->shards, &at)) != NULL) {
-		if (shard->has_row &&
-		    (shard->start_wall_ms >= 0 ||
-		     (stream->table->options->latest && shard->start_wall_ms == ROW_START_ALL)))
+		if (shard->has_row && start_begun(stream->table, shard->start_wall_ms))
 			stream->first_start = false;
 		for (size_t i = 0; shard->has_row && i < shard->n_cursors; i++) {
 			if (shard->cursors[i].durable.kind != POSITION_START)

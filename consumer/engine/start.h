@@ -18,6 +18,9 @@ void start_place(struct stream *stream);
 /* The same for a shard that a later listing has brought, before its row is made. */
 void start_late(struct shard *shard);
 
+/* Whether such a start in a row of the table says that its shard was begun with, whatever `checkpoint` says. */
+bool start_begun(const struct table *table, int64_t start_wall_ms);
+
 /* Whether the table begins anywhere but at its oldest record. */
 bool start_chosen(const struct table *table);
 

@@ -148,6 +148,9 @@ static bool is_wanted(const struct cluster *cluster, const struct ledger_shard *
 	if (is_finished(cluster, shard) || shard->skipped || shard->table->gap_fail ||
 	    !is_fed(cluster, shard->table))
 		return false;
+	/* A seek makes the rows of a parent and of its children at once. */
+	if (shard->epoch > 0 && shard->parent != NULL && !is_finished(cluster, shard->parent))
+		return false;
 	if (shard->row != NULL && shard->row->exists)
 		return n_whole(cluster) > 0 || all_have_work(cluster, shard);
 	if (n_whole(cluster) == 0 || cluster->fleet.trimmed || shard->table->latest ||

@@ -193,8 +193,11 @@ void foreign_read(struct cluster *cluster)
 
 void foreign_die(struct cluster *cluster)
 {
-	if (cluster->foreign.alive)
+	if (cluster->foreign.alive) {
 		world_note(&cluster->world, "java", "dies");
+		/* That shows when its rows have stood still for the lease time. */
+		cluster_slow(cluster, 2 * cluster->options.lease_ms);
+	}
 	cluster->foreign.alive = false;
 	world_unset(&cluster->world, &cluster->foreign.tick);
 }

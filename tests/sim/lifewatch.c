@@ -87,6 +87,13 @@ static struct watched_worker *worker_of(struct lifewatch *watch, const struct wo
 	return worker;
 }
 
+/* An incarnation that was judged dead is back. */
+static void fail_risen(struct lifewatch *watch, unsigned life)
+{
+	world_fail(watch->world, "two-owners", "incarnation %u of %s was fenced, and lives again",
+		   life, watch->lives[life].id);
+}
+
 /*
  * Notes whether a worker's present incarnation is judged dead, and checks that this is for good: a row that
  * came late, of a name that its process gave up for want of an answer, is nobody's.
@@ -100,8 +107,8 @@ static void note_fence(struct lifewatch *watch, const struct watched_worker *wor
 		    !str_eq(str_of(life->incarnation), str_of(worker->incarnation)))
 			continue;
 		if (life->fenced && !worker->fenced && life->beat_ms >= 0)
-			world_fail(watch->world, "two-owners",
-				   "incarnation %u of %s was fenced, and lives again", i, life->id);
+			fail_risen(watch, i);
+		life->risen = life->risen || (life->fenced && !worker->fenced);
 		life->fenced = worker->fenced;
 	}
 }
@@ -109,6 +116,8 @@ static void note_fence(struct lifewatch *watch, const struct watched_worker *wor
 /* Notes what an incarnation calls itself, which is another name when the engine has begun anew. */
 static void note_name(struct watched_life *life, struct str name)
 {
+	if (!str_eq(name, str_of(life->incarnation)))
+		life->risen = false;
 	if (life->incarnation[0] != '\0')
 		put(life->former[life->n_former++ % LIFEWATCH_FORMER], str_of(life->incarnation));
 	put(life->incarnation, name);
@@ -171,8 +180,11 @@ void lifewatch_ended(struct lifewatch *watch, const struct world_call *call, boo
 	if (!ok || str_eq(call->operation, STR("DeleteItem")))
 		return;
 	worker = worker_of(watch, call);
-	if (worker != NULL && str_eq(str_of(worker->id), str_of(life->id)) &&
-	    life->beat_ms < call->sent_ms)
+	if (worker == NULL || !str_eq(str_of(worker->id), str_of(life->id)))
+		return;
+	if (life->risen)
+		fail_risen(watch, call->life);
+	if (life->beat_ms < call->sent_ms)
 		life->beat_ms = call->sent_ms;
 }
 

@@ -41,6 +41,7 @@ struct watched_life {
 	int64_t beat_ms; /* when the last heartbeat was sent that it knows of; -1: none yet */
 	bool superseded; /* another one replaced its heartbeat row */
 	bool fenced; /* somebody judged it dead */
+	bool risen; /* and its row came back, before it knew of any heartbeat */
 };
 
 struct lifewatch {
