@@ -178,6 +178,10 @@ static bool at_the_tip(struct stream *stream)
 
 	if (!stream->table->options->latest || stream_replaces(stream))
 		return false;
+	/* What began after a change began before the first tip was found, and may have roots by now. */
+	if (stream->table->options->n_start_after > 0 && stream->began_wall_ms != 0 &&
+	    stream->began_wall_ms < tip_ms)
+		tip_ms = stream->began_wall_ms;
 	if (!stream->first_start && tip_ms != INT64_MAX)
 		stream->start_wall_ms = tip_ms;
 	return stream->first_start;
