@@ -135,9 +135,9 @@ static void note_horizon(struct shard *shard, const struct batch *batch)
 }
 
 /*
- * A reader that began at the horizon without asking for a record has met the first one, or the end. What a cursor
- * has of the shard would have come again, if it were still there: behind it something may be lost. False: the
- * policy stops the shard.
+ * A reader that began at the horizon without asking for a record has met the first one, or the end. What a
+ * cursor has of the shard would have come again, if it were still there: behind it something may be lost.
+ * False: the policy stops the shard.
  */
 static bool note_unseen_trim(struct reader *reader, const struct position *first)
 {

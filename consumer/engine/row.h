@@ -117,7 +117,10 @@ void row_create(struct buf *buf, const struct row_write *write);
 /* Appends an UpdateItem that takes the row, conditional on its owner and counter; answers the new row. */
 void row_take(struct buf *buf, const struct row_write *write);
 
-/* Appends an UpdateItem of checkpoint and positions, conditional on owner and counter. Without sinks: of the counter. */
+/*
+ * Appends an UpdateItem of checkpoint and positions, conditional on owner and counter. Without sinks: of the
+ * counter alone.
+ */
 void row_checkpoint(struct buf *buf, const struct row_write *write, const struct row_sinks *sinks);
 
 /* The same, and gives the row back, or hands it over to `heir`. Without sinks: positions stay as they are. */
