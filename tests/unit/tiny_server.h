@@ -29,7 +29,7 @@ static struct {
 	int n;
 	pthread_mutex_t lock;
 	atomic_int requests;
-	atomic_int open, open_most; /* connections */
+	atomic_int open; /* connections */
 	char last[REQUEST_MAX]; /* the last request for "t.echo"; to be read after its answer */
 	size_t last_n;
 } server = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -210,8 +210,6 @@ static inline void *serve(void *arg)
 	pthread_mutex_lock(&server.lock);
 	fd = server.fds[i];
 	server.open++;
-	if (server.open > server.open_most)
-		server.open_most = server.open;
 	pthread_mutex_unlock(&server.lock);
 	while ((n = read_request(fd, text)) > 0) {
 		snprintf(name, sizeof(name), "%.*s",

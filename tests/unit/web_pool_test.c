@@ -93,7 +93,6 @@ static void idle_connections_give_way(void)
 	snprintf(other, sizeof(other), "http://localhost:%d/", server.port);
 	while (server.open > 0)
 		usleep(1000);
-	server.open_most = 0;
 	setup_pool(2);
 	for (int i = 0; i < 4; i++) {
 		struct hook hooks[2];
@@ -104,10 +103,12 @@ static void idle_connections_give_way(void)
 		}
 		run(2);
 		release_all(hooks, 2);
+		/* The server may see the end of those of the round before later than their successors. */
+		for (int ms = 0; server.open > 2 && ms < 5000; ms++)
+			usleep(1000);
+		CHECK(server.open <= 2);
 	}
 	teardown_web();
-	/* The server may see the end of one after the beginning of the next. */
-	CHECK(server.open_most <= 3);
 }
 
 static void time_in_the_queue_does_not_count(void)
