@@ -148,9 +148,6 @@ static bool is_wanted(const struct cluster *cluster, const struct ledger_shard *
 	if (is_finished(cluster, shard) || shard->skipped || shard->table->gap_fail ||
 	    !is_fed(cluster, shard->table))
 		return false;
-	/* A seek makes the rows of a parent and of its children at once. */
-	if (shard->epoch > 0 && shard->parent != NULL && !is_finished(cluster, shard->parent))
-		return false;
 	if (shard->row != NULL && shard->row->exists)
 		return n_whole(cluster) > 0 || all_have_work(cluster, shard);
 	if (n_whole(cluster) == 0 || cluster->fleet.trimmed || shard->table->latest ||
@@ -240,8 +237,11 @@ static bool check_orphan(struct cluster *cluster, struct ledger_shard *shard, si
 {
 	struct world *world = &cluster->world;
 	int64_t since_ms = fine_since_ms(cluster);
+	/* A seek makes the rows of a parent and of its children at once. */
+	bool waits =
+		shard->epoch > 0 && shard->parent != NULL && !is_finished(cluster, shard->parent);
 
-	if (working == 0 || cluster->registry.seeking || !is_wanted(cluster, shard) ||
+	if (working == 0 || cluster->registry.seeking || waits || !is_wanted(cluster, shard) ||
 	    worker_with(cluster, shard) != NULL || is_foreign(cluster, shard)) {
 		shard->orphan_ms = -1;
 		return false;
