@@ -441,6 +441,8 @@ struct engine {
 	int64_t sweep_wanted_ms; /* one that begins later is wanted, at full speed */
 	int64_t sweep_bytes; /* read so far */
 	bool swept; /* one is done */
+	bool swept_again; /* the start wanted another one, that begins at again_ms or later; 0: it is over */
+	int64_t again_ms;
 	size_t foreign_n; /* rows of the last sweep that Kinesis clients have and that are not finished */
 	size_t foreign_seen; /* the same of the present one, so far */
 	unsigned sweep_attempts;

@@ -144,6 +144,8 @@ static void sweep_over(struct engine *engine)
 	watch_ms = kcl_watch_ms(engine);
 	if (engine->sweep_wanted_ms <= engine->sweep_ms)
 		engine->sweep_wanted_ms = 0;
+	if (engine->again_ms <= engine->sweep_ms)
+		engine->again_ms = 0;
 	worker_scanned(engine);
 	if (exact)
 		shardlist_rows_read(engine, engine->sweep_ms);

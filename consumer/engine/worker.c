@@ -305,10 +305,23 @@ static void beat_read(struct call *call)
 	arena_release(&arena);
 }
 
+/* Whether the rows are read anew: we stood still since, or took long, and others may have begun meanwhile. */
+static bool sweeps_again(struct engine *engine)
+{
+	/* Once: rows may be so many that it always takes long. */
+	if (!engine->swept_again &&
+	    io_now_ms(engine->io) - engine->sweep_ms > engine->options.lease_ms) {
+		engine->swept_again = true;
+		sweep_soon(engine);
+		engine->again_ms = engine->sweep_wanted_ms;
+	}
+	return engine->again_ms != 0;
+}
+
 /* Once all rows and the other workers were seen for the first time, the leases are next. */
 void worker_scanned(struct engine *engine)
 {
-	if (engine->scanned || !engine->swept || !engine->looked)
+	if (engine->scanned || !engine->swept || !engine->looked || sweeps_again(engine))
 		return;
 	engine->scanned = true;
 	engine->worker = WORKER_RUNNING;
