@@ -108,7 +108,7 @@ static bool may_hold_secret(struct str text)
 	static const char *const words[] = {"password:",   "password\":",   "password'",
 					    "password =",  "authorization", "bearer ",
 					    "ssl.key.pem", "whsec_",	    "whsk_",
-					    "-----BEGIN"};
+					    "-----BEGIN",  "client.secret"};
 	size_t at = str_find(text, ':');
 
 	for (size_t i = 0; i < ARRAY_N(words); i++) {

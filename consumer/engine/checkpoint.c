@@ -488,8 +488,8 @@ static bool may_take(struct shard *shard)
 	int64_t dead_ms = 0;
 
 	if (shard->state != SHARD_READY || engine->draining || engine->paused ||
-	    peers_stand_aside(engine))
-		return false;
+	    peers_stand_aside(engine) || shard->source.epoch > engine->adoption.epoch)
+		return false; /* the last: a replay is not for who has not adopted it */
 	if (shard->owner != NULL &&
 	    (kcl_owner_lives(shard, &dead_ms) || shard->known_ms < dead_ms)) {
 		shard->free_ms = 0;

@@ -223,6 +223,10 @@ static void options_become_settings(void)
 	check_setting(conf, "sasl.password", "s3cret");
 	check_setting(conf, "batch.num.messages", "1");
 	check_setting(conf, "socket.timeout.ms", "12345");
+	/* A report of errors only would acknowledge nothing. */
+	CHECK(kafka_conf_check_name(STR("delivery.report.only.error")) != NULL);
+	CHECK(kafka_conf_check_name(STR("Max.In.Flight")) != NULL);
+	CHECK(kafka_conf_check_name(STR("socket.timeout.ms")) == NULL);
 	rd_kafka_conf_destroy(conf);
 	must(chmod(path, 0644) == 0);
 	CHECK(kafka_conf_new(&options, &env, false, &err) == NULL);
