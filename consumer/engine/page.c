@@ -205,8 +205,8 @@ static void shard_end(struct reader *reader)
 	if (!note_unseen_trim(reader, &end))
 		return;
 	reader->at = end;
-	reader->gap_open =
-		false; /* nobody joins any more: a reader that has ended has no end to give */
+	/* Nobody joins any more: a reader that has ended has no end to give. */
+	reader->gap_open = false;
 	reader_set_state(reader, READER_ENDED);
 	if (group == GROUP_LEAD)
 		children_want(shard);
