@@ -87,37 +87,68 @@ static struct str label_of(struct arena *arena, const struct kept_row *kept)
 	return row_read(arena, str_of(kept->raw), &none, &row, &err) ? row.label : STR_NONE;
 }
 
-/*
- * Rows of older streams of this table: those are finished first, while the service still has them. Whether
- * there are rows. Keys of a single stream do not name it; rows that we wrote do so beside.
- */
-static bool add_older_streams(struct table *table, struct table_arn parts)
+/* Whether a row is of this table, as far as its key says: that of a single stream says nothing. */
+static bool row_is_of(const struct lease_key *key, const struct table *table)
 {
-	struct engine *engine = table->engine;
+	return key->form == FORM_SINGLE
+		       ? table->engine->form == FORM_SINGLE
+		       : str_eq(key->table, table->options->name) &&
+				 str_eq(key->region, table->engine->options.region);
+}
+
+/* Whether somebody has begun to read the table, as far as is known: the rows may not be, yet. */
+static bool has_begun(const struct table *table)
+{
+	bool any = table->known || table->engine->renewed || !list_empty(&table->streams);
 	struct kept_row *row;
-	bool any = false;
 	size_t at = 0;
 
-	while ((row = map_next(&engine->rows, &at)) != NULL) {
+	while (!any && (row = map_next(&table->engine->rows, &at)) != NULL) {
 		struct lease_key key;
 		struct arena arena;
 
 		arena_init(&arena);
 		key = lease_key_read(&arena, str_of(row->key));
-		if (key.form == FORM_SINGLE && engine->form == FORM_SINGLE) {
-			parts.label = label_of(&arena, row);
-			if (parts.label.n > 0)
-				stream_get(table, &parts);
-			any = true;
-		} else if (str_eq(key.account, parts.account) && str_eq(key.region, parts.region) &&
-			   str_eq(key.table, parts.table)) {
-			parts.label = key.label;
-			stream_get(table, &parts);
-			any = true;
-		}
+		any = row_is_of(&key, table);
 		arena_release(&arena);
 	}
 	return any;
+}
+
+/*
+ * Makes the streams of this table that rows name: those are finished first, while the service still has
+ * them. `present` is the table's own; NULL: not known. Keys of a single stream name neither it nor the
+ * account; rows that we wrote have the label beside.
+ */
+static void add_streams_of_rows(struct table *table, const struct table_arn *present)
+{
+	struct engine *engine = table->engine;
+	struct str partition =
+		present != NULL ? present->partition : region_partition(engine->options.region);
+	struct kept_row *row;
+	size_t at = 0;
+
+	while ((row = map_next(&engine->rows, &at)) != NULL) {
+		struct table_arn parts;
+		struct lease_key key;
+		struct arena arena;
+
+		arena_init(&arena);
+		key = lease_key_read(&arena, str_of(row->key));
+		if (key.form == FORM_SINGLE && present != NULL) {
+			key.account = present->account;
+			key.label = label_of(&arena, row);
+		}
+		parts = (struct table_arn){.partition = partition,
+					   .region = engine->options.region,
+					   .account = key.account,
+					   .table = table->options->name,
+					   .label = key.label};
+		if (row_is_of(&key, table) && key.label.n > 0 &&
+		    (present == NULL || str_eq(key.account, present->account)))
+			stream_get(table, &parts);
+		arena_release(&arena);
+	}
 }
 
 /* Sets `err` to what is to be done about a table without a stream; returns false. */
@@ -136,19 +167,11 @@ static void add_streams(struct table *table)
 {
 	struct table_arn parts;
 	struct stream *present;
-	struct error why;
-	bool read_before;
 
 	if (!table->known || !table->engine->scanned || table->stream_arn == NULL ||
 	    !table_arn_parse(str_of(table->stream_arn), &parts))
 		return;
-	read_before = add_older_streams(table, parts);
-	/* What a disabled stream still has is of use only to who has read it before. */
-	if (table->disabled && !read_before && list_empty(&table->streams)) {
-		no_stream(table, &why);
-		engine_stop(table->engine, &why);
-		return;
-	}
+	add_streams_of_rows(table, &parts);
 	present = stream_get(table, &parts);
 	/* Were there others in between? Asked once for each stream that is new to us. */
 	if (stream_replaces(present) && !present->listed)
@@ -162,6 +185,28 @@ void discovery_add_stream(struct table *table, struct str arn)
 
 	if (table_arn_parse(arn, &parts))
 		stream_get(table, &parts);
+}
+
+/* Keeps the names of the key's attributes; longer ones than the service allows count as unknown. */
+static void name_keys(struct table *table, struct str hash, struct str range)
+{
+	struct buf text;
+
+	if (hash.n > NAME_MAX_BYTES || range.n > NAME_MAX_BYTES)
+		hash = range = STR_NONE;
+	mem_free(table->key_text);
+	buf_init(&text, 2 * NAME_MAX_BYTES + 1);
+	buf_str(&text, hash);
+	buf_str(&text, range);
+	table->key_text = buf_detach(&text);
+	table->key_names.hash = str_make(table->key_text, hash.n);
+	table->key_names.range = str_make(table->key_text + hash.n, range.n);
+}
+
+void discovery_stream_described(struct table *table, const struct stream_description *page)
+{
+	if (table->key_text == NULL && page->hash_key.n > 0)
+		name_keys(table, page->hash_key, page->range_key);
 }
 
 void discovery_streams_known(struct table *table)
@@ -180,23 +225,12 @@ void discovery_streams_known(struct table *table)
 
 void discovery_rows_known(struct table *table)
 {
+	struct io *io = table->engine->io;
+
 	add_streams(table);
-}
-
-/* Keeps the names of the key's attributes; longer ones than the service allows count as unknown. */
-static void name_keys(struct table *table, struct str hash, struct str range)
-{
-	struct buf text;
-
-	if (hash.n > NAME_MAX_BYTES || range.n > NAME_MAX_BYTES)
-		hash = range = STR_NONE;
-	mem_free(table->key_text);
-	buf_init(&text, 2 * NAME_MAX_BYTES + 1);
-	buf_str(&text, hash);
-	buf_str(&text, range);
-	table->key_text = buf_detach(&text);
-	table->key_names.hash = str_make(table->key_text, hash.n);
-	table->key_names.range = str_make(table->key_text + hash.n, range.n);
+	/* What did not describe it may be a fault to start with, or not: the rows tell which. */
+	if (!table->known && table->call == NULL && !table->engine->stopped)
+		io_timer_set(io, &table->timer, io_now_ms(io));
 }
 
 /* Notes that the table's stream is disabled, or is not any more, and says so. */
@@ -235,13 +269,15 @@ static bool table_described(struct table *table, const struct table_description 
 			    struct error *err)
 {
 	struct table_arn parts;
+	bool begun = has_begun(table);
 
-	if (description->stream_arn.n == 0)
+	/* What a disabled stream still has is of use only to who has read it before. */
+	if (description->stream_arn.n == 0 || (!description->stream_enabled && !begun))
 		return no_stream(table, err);
 	if (!table_arn_parse(description->stream_arn, &parts) || parts.label.n == 0)
 		return error_set(err, ERROR_DATA, "table %.*s: \"%.*s\" is not the ARN of a stream",
 				 STR_ARG(table->options->name), STR_ARG(description->stream_arn));
-	if (!view_check(table, description->view_type, err))
+	if (!view_check(table, description->view_type, begun, err))
 		return false;
 	note_disabled(table, !description->stream_enabled);
 	note_key(table, description->status);
@@ -266,6 +302,25 @@ static int64_t service_wall_ms(const struct call *call)
 					    : call_service_wall_ms(call->engine);
 }
 
+/*
+ * The table cannot be read as it is. Before anybody has read it that is a fault of the configuration, and
+ * ends the start; later it holds up no other table. Which of the two, the rows tell, once they are known.
+ */
+static void table_unreadable(struct table *table, const struct error *why)
+{
+	bool scanned = table->engine->scanned;
+
+	if (has_begun(table))
+		alarm_raise(table, ALARM_TABLE, why);
+	else if (scanned)
+		engine_stop(table->engine, why);
+	/* What its streams still have is read all the same. */
+	if (!table->known && scanned && !table->engine->stopped) {
+		add_streams_of_rows(table, NULL);
+		discovery_streams_known(table);
+	}
+}
+
 /* DescribeTable has been answered. */
 static void describe_done(struct call *call)
 {
@@ -278,10 +333,12 @@ static void describe_done(struct call *call)
 
 	table->call = NULL;
 	arena_init(&arena);
-	if (call->outcome == CALL_OK &&
-	    tables_describe_read(&arena, buf_view(&call->http.answer), &description, &why) &&
-	    (table->known || start_check(table, service_wall_ms(call), &why)) &&
-	    table_described(table, &description, &why)) {
+	if (call->outcome == CALL_OK && !table->known &&
+	    !start_check(table, service_wall_ms(call), &why)) {
+		engine_stop(engine, &why);
+	} else if (call->outcome == CALL_OK &&
+		   tables_describe_read(&arena, buf_view(&call->http.answer), &description, &why) &&
+		   table_described(table, &description, &why)) {
 		table->attempts = 0;
 	} else if (call->outcome == CALL_OK ||
 		   (call->outcome == CALL_ERROR && call->error.kind == API_NOT_FOUND)) {
@@ -290,10 +347,7 @@ static void describe_done(struct call *call)
 				  "table %.*s does not exist in region %.*s; check its name, "
 				  "the region and the endpoint",
 				  STR_ARG(table->options->name), STR_ARG(engine->options.region));
-		if (!table->known)
-			engine_stop(engine, &why);
-		else
-			alarm_raise(table, ALARM_TABLE, &why);
+		table_unreadable(table, &why);
 	} else if (!discovery_stops_start(call, table, ++table->attempts, table->known)) {
 		delay_ms = call_delay_ms(call, table->attempts);
 		alarm_judge(table, ALARM_TABLE, call);

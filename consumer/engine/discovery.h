@@ -11,11 +11,16 @@
 
 #include "consumer/engine/state.h"
 
+struct stream_description;
+
 /* Begins to describe the table. */
 void discovery_start(struct table *table);
 
 /* The checkpoint rows have been read: streams may be listed. */
 void discovery_rows_known(struct table *table);
+
+/* A stream of the table tells what it is: that counts as long as the table itself does not. */
+void discovery_stream_described(struct table *table, const struct stream_description *page);
 
 /*
  * Whether a failed request about the table stops the engine, and does that: before the first success, when

@@ -79,7 +79,7 @@ static void set_short(struct engine *engine, bool is_short)
 		       (long long)ration->reads, ration->workers);
 }
 
-/* There is enough for one read, or a worker more or less has changed that. */
+/* There is enough for one read, or the wait for that is too long to go unsaid. */
 static void serve(struct io_timer *timer)
 {
 	struct engine *engine = CONTAINER_OF(timer, struct engine, ration.timer);
@@ -88,12 +88,12 @@ static void serve(struct io_timer *timer)
 	int64_t short_ms = io_now_ms(engine->io) - ration->line_ms;
 
 	count(engine);
+	if (first != NULL && !ration->is_short && short_ms > engine->options.max_latency_ms)
+		set_short(engine, true);
 	if (first == NULL || ration->credit < price(engine)) {
 		ration_wake(engine);
 		return;
 	}
-	if (!ration->is_short && short_ms > engine->options.max_latency_ms)
-		set_short(engine, true);
 	reader_wait(CONTAINER_OF(first, struct reader, turn), 0);
 }
 
@@ -168,12 +168,14 @@ void ration_leave(struct reader *reader)
 void ration_wake(struct engine *engine)
 {
 	struct ration *ration = &engine->ration;
-	int64_t lack = price(engine) - ration->credit;
+	int64_t lack = price(engine) - ration->credit, due_ms = ration->counted_ms;
+	int64_t short_ms = ration->line_ms + engine->options.max_latency_ms + 1;
 
 	if (heap_first(&ration->line) == NULL)
 		return;
-	if (lack < 0)
-		lack = 0;
-	io_timer_set(engine->io, &ration->timer,
-		     ration->counted_ms + (lack + ration->reads - 1) / ration->reads);
+	if (lack > 0)
+		due_ms += (lack + ration->reads - 1) / ration->reads;
+	if (!ration->is_short && due_ms > short_ms)
+		due_ms = short_ms;
+	io_timer_set(engine->io, &ration->timer, due_ms);
 }

@@ -191,6 +191,7 @@ static void page_done(struct call *call)
 	} else if (call->outcome == CALL_OK &&
 		   streams_describe_read(&arena, buf_view(&call->http.answer), &page, &why)) {
 		alarm_clear(stream->table, ALARM_LIST);
+		discovery_stream_described(stream->table, &page);
 		shardlist_take(stream, &page);
 		mem_free(stream->next_shard);
 		stream->next_shard = page.next_shard_id.n == 0

@@ -62,15 +62,20 @@ bool view_lacks(const struct table *table, size_t i, struct error *err)
 	return true;
 }
 
-bool view_check(struct table *table, struct str view_type, struct error *err)
+bool view_check(struct table *table, struct str view_type, bool begun, struct error *err)
 {
 	int images = images_of(view_type);
-	bool known = table->view_known;
 
-	if (images < 0 || (known && table->images == images))
+	if (images < 0 || (table->view_known && table->images == images))
 		return true;
 	table->view_known = true;
 	table->images = images;
+	for (size_t i = 0; i < table->sinks.n && !begun; i++) {
+		if (view_lacks(table, i, err)) {
+			table->view_known = false;
+			return false;
+		}
+	}
 	for (size_t i = 0; i < table->sinks.n; i++) {
 		int missing = table->encoders[i]->images_wanted & ~images;
 		bool lost = view_lacks(table, i, err);
@@ -80,8 +85,6 @@ bool view_check(struct table *table, struct str view_type, struct error *err)
 		table->alarms_raised[ENGINE_ALARM_VIEW] += lost;
 		if (!lost)
 			describe(table, i, missing, err);
-		if (lost && !known)
-			return false;
 		io_log(table->engine->io, lost ? IO_ERROR : IO_WARN,
 		       "table.poor_view table=%.*s sink=%.*s advice=\"%s\"",
 		       STR_ARG(table->options->name), STR_ARG(table->sinks.names[i]), err->text);
