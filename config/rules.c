@@ -382,8 +382,18 @@ static void check_letters(struct loading *l)
 /* Has the sink's type and format look at their options as a whole. */
 static bool check_whole(const struct config_sink *sink, struct option_fault *fault)
 {
-	if (sink->format->check != NULL && !sink->format->check(sink->format_options, fault))
+	const struct format_type *format = sink->format;
+
+	if (format->check != NULL && !format->check(sink->format_options, fault))
 		return false;
+	if (format->needs_headers != NULL && !sink->type->headers) {
+		fault->option = format->needs_headers(sink->format_options);
+		if (fault->option != NULL)
+			return error_set(&fault->why, ERROR_CONFIG,
+					 "with this %s records need headers beside them, and a sink "
+					 "of type %s has none",
+					 fault->option, sink->type->name);
+	}
 	return sink->type->check == NULL || sink->type->check(sink->options, sink->format, fault);
 }
 

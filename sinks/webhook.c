@@ -357,6 +357,7 @@ const struct sink_type sink_webhook = {
 	.options = webhook_option_specs,
 	.n_options = ARRAY_N(webhook_option_specs),
 	.options_bytes = sizeof(struct webhook_options),
+	.headers = true,
 	.check = webhook_check,
 	.open = webhook_open,
 	.submit = webhook_submit,

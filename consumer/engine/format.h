@@ -101,6 +101,8 @@ struct format_type {
 	bool heartbeats; /* its encoders have them */
 	/* Optional: whether options that are fine one by one are so together. */
 	bool (*check)(const void *options, struct option_fault *fault);
+	/* Optional: the option by which records need headers beside them; NULL: they do not. */
+	const char *(*needs_headers)(const void *options);
 	/* Makes an encoder for one table, used by one thread at a time; NULL with `err` set. */
 	struct encoder *(*open)(const struct format_env *env, const void *options,
 				struct error *err);

@@ -94,12 +94,15 @@ struct sink_type {
 	size_t n_options;
 	size_t options_bytes; /* of the struct that the options are parsed into */
 	bool single; /* there can be only one sink of this type */
+	bool headers; /* there can be something beside a record: encoder->attributes */
 	/*
 	 * Optional: whether options that are fine one by one are so together, and with the format. Looks
 	 * at nothing else: no file, no network.
 	 */
 	bool (*check)(const void *options, const struct format_type *format,
 		      struct option_fault *fault);
+	/* Optional: what is unwise about options that can be used, as a sentence; NULL: nothing. */
+	const char *(*warning)(const void *options);
 	/* Optional: adds to the policy what the sink calls of AWS with these options, and nothing more. */
 	void (*permissions)(const struct sink_scope *scope, const void *options,
 			    struct policy *policy);

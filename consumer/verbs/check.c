@@ -103,6 +103,14 @@ static void warn(const struct config *config)
 			"Kinesis client takes leases unless its failoverTimeMillis says otherwise: "
 			"its workers may be taken for dead",
 			(long long)config->worker.lease_ms, KCL_FAILOVER_MS);
+	for (size_t i = 0; i < config->n_sinks; i++) {
+		const struct config_sink *sink = &config->sinks[i];
+		const char *warning =
+			sink->type->warning == NULL ? NULL : sink->type->warning(sink->options);
+
+		if (warning != NULL)
+			verb_error(0, "warning: sink %s: %s", sink->name, warning);
+	}
 }
 
 /* The verb. */

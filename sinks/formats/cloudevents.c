@@ -346,6 +346,14 @@ static struct encoder *cloudevents_open(const struct format_env *env, const void
 	return cloudevents_new(options, env, err);
 }
 
+/* struct format_type: attributes in binary mode have no other place than headers. */
+static const char *cloudevents_needs_headers(const void *options_p)
+{
+	const struct cloudevents_options *options = options_p;
+
+	return options->mode == CLOUDEVENTS_BINARY ? "content_mode" : NULL;
+}
+
 /* struct format_type: whether secrets go out in clear. */
 static bool cloudevents_shows_secrets(const void *options_p)
 {
@@ -362,5 +370,6 @@ const struct format_type format_cloudevents = {
 	.options_bytes = sizeof(struct cloudevents_options),
 	.open = cloudevents_open,
 	.close = cloudevents_free,
+	.needs_headers = cloudevents_needs_headers,
 	.shows_secrets = cloudevents_shows_secrets,
 };

@@ -338,3 +338,16 @@ bool kafka_options_check(const void *options_p, const struct format_type *format
 	fault->option = "librdkafka";
 	return kafka_conf_try(options, &fault->why);
 }
+
+const char *kafka_options_warning(const void *options_p)
+{
+	const struct kafka_options *options = options_p;
+
+	if (options->tls)
+		return NULL;
+	if (options->sasl == KAFKA_SASL_PLAIN)
+		return "sasl: plain without tls: true sends the password in clear";
+	return options->sasl == KAFKA_SASL_OAUTHBEARER
+		       ? "sasl: oauthbearer without tls: true sends the token in clear"
+		       : NULL;
+}

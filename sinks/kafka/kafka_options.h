@@ -58,4 +58,7 @@ extern const struct option_spec kafka_option_specs[KAFKA_OPTIONS_N];
 bool kafka_options_check(const void *options, const struct format_type *format,
 			 struct option_fault *fault);
 
+/* struct sink_type: what is unwise about them. */
+const char *kafka_options_warning(const void *options);
+
 #endif

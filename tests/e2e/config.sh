@@ -133,6 +133,40 @@ want_out 'application dns-audit'
 want_err 'ddbtap: warning: poll_floor (100ms) is less than 250ms: AWS may throttle'
 end
 
+begin check_warns_of_a_password_in_clear
+cat >"$scratch/clear.yaml" <<'END'
+application: audit
+region: eu-west-1
+tables: [{name: orders}]
+sinks:
+  clear: {type: kafka, brokers: ["a:9092"], sasl: plain, username: u, password_file: /run/password}
+  covered: {type: kafka, brokers: ["a:9092"], sasl: plain, username: u, password_file: /run/password, tls: true}
+END
+run check "$scratch/clear.yaml"
+want_status 0
+want_err 'ddbtap: warning: sink clear: sasl: plain without tls: true sends the password in clear'
+[ "$(wc -l <"$scratch/err")" -eq 1 ] || bad 'more than one warning'
+end
+
+begin check_refuses_headers_where_there_are_none
+cat >"$scratch/headers.yaml" <<'END'
+application: audit
+region: eu-west-1
+tables: [{name: orders}]
+sinks:
+  none: {type: stdout, format: cloudevents, content_mode: binary}
+  some: {type: kafka, brokers: ["a:9092"], format: cloudevents, content_mode: binary}
+  joined: {type: file, path: /tmp/j, format: cloudevents}
+END
+run check "$scratch/headers.yaml"
+want_status 78
+want_err ':5:45: error: with this content_mode records need headers beside them, and a sink of type stdout has none'
+[ "$(wc -l <"$scratch/err")" -eq 3 ] || bad 'more than one error'
+sed -i '/none:/d' "$scratch/headers.yaml"
+run check "$scratch/headers.yaml"
+want_status 0
+end
+
 begin check_takes_one_file
 run check
 want_status 64
