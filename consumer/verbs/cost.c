@@ -274,6 +274,29 @@ static void put_tables(struct cost *cost)
 	}
 }
 
+/* Appends what the log's figures are worth. */
+static void put_measured(struct cost *cost)
+{
+	int64_t least_ms = INT64_MAX;
+	bool minutes;
+
+	for (size_t i = 0; i < cost->config->n_tables; i++) {
+		const struct statuslog_table *logged = &cost->logged[i];
+
+		if (logged->last_wall_ms - logged->first_wall_ms < least_ms)
+			least_ms = logged->last_wall_ms - logged->first_wall_ms;
+	}
+	minutes = least_ms >= 2 * MINUTE_MS;
+	buf_fmt(&cost->out,
+		"measured: the reads of the worker whose log this is, in %lld %s, all others' "
+		"left\n"
+		"      out; of the checkpoint table only what it takes when nothing changes.\n",
+		(long long)(least_ms / (minutes ? MINUTE_MS : SECOND_MS)),
+		minutes ? "minutes" : "seconds");
+	if (least_ms < HOUR_MS)
+		buf_str(&cost->out, STR("      That is short: a log of a day tells more of a month.\n"));
+}
+
 /* Appends what the figures mean and what they leave out. */
 static void put_notes(struct cost *cost)
 {
@@ -305,10 +328,7 @@ static void put_notes(struct cost *cost)
 			"least.\n",
 			(long long)config->worker.heartbeat_ms);
 	if (cost->wanted[MEASURED])
-		buf_str(&cost->out,
-			STR("measured: the reads of the worker whose log this is, all others' "
-			    "left out; of the\n"
-			    "      checkpoint table only what it takes when nothing changes.\n"));
+		put_measured(cost);
 	buf_str(&cost->out,
 		STR("The free reads are those of the whole account and region, whoever reads.\n"
 		    "Not in it: the tables themselves, storage and backups of the checkpoint "

@@ -176,6 +176,11 @@ def a_journal_can_be_piped(bench):
     assert [t["reads_per_hour_measured"] for t in got["tables"]] == [14400, 3600], got
     assert got["measured"]["reads"] == 18000 * 730 and got["idle"]["reads"] == 7200 * 730
     assert near(got["measured"]["reads_usd"], (18000 * 730 - 2500000) / 100000 * 0.02)
+    for minutes, short in ((2, True), (61, False)):
+        text = "".join(f"ts=2026-01-02T{3 + at // 60:02}:{at % 60:02}:00Z event=table.status table=users reads=9\n"
+                       for at in (0, minutes))
+        _, out, err = bench.run(bench.config(tables=["users"]), "--log", "-", stdin=text)
+        assert f" in {minutes} minutes," in out and ("That is short" in out) == short, (out, err)
 
 
 def bad_input_is_told(bench):
