@@ -184,7 +184,7 @@ static void lease_lost(struct shard *shard)
 	       shard->owner == NULL ? "nobody" : shard->owner);
 	lease_set_state(shard, LEASE_LOST);
 	lease_set_state(shard, LEASE_FREE);
-	list_remove(&shard->dirty_link);
+	dirty_clear(shard);
 	shard->giving = false;
 	end_handover(shard, shard->heir != NULL && shard->owner != NULL &&
 				    str_eq(str_of(shard->owner), str_of(shard->heir)));

@@ -51,7 +51,8 @@ struct delivery {
 	/* The engine's; sinks call it through delivery_done. */
 	void (*done)(struct delivery *delivery, enum delivery_result result, size_t acked,
 		     const struct error *why);
-	/* The sink may set it before it ends the delivery badly: not to be tried again earlier (1 h at most). */
+	/* The sink may set it before it ends the delivery badly: not to be tried again earlier (1 h at
+	   most). Then also in those of the cursor that end with it: the engine may have forgotten this one. */
 	int64_t retry_after_ms;
 	/* The sink's own, while it holds the delivery. */
 	struct list link;

@@ -293,6 +293,24 @@ static bool write_registry(struct convert *c)
 	return true;
 }
 
+/* Warns of leases that the library will not read from where they begin. */
+static void warn_of_starts(const struct convert *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; is_kcl(c->form) && i < c->snapshot.n_leases; i++) {
+		const struct row *row = &c->snapshot.rows[i].row;
+
+		n += row->checkpoint.kind == POSITION_START &&
+		     (row->start_wall_ms >= 0 || row->start_wall_ms == ROW_START_TIMESTAMP);
+	}
+	if (n > 0)
+		verb_error(0,
+			   "warning: %zu lease%s at a time and had no change since, which the "
+			   "library does not know: it will read %s from the oldest change",
+			   n, n == 1 ? " begins" : "s begin", n == 1 ? "it" : "them");
+}
+
 /* Goes over all leases; with `write` writes them. */
 static int convert_all(struct convert *c, bool write)
 {
@@ -328,6 +346,8 @@ int leases_convert(struct visit *visit, const struct leases *leases)
 			STR_ARG(c.into));
 	else if (ok && write_registry(&c))
 		status = convert_all(&c, true);
+	if (ok && visit->why.code == ERROR_NONE)
+		warn_of_starts(&c);
 	if (ok && !leases->yes && visit->why.code == ERROR_NONE)
 		verb_error(0, "nothing was written; --yes writes this into table %.*s",
 			   STR_ARG(c.into));

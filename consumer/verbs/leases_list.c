@@ -27,30 +27,45 @@ static void put_ahead(struct buf *buf, const struct row_view *lease)
 static void put_row(struct columns *columns, const struct snapshot *snapshot,
 		    const struct row_view *lease)
 {
-	struct buf ahead;
+	struct buf ahead, at;
 
 	buf_init(&ahead, TEXT_MAX_BYTES);
+	buf_init(&at, TEXT_MAX_BYTES);
 	put_ahead(&ahead, lease);
+	snapshot_put_position(&at, &lease->row.checkpoint, lease->row.start_wall_ms);
 	columns_cell(columns, lease->table);
 	columns_cell(columns, lease->shard);
 	columns_cell(columns, snapshot_state(snapshot, lease));
 	columns_cell(columns, snapshot_worker(snapshot, lease->row.owner));
 	columns_cell(columns, snapshot_owner_word(snapshot, lease->row.owner));
 	columns_fmt(columns, "%lld", (long long)lease->row.counter);
-	columns_cell(columns, position_text(&lease->row.checkpoint));
+	columns_cell(columns, buf_view(&at));
 	columns_cell(columns, buf_view(&ahead));
+	buf_release(&at);
 	buf_release(&ahead);
 }
 
+/* Appends a member that is a position in the lease's shard. */
+static void put_position(struct buf *out, struct str name, const struct row_view *lease,
+			 const struct position *at)
+{
+	struct buf text;
+
+	buf_init(&text, TEXT_MAX_BYTES);
+	snapshot_put_position(&text, at, lease->row.start_wall_ms);
+	member_text(out, name, buf_view(&text));
+	buf_release(&text);
+}
+
 /* Appends one sink's position. */
-static void put_sink(struct buf *out, struct str name, int64_t generation,
-		     const struct position *at)
+static void put_sink(struct buf *out, const struct row_view *lease, struct str name,
+		     int64_t generation, const struct position *at)
 {
 	struct buf text;
 
 	buf_init(&text, TEXT_MAX_BYTES);
 	snapshot_put_sink(&text, name, generation);
-	member_text(out, buf_view(&text), position_text(at));
+	put_position(out, buf_view(&text), lease, at);
 	buf_release(&text);
 }
 
@@ -75,13 +90,13 @@ static void put_sinks(struct buf *out, const struct snapshot *snapshot, const st
 	for (size_t i = 0; i < n; i++) {
 		struct position at = row_view_position(lease, sinks[i].name, sinks[i].generation);
 
-		put_sink(out, sinks[i].name, sinks[i].generation, &at);
+		put_sink(out, lease, sinks[i].name, sinks[i].generation, &at);
 	}
 	for (size_t i = 0; i < lease->n_ahead; i++) {
 		const struct row_ahead *ahead = &lease->ahead[i];
 
 		if (!is_known(sinks, n, ahead))
-			put_sink(out, ahead->name, ahead->generation, &ahead->at);
+			put_sink(out, lease, ahead->name, ahead->generation, &ahead->at);
 	}
 	buf_c(out, '}');
 }
@@ -103,7 +118,7 @@ static void put_json(struct buf *out, const struct snapshot *snapshot, const str
 	member_number(out, STR("counter"), lease->row.counter);
 	member_number(out, STR("epoch"), lease->epoch);
 	member_text(out, STR("parent"), lease->row.parent);
-	member_text(out, STR("checkpoint"), position_text(&lease->row.checkpoint));
+	put_position(out, STR("checkpoint"), lease, &lease->row.checkpoint);
 	put_sinks(out, snapshot, config, lease);
 	member_text(out, STR("key"), lease->row.key);
 	buf_str(out, STR("}\n"));

@@ -177,8 +177,9 @@ static bool place_latest(struct planning *p, const struct seek_row *row, struct 
 		*out = place_end;
 		return true;
 	}
-	/* startAt is all sinks' that have not begun: where there are others, the tip is looked for. */
-	if (others_at_start(p, row))
+	/* startAt is all sinks' that have not begun, and a Kinesis client does not know it: where there are
+	   others, the tip is looked for. */
+	if (p->visit->config->checkpoint.leases == CONFIG_KCL || others_at_start(p, row))
 		return find_time(p, row, now_wall_ms, out);
 	*out = (struct place){.start_wall_ms = now_wall_ms};
 	return true;

@@ -44,13 +44,18 @@ static void put_ago(struct buf *buf, int64_t ms)
 			(long long)(ms % HOUR_MS / MINUTE_MS));
 }
 
+/* Where reading of the shard begins, as its row says. */
+static int64_t start_of(const struct tree_shard *shard)
+{
+	return shard->lease == NULL ? ROW_START_ALL : shard->lease->row.start_wall_ms;
+}
+
 /* Asks how old the first record is that a sink at this position lacks. */
 static bool ask_lag(struct shards *shards, const struct tree *tree, const struct tree_shard *shard,
 		    const struct position *at, struct lag *lag)
 {
 	struct visit *visit = &shards->visit;
-	int64_t start_wall_ms =
-		shard->lease == NULL ? ROW_START_ALL : shard->lease->row.start_wall_ms;
+	int64_t start_wall_ms = start_of(shard);
 	struct forward forward = {
 		.stream_arn = tree->arn,
 		.shard = shard->id,
@@ -120,27 +125,28 @@ static void put_lag(struct buf *buf, const struct lag *lag)
 }
 
 /* Appends the position, or the lag, of sink `i`. */
-static void put_value(const struct shards *shards, size_t i, bool lag, struct buf *buf)
+static void put_value(const struct shards *shards, const struct tree_shard *shard, size_t i,
+		      bool lag, struct buf *buf)
 {
 	if (lag)
 		put_lag(buf, &shards->lags[i]);
 	else
-		buf_str(buf, position_text(&shards->at[i]));
+		snapshot_put_position(buf, &shards->at[i], start_of(shard));
 }
 
 /* A cell with the positions or the lags of all sinks: once, if all have the same. */
 static void put_values(struct columns *columns, const struct shards *shards,
-		       const struct forest *forest, bool lag)
+		       const struct forest *forest, const struct tree_shard *shard, bool lag)
 {
 	bool same = true;
 	struct buf text, one;
 
 	buf_init(&text, TEXT_MAX_BYTES);
 	buf_init(&one, TEXT_MAX_BYTES);
-	put_value(shards, 0, lag, &text);
+	put_value(shards, shard, 0, lag, &text);
 	for (size_t i = 1; i < forest->n_sinks && same; i++) {
 		buf_clear(&one);
-		put_value(shards, i, lag, &one);
+		put_value(shards, shard, i, lag, &one);
 		same = str_eq(buf_view(&one), buf_view(&text));
 	}
 	if (!same)
@@ -149,7 +155,7 @@ static void put_values(struct columns *columns, const struct shards *shards,
 		buf_str(&text, i == 0 ? STR_NONE : STR(" "));
 		snapshot_put_sink(&text, forest->sinks[i].name, forest->sinks[i].generation);
 		buf_c(&text, '=');
-		put_value(shards, i, lag, &text);
+		put_value(shards, shard, i, lag, &text);
 	}
 	columns_cell(columns, buf_view(&text));
 	buf_release(&text);
@@ -177,29 +183,33 @@ static void put_row(struct shards *shards, const struct forest *forest,
 		    shard->state == TREE_FORGOTTEN ? ", no row" : "");
 	columns_cell(columns, snapshot_worker(&shards->snapshot, owner));
 	columns_cell(columns, snapshot_owner_word(&shards->snapshot, owner));
-	put_values(columns, shards, forest, false);
+	put_values(columns, shards, forest, shard, false);
 	if (shards->lag)
-		put_values(columns, shards, forest, true);
+		put_values(columns, shards, forest, shard, true);
 }
 
 /* Appends where sink `i` is. */
-static void put_sink(struct shards *shards, const struct forest *forest, size_t i)
+static void put_sink(struct shards *shards, const struct forest *forest,
+		     const struct tree_shard *shard, size_t i)
 {
 	const struct lag *lag = &shards->lags[i];
 	struct buf *out = &shards->out;
-	struct buf name;
+	struct buf name, at;
 
 	buf_init(&name, TEXT_MAX_BYTES);
+	buf_init(&at, TEXT_MAX_BYTES);
+	put_value(shards, shard, i, false, &at);
 	snapshot_put_sink(&name, forest->sinks[i].name, forest->sinks[i].generation);
 	json_comma(out);
 	json_put(out, buf_view(&name));
 	buf_str(out, STR(":{"));
-	member_text(out, STR("position"), position_text(&shards->at[i]));
+	member_text(out, STR("position"), buf_view(&at));
 	if (lag->word.n > 0)
 		member_text(out, STR("lag"), lag->word);
 	if (str_eq(lag->word, STR("behind")))
 		member_number(out, STR("lag_ms"), lag->ms);
 	buf_c(out, '}');
+	buf_release(&at);
 	buf_release(&name);
 }
 
@@ -223,7 +233,7 @@ static void put_json(struct shards *shards, const struct forest *forest, const s
 	member_text(out, STR("heartbeat"), snapshot_owner_word(&shards->snapshot, owner));
 	buf_str(out, STR(",\"sinks\":{"));
 	for (size_t i = 0; i < forest->n_sinks; i++)
-		put_sink(shards, forest, i);
+		put_sink(shards, forest, shard, i);
 	buf_str(out, STR("}}\n"));
 }
 
@@ -359,6 +369,8 @@ const struct verb verb_shards = {
 		"heartbeat is listed\n"
 		"need not live; one that is fenced or unknown does not. Whether workers run does "
 		"not matter.\n"
+		"Where nothing was taken yet it is where that begins: TRIM_HORIZON, LATEST or a "
+		"time.\n"
 		"\n"
 		"  --table T  only this table\n"
 		"  --lag      ask how old the oldest change is that a sink lacks, or whether it is "

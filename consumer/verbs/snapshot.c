@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/time.h"
 #include "consumer/verbs/snapshot.h"
 
 #include <stdlib.h>
@@ -190,6 +191,19 @@ void snapshot_put_sink(struct buf *buf, struct str name, int64_t generation)
 	buf_str(buf, name);
 	if (generation > 1)
 		buf_fmt(buf, ".%lld", (long long)generation);
+}
+
+void snapshot_put_position(struct buf *buf, const struct position *at, int64_t start_wall_ms)
+{
+	if (at->kind != POSITION_START || start_wall_ms == ROW_START_ALL ||
+	    start_wall_ms == ROW_START_HORIZON)
+		buf_str(buf, position_text(at));
+	else if (start_wall_ms == ROW_START_LATEST)
+		buf_str(buf, STR("LATEST"));
+	else if (start_wall_ms == ROW_START_TIMESTAMP)
+		buf_str(buf, STR("AT_TIMESTAMP"));
+	else
+		time_add_rfc3339(buf, start_wall_ms);
 }
 
 const struct config_table *snapshot_table(const struct config *config, struct str name)

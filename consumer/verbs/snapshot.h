@@ -73,6 +73,12 @@ struct snapshot_sink {
 size_t snapshot_sinks(const struct snapshot *snapshot, const struct config *config,
 		      struct str table, struct snapshot_sink out[ROW_SINKS_MAX]);
 
+/*
+ * Appends a position in a shard whose row has this start: a sequence number or SHARD_END; where nothing
+ * was taken yet TRIM_HORIZON, LATEST, AT_TIMESTAMP, or the time at which that begins.
+ */
+void snapshot_put_position(struct buf *buf, const struct position *at, int64_t start_wall_ms);
+
 /* Appends "name" for the first generation of a sink, "name.7" for later ones. */
 void snapshot_put_sink(struct buf *buf, struct str name, int64_t generation);
 

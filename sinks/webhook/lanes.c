@@ -366,6 +366,8 @@ static void flow_give_back(struct lanes *lanes, struct flow *flow)
 		struct cargo *cargo = CONTAINER_OF(link, struct cargo, link);
 
 		cargo->acked = 0;
+		/* Nobody may remember the first one any more. */
+		cargo->delivery->retry_after_ms = flow->retry_after_ms;
 		end_badly(lanes, cargo, DELIVERY_RETRY);
 	}
 }

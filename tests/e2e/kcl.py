@@ -377,6 +377,10 @@ def sinks_go_back_in_leases_of_both_kinds():
                 assert run_verb(s.folder, s.config(), "seek", CONFIG, "--all", "--to", "trim_horizon").returncode == 0
                 wait_for(lambda: line_count(s.path) == 60)
                 assert tap.process.poll() is None
+            got = run_verb(s.folder, s.config(), "seek", CONFIG, "--all", "--to", "latest")
+            newest = {seqs[-1] for seqs in s.written().values()}  # a position that the library understands, too
+            places = {row["checkpoint"]["S"] for row in s.rows().values()}
+            assert got.returncode == 0 and places - {"TRIM_HORIZON"} == newest, (got, places)
 
 
 def leases_are_converted_there_and_back():
@@ -384,6 +388,11 @@ def leases_are_converted_there_and_back():
         s.write(0, 20)
         s.run_dry(leases="native", table="own")
         s.write(20, 20)
+        (at_a_time, *_) = (row for row in s.rows("own").values() if "/shardId-" in row["leaseKey"]["S"])
+        s.client.put_item(TableName="own", Item={**at_a_time, "checkpoint": {"S": "TRIM_HORIZON"}, "startAt": {"S": "1000"}})
+        assert [row["checkpoint"] for row in s.listed(leases="native", table="own")].count("1970-01-01T00:00:01.000Z") == 1
+        s.ask("convert", "--to", "kcl", "--into", TABLE, leases="native", table="own", said="1 lease begins at a time")
+        s.client.put_item(TableName="own", Item=at_a_time)
         said = s.ask("convert", "--to", "kcl", "--into", TABLE, leases="native", table="own", said="nothing was written")
         assert said.count("would write") == 2, said
         assert TABLE not in s.client.list_tables()["TableNames"]

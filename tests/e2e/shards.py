@@ -256,11 +256,12 @@ def lag_where_a_table_starts_at_latest():
         s.run_dry()
         shard = s.shards()[0]["shard"]
         s.put(shard, startAt={"S": "LATEST"})
-        assert s.shards("--lag")[0]["sinks"]["all"]["lag"] == "current"
+        assert s.shards("--lag")[0]["sinks"]["all"] == {"position": "LATEST", "lag": "current"}
         s.put(shard, startAt={"S": str(s.fake.admin("ping")["now_ms"] + 5000)})
         assert s.shards("--lag")[0]["sinks"]["all"]["lag"] == "current"
         s.put(shard, startAt={"S": "1000"})
-        assert s.shards("--lag")[0]["sinks"]["all"]["lag"] == "behind"
+        late = s.shards("--lag")[0]["sinks"]["all"]
+        assert (late["position"], late["lag"]) == ("1970-01-01T00:00:01.000Z", "behind"), late
 
 
 def trouble_that_passes():

@@ -249,6 +249,7 @@ static struct delivery *pick(struct scripted *s)
 static void end_badly(struct scripted *s, struct delivery *delivery, enum delivery_result result,
 		      size_t acked, enum error_code code)
 {
+	int64_t retry_after_ms = delivery->retry_after_ms;
 	struct list later;
 	struct error why;
 
@@ -269,6 +270,7 @@ static void end_badly(struct scripted *s, struct delivery *delivery, enum delive
 		struct delivery *other = list_first(&later, struct delivery, link);
 
 		list_remove(&other->link);
+		other->retry_after_ms = retry_after_ms;
 		end(s, other, DELIVERY_RETRY, 0, &why);
 	}
 }
