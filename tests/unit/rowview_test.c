@@ -198,11 +198,51 @@ static void rowadmin_writes_a_new_row(void)
 	buf_release(&buf);
 }
 
+/* Whether the update takes out all that a Kinesis client began to say and did not end. */
+static bool ends_pending(const struct buf *update)
+{
+	static const char removes[] = "REMOVE pendingCheckpoint, "
+				      "pendingCheckpointSubSequenceNumber, pendingCheckpointState";
+
+	return memmem(update->p, update->n, removes, sizeof(removes) - 1) != NULL;
+}
+
+static void row_ends_what_a_kinesis_client_began(void)
+{
+	struct position at = position_after(STR("200"));
+	const struct row_sinks sinks = {.names = {STR("a.1")}, .n = 1};
+	struct buf buf;
+
+	buf_init(&buf, 4096);
+	for (enum lease_form form = FORM_NATIVE; form <= FORM_MULTI; form++) {
+		const struct row_write write = {
+			.form = form,
+			.table = STR("T"),
+			.key = STR("k"),
+			.owner = STR("w:i"),
+			.heir = STR("w:j"), /* else the owner is what is removed first */
+			.counter = 7,
+			.start_wall_ms = ROW_START_ALL,
+			.sinks = &at,
+			.partial = true,
+		};
+
+		buf_clear(&buf);
+		row_checkpoint(&buf, &write, &sinks);
+		CHECK(ends_pending(&buf) == (form != FORM_NATIVE));
+		buf_clear(&buf);
+		row_release(&buf, &write, &sinks);
+		CHECK(ends_pending(&buf) == (form != FORM_NATIVE));
+	}
+	buf_release(&buf);
+}
+
 int main(void)
 {
 	CHECK_RUN(rowview_reads_a_lease);
 	CHECK_RUN(rowview_knows_owners);
 	CHECK_RUN(rowview_refuses_nonsense);
+	CHECK_RUN(row_ends_what_a_kinesis_client_began);
 	CHECK_RUN(rowadmin_writes);
 	CHECK_RUN(rowadmin_rewrites_a_row);
 	CHECK_RUN(rowadmin_writes_a_new_row);
