@@ -389,10 +389,11 @@ static bool check_whole(const struct config_sink *sink, struct option_fault *fau
 	if (format->needs_headers != NULL && !sink->type->headers) {
 		fault->option = format->needs_headers(sink->format_options);
 		if (fault->option != NULL)
-			return error_set(&fault->why, ERROR_CONFIG,
-					 "with this %s records need headers beside them, and a sink "
-					 "of type %s has none",
-					 fault->option, sink->type->name);
+			return error_set(
+				&fault->why, ERROR_CONFIG,
+				"with this %s records need headers beside them, and a sink "
+				"of type %s has none",
+				fault->option, sink->type->name);
 	}
 	return sink->type->check == NULL || sink->type->check(sink->options, sink->format, fault);
 }

@@ -135,7 +135,7 @@ static bool file_check(const void *options_p, const struct format_type *format,
 {
 	static const char never[] =
 		"nothing is ever finished: give rotate_size, rotate_every, or a "
-		"path with {date}, {hour}, {table} or {shard}";
+		"path with {date}, {hour}, {table}, {region} or {shard}";
 	const struct file_options *options = options_p;
 	enum pack_kind kind = (enum pack_kind)options->compress;
 	struct str path = str_of(options->path);

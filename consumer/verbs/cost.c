@@ -294,7 +294,8 @@ static void put_measured(struct cost *cost)
 		(long long)(least_ms / (minutes ? MINUTE_MS : SECOND_MS)),
 		minutes ? "minutes" : "seconds");
 	if (least_ms < HOUR_MS)
-		buf_str(&cost->out, STR("      That is short: a log of a day tells more of a month.\n"));
+		buf_str(&cost->out,
+			STR("      That is short: a log of a day tells more of a month.\n"));
 }
 
 /* Appends what the figures mean and what they leave out. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/time.h"
 #include "consumer/verbs/snapshot.h"
+#include "base/time.h"
 
 #include <stdlib.h>
 

@@ -105,6 +105,7 @@ if [ $# -eq 0 ]; then
 else
 	for name in "$@"; do
 		patches+=("$here/$name.patch")
+		[ -f "$here/$name.patch" ] || { echo "not ok mutants: there is no $here/$name.patch" && exit 64; }
 	done
 fi
 

@@ -145,6 +145,20 @@ static void an_unreadable_file_is_an_error_without_secrets(void)
 	teardown(keys);
 }
 
+static void no_file_can_be_said_by_dev_null(void)
+{
+	struct keys_options options = {NULL};
+	struct keys *keys;
+	struct error err = {0};
+
+	setup();
+	setenv("AWS_CONFIG_FILE", "/dev/null", 1);
+	put(credentials_path, "[default]\naws_access_key_id=AK\naws_secret_access_key=s\n");
+	keys = keys_new(&options);
+	CHECK_STR(access_key(keys, false, 0, &err), "AK");
+	teardown(keys);
+}
+
 static void the_profile_brings_region_and_keys(void)
 {
 	struct keys_options options = {.profile = "audit"};
@@ -170,6 +184,7 @@ int main(void)
 	CHECK_RUN(old_credentials_outlive_a_broken_file);
 	CHECK_RUN(without_credentials_the_sentence_names_the_places);
 	CHECK_RUN(an_unreadable_file_is_an_error_without_secrets);
+	CHECK_RUN(no_file_can_be_said_by_dev_null);
 	CHECK_RUN(the_profile_brings_region_and_keys);
 	return check_end();
 }
