@@ -386,7 +386,7 @@ static bool check_whole(const struct config_sink *sink, struct option_fault *fau
 
 	if (format->check != NULL && !format->check(sink->format_options, fault))
 		return false;
-	if (format->needs_headers != NULL && !sink->type->headers) {
+	if (format->needs_headers != NULL && !sink->type->headers && !sink->letters_only) {
 		fault->option = format->needs_headers(sink->format_options);
 		if (fault->option != NULL)
 			return error_set(

@@ -87,17 +87,22 @@ static struct str label_of(struct arena *arena, const struct kept_row *kept)
 	return row_read(arena, str_of(kept->raw), &none, &row, &err) ? row.label : STR_NONE;
 }
 
-/* Whether a row is of this table, as far as its key says: that of a single stream says nothing. */
-static bool row_is_of(const struct lease_key *key, const struct table *table)
+/*
+ * Whether a row is of this table. `present` is the ARN of its own stream; NULL: not known, then the name has to
+ * do. A key of a single stream tells nothing: all of them are.
+ */
+static bool row_is_of(const struct lease_key *key, const struct table *table,
+		      const struct table_arn *present)
 {
-	return key->form == FORM_SINGLE
-		       ? table->engine->form == FORM_SINGLE
-		       : str_eq(key->table, table->options->name) &&
-				 str_eq(key->region, table->engine->options.region);
+	if (key->form == FORM_SINGLE)
+		return table->engine->form == FORM_SINGLE;
+	return str_eq(key->table, table->options->name) &&
+	       (present == NULL ||
+		(str_eq(key->account, present->account) && str_eq(key->region, present->region)));
 }
 
 /* Whether somebody has begun to read the table, as far as is known: the rows may not be, yet. */
-static bool has_begun(const struct table *table)
+static bool has_begun(const struct table *table, const struct table_arn *present)
 {
 	bool any = table->known || table->engine->renewed || !list_empty(&table->streams);
 	struct kept_row *row;
@@ -109,7 +114,7 @@ static bool has_begun(const struct table *table)
 
 		arena_init(&arena);
 		key = lease_key_read(&arena, str_of(row->key));
-		any = row_is_of(&key, table);
+		any = row_is_of(&key, table, present);
 		arena_release(&arena);
 	}
 	return any;
@@ -117,14 +122,12 @@ static bool has_begun(const struct table *table)
 
 /*
  * Makes the streams of this table that rows name: those are finished first, while the service still has
- * them. `present` is the table's own; NULL: not known. Keys of a single stream name neither it nor the
- * account; rows that we wrote have the label beside.
+ * them. Keys of a single stream do not name it; rows that we wrote have its label beside, but not the
+ * account: that is `present`'s.
  */
 static void add_streams_of_rows(struct table *table, const struct table_arn *present)
 {
 	struct engine *engine = table->engine;
-	struct str partition =
-		present != NULL ? present->partition : region_partition(engine->options.region);
 	struct kept_row *row;
 	size_t at = 0;
 
@@ -135,17 +138,15 @@ static void add_streams_of_rows(struct table *table, const struct table_arn *pre
 
 		arena_init(&arena);
 		key = lease_key_read(&arena, str_of(row->key));
-		if (key.form == FORM_SINGLE && present != NULL) {
-			key.account = present->account;
-			key.label = label_of(&arena, row);
-		}
-		parts = (struct table_arn){.partition = partition,
-					   .region = engine->options.region,
-					   .account = key.account,
-					   .table = table->options->name,
-					   .label = key.label};
-		if (row_is_of(&key, table) && key.label.n > 0 &&
-		    (present == NULL || str_eq(key.account, present->account)))
+		if (present != NULL)
+			parts = *present;
+		else
+			parts = (struct table_arn){.partition = region_partition(key.region),
+						   .region = key.region,
+						   .account = key.account,
+						   .table = key.table};
+		parts.label = key.form == FORM_SINGLE ? label_of(&arena, row) : key.label;
+		if (row_is_of(&key, table, present) && parts.table.n > 0 && parts.label.n > 0)
 			stream_get(table, &parts);
 		arena_release(&arena);
 	}
@@ -269,14 +270,17 @@ static bool table_described(struct table *table, const struct table_description 
 			    struct error *err)
 {
 	struct table_arn parts;
-	bool begun = has_begun(table);
+	bool begun;
 
-	/* What a disabled stream still has is of use only to who has read it before. */
-	if (description->stream_arn.n == 0 || (!description->stream_enabled && !begun))
+	if (description->stream_arn.n == 0)
 		return no_stream(table, err);
 	if (!table_arn_parse(description->stream_arn, &parts) || parts.label.n == 0)
 		return error_set(err, ERROR_DATA, "table %.*s: \"%.*s\" is not the ARN of a stream",
 				 STR_ARG(table->options->name), STR_ARG(description->stream_arn));
+	begun = has_begun(table, &parts);
+	/* What a disabled stream still has is of use only to who has read it before. */
+	if (!description->stream_enabled && !begun)
+		return no_stream(table, err);
 	if (!view_check(table, description->view_type, begun, err))
 		return false;
 	note_disabled(table, !description->stream_enabled);
@@ -302,23 +306,37 @@ static int64_t service_wall_ms(const struct call *call)
 					    : call_service_wall_ms(call->engine);
 }
 
+/* Reads what the streams still have that rows name: the table itself tells none. */
+static void read_leftovers(struct table *table)
+{
+	const struct stream *last;
+
+	add_streams_of_rows(table, NULL);
+	if (list_empty(&table->streams))
+		return;
+	/* Were there others after the last one that has rows? */
+	last = CONTAINER_OF(table->streams.prev, struct stream, link);
+	if (!last->listed)
+		streamlist_start(table);
+	discovery_streams_known(table);
+}
+
 /*
  * The table cannot be read as it is. Before anybody has read it that is a fault of the configuration, and
  * ends the start; later it holds up no other table. Which of the two, the rows tell, once they are known.
+ * Who runs only until all is read would never end.
  */
 static void table_unreadable(struct table *table, const struct error *why)
 {
-	bool scanned = table->engine->scanned;
+	struct engine *engine = table->engine;
+	bool begun = table->known || (has_begun(table, NULL) && !engine->options.until_caught_up);
 
-	if (has_begun(table))
+	if (begun)
 		alarm_raise(table, ALARM_TABLE, why);
-	else if (scanned)
-		engine_stop(table->engine, why);
-	/* What its streams still have is read all the same. */
-	if (!table->known && scanned && !table->engine->stopped) {
-		add_streams_of_rows(table, NULL);
-		discovery_streams_known(table);
-	}
+	else if (engine->scanned)
+		engine_stop(engine, why);
+	if (begun && !table->known && engine->scanned)
+		read_leftovers(table);
 }
 
 /* DescribeTable has been answered. */
@@ -345,10 +363,12 @@ static void describe_done(struct call *call)
 		if (call->outcome != CALL_OK)
 			error_set(&why, ERROR_NOT_FOUND,
 				  "table %.*s does not exist in region %.*s; check its name, "
-				  "the region and the endpoint",
+				  "the region and the endpoint, or take it out",
 				  STR_ARG(table->options->name), STR_ARG(engine->options.region));
+		table->attempts = 0;
 		table_unreadable(table, &why);
-	} else if (!discovery_stops_start(call, table, ++table->attempts, table->known)) {
+	} else if (!discovery_stops_start(call, table, ++table->attempts,
+					  table->known || alarm_raised(table))) {
 		delay_ms = call_delay_ms(call, table->attempts);
 		alarm_judge(table, ALARM_TABLE, call);
 		call_log_trouble(call, "table.describe_failed", table->options->name, delay_ms);

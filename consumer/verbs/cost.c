@@ -291,8 +291,7 @@ static void put_measured(struct cost *cost)
 		"measured: the reads of the worker whose log this is, in %lld %s, all others' "
 		"left\n"
 		"      out; of the checkpoint table only what it takes when nothing changes.\n",
-		(long long)(least_ms / (minutes ? MINUTE_MS : SECOND_MS)),
-		minutes ? "minutes" : "seconds");
+		(long long)(least_ms / (minutes ? MINUTE_MS : SECOND_MS)), minutes ? "min" : "s");
 	if (least_ms < HOUR_MS)
 		buf_str(&cost->out,
 			STR("      That is short: a log of a day tells more of a month.\n"));

@@ -240,10 +240,14 @@ static void end_failed(struct kafka_lanes *lanes, struct kafka_lane *lane)
 	struct parcel *first = list_first(&lane->parcels, struct parcel, link);
 	enum delivery_result result = DELIVERY_RETRY;
 	struct error why = {.code = ERROR_RETRY};
+	int64_t retry_after_ms;
 
 	first->acked = kafka_parcel_acked(first);
 	lanes->judge(lanes->arg, first, first->acked, &result, &why);
+	retry_after_ms = first->delivery->retry_after_ms;
 	while (!list_empty(&lane->parcels)) {
+		list_first(&lane->parcels, struct parcel, link)->delivery->retry_after_ms =
+			retry_after_ms;
 		end_first(lanes, lane, result, &why);
 		result = DELIVERY_RETRY;
 	}

@@ -180,7 +180,7 @@ def a_journal_can_be_piped(bench):
         text = "".join(f"ts=2026-01-02T{3 + at // 60:02}:{at % 60:02}:00Z event=table.status table=users reads=9\n"
                        for at in (0, minutes))
         _, out, err = bench.run(bench.config(tables=["users"]), "--log", "-", stdin=text)
-        assert f" in {minutes} minutes," in out and ("That is short" in out) == short, (out, err)
+        assert f" in {minutes} min," in out and ("That is short" in out) == short, (out, err)
 
 
 def bad_input_is_told(bench):

@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What an operator meets who makes a mistake or has bad luck. usage: mishaps.py"""
+import json
 import os
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from fakelib import Fake, make_table, run_tests, wait_for
+from fakelib import Fake, make_table, run_tests, wait_active, wait_for
 from taplib import FAKE, Tap, configuration, good_environment, line_count
 
 
@@ -67,8 +68,39 @@ def a_file_that_was_moved_is_written_on(folder):
         assert '"pk":"third"' in text and '"pk":"first"' not in text, text
 
 
+def a_table_that_is_gone_is_read_to_its_end(folder):
+    """After a restart, too, and with keys as before: their names come from the stream."""
+    path = os.path.join(folder, "gone")
+    with Fake(FAKE) as fake:
+        db = fake.client()
+        make_table(db, "others")
+        db.create_table(TableName="things", BillingMode="PAY_PER_REQUEST",
+                        KeySchema=[{"AttributeName": "zone", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}],
+                        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("zone", "at")],
+                        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
+        wait_active(db, "things")
+        sinks = {"s": {"type": "file", "path": path, "format": "cloudevents"}}
+        config = configuration(fake.url, ["things", "others"], sinks, application="gone")
+        db.put_item(TableName="things", Item={"zone": {"S": "z"}, "at": {"S": "1"}})
+        with Tap(folder, config, "--until-caught-up") as tap:
+            assert tap.wait() == 0, tap.said()
+        db.put_item(TableName="things", Item={"zone": {"S": "z"}, "at": {"S": "2"}})
+        db.delete_table(TableName="things")
+        with Tap(folder, config) as tap:
+            db.put_item(TableName="others", Item={"pk": {"S": "well"}})
+            wait_for(lambda: line_count(path) == 3)
+            wait_for(lambda: "event=table.blocked table=things" in tap.said())
+            assert tap.process.poll() is None
+        with open(path, encoding="utf-8") as file:
+            keys = [json.loads(line)["partitionkey"] for line in file]
+        assert sorted(keys) == ["well", "z", "z"], keys
+        with Tap(folder, config, "--until-caught-up") as tap:  # which would never end
+            assert tap.wait() == 69, tap.said()
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="ddbtap-mishaps-") as where:
         sys.exit(run_tests([settings_outlive_credentials,
                             a_file_that_went_away_takes_nothing_along,
-                            a_file_that_was_moved_is_written_on], where))
+                            a_file_that_was_moved_is_written_on,
+                            a_table_that_is_gone_is_read_to_its_end], where))

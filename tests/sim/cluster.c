@@ -407,7 +407,8 @@ void cluster_start(struct worker *worker)
 	snprintf(worker->process, sizeof(worker->process), "%u", 1000 + worker->proc->life);
 	open_sinks(worker, sinks);
 	fill_tables(worker);
-	options.region = STR("us-east-1");
+	if (options.region.n == 0)
+		options.region = STR("us-east-1");
 	options.checkpoint_table = STR(CLUSTER_CHECKPOINTS);
 	options.worker_id = str_of(worker->alias[0] != '\0' ? worker->alias : worker->id);
 	options.worker_id_vouched = worker->vouched;

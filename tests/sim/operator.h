@@ -24,11 +24,11 @@ void operator_release(struct cluster *cluster);
 bool operator_remove(struct cluster *cluster, struct str sink);
 
 /*
- * Has a table read again from the horizon, for one sink or (NULL) for all; for all, too, where a row holds that
- * one sink cannot go alone. The registry gets a new epoch
- * and `seek`; the world goes on until all who live say that epoch, those that are silent are fenced; the
- * rows are written anew; `seek` goes. `half`: stops before the rows, and goes on there when it is asked
- * again. False when somebody neither adopts the epoch nor dies.
+ * Has a table read again from the horizon, for one sink or (NULL) for all; for all, too, where a row holds
+ * that one sink cannot go alone. The registry gets a new epoch and `seek`; the world goes on until all who
+ * live say that epoch, those that are silent are fenced; the rows are written anew; `seek` goes. `half`:
+ * stops before the rows, and goes on there when it is asked again. False when somebody neither adopts the
+ * epoch nor dies.
  */
 bool operator_seek(struct cluster *cluster, const struct ledger_table *table,
 		   const struct target *only, bool half);

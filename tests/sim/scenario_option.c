@@ -77,6 +77,8 @@ bool scenario_option(struct cluster *cluster, struct str name, int64_t value)
 		cluster->options.until_caught_up = value != 0;
 	else if (str_eq(name, STR("kcl")) && value != 0)
 		cluster_kcl(cluster);
+	else if (str_eq(name, STR("local")) && value != 0)
+		cluster->options.region = STR("local");
 	else if (str_eq(name, STR("isolation")))
 		cluster->isolation = value != 0;
 	else if (str_eq(name, STR("balanced")))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "consumer/engine/state.h"
 #include "tests/sim/handed.h"
 #include "tests/sim/misdeed.h"
 #include "tests/sim/sinkform.h"
@@ -329,6 +330,12 @@ static void end_by_poison(struct scripted *s, struct delivery *delivery)
 		  said, ERROR_DATA);
 }
 
+/* Whether the engine has forgotten the delivery, its lease being lost: a wait that it asks for binds nobody. */
+static bool is_forgotten(struct delivery *delivery)
+{
+	return CONTAINER_OF(delivery, struct flight, delivery)->cursor == NULL;
+}
+
 /* Ends a delivery that may not be tried again before the target has had its rest. */
 static void end_busy(struct scripted *s, struct delivery *delivery)
 {
@@ -337,7 +344,8 @@ static void end_busy(struct scripted *s, struct delivery *delivery)
 	/* Nobody waits for longer than an hour. */
 	int64_t wait_ms = s->target->slow_ms < HOUR_MS ? s->target->slow_ms : HOUR_MS;
 
-	*rest = (struct rest){.cursor = delivery->cursor, .until_ms = world->now_ms + wait_ms};
+	*rest = (struct rest){.cursor = is_forgotten(delivery) ? NULL : delivery->cursor,
+			      .until_ms = world->now_ms + wait_ms};
 	if (world->plant == PLANT_HURRY)
 		rest->until_ms += HURRY_MS;
 	delivery->retry_after_ms = s->target->slow_ms;

@@ -341,6 +341,7 @@ static void an_unknown_topic_is_tried_again(void)
 	CHECK(strstr(k.parcels[0].why.text, "create_topics") != NULL);
 	CHECK(k.parcels[0].delivery.retry_after_ms > 0);
 	CHECK(k.parcels[1].result == DELIVERY_RETRY && k.parcels[1].order == 2);
+	CHECK(k.parcels[1].delivery.retry_after_ms > 0);
 	rd_kafka_mock_topic_set_error(k.mock, "absent", RD_KAFKA_RESP_ERR_NO_ERROR);
 	for (int i = 0; i < 20 && k.parcels[0].result != DELIVERY_OK; i++) {
 		k_submit(&k.parcels[0]);
