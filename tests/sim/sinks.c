@@ -330,12 +330,6 @@ static void end_by_poison(struct scripted *s, struct delivery *delivery)
 		  said, ERROR_DATA);
 }
 
-/* Whether the engine has forgotten the delivery, its lease being lost: a wait that it asks for binds nobody. */
-static bool is_forgotten(struct delivery *delivery)
-{
-	return CONTAINER_OF(delivery, struct flight, delivery)->cursor == NULL;
-}
-
 /* Ends a delivery that may not be tried again before the target has had its rest. */
 static void end_busy(struct scripted *s, struct delivery *delivery)
 {
@@ -344,7 +338,8 @@ static void end_busy(struct scripted *s, struct delivery *delivery)
 	/* Nobody waits for longer than an hour. */
 	int64_t wait_ms = s->target->slow_ms < HOUR_MS ? s->target->slow_ms : HOUR_MS;
 
-	*rest = (struct rest){.cursor = is_forgotten(delivery) ? NULL : delivery->cursor,
+	/* Nobody's, if the engine has forgotten the delivery: then the wait binds nobody. */
+	*rest = (struct rest){.cursor = CONTAINER_OF(delivery, struct flight, delivery)->cursor,
 			      .until_ms = world->now_ms + wait_ms};
 	if (world->plant == PLANT_HURRY)
 		rest->until_ms += HURRY_MS;
