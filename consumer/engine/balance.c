@@ -257,7 +257,8 @@ static bool all_listed(const struct engine *engine)
 	for (size_t i = 0; i < engine->options.n_tables; i++) {
 		const struct table *table = &engine->tables[i];
 
-		if (list_empty(&table->streams) && !alarm_raised(table))
+		/* Nor those of a table that tells none: they could be all of what others give. */
+		if (list_empty(&table->streams))
 			return false;
 		list_each(it, &table->streams, spare) {
 			if (!CONTAINER_OF(it, struct stream, link)->listed)

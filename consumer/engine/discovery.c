@@ -87,8 +87,15 @@ static struct str label_of(struct arena *arena, const struct kept_row *kept)
 	return row_read(arena, str_of(kept->raw), &none, &row, &err) ? row.label : STR_NONE;
 }
 
+/* Whether an ARN's region is the configured one; an emulator's may be none of AWS's, which have hyphens. */
+static bool is_here(struct str region, struct str configured)
+{
+	return str_eq(region, configured) || str_find(region, '-') == region.n ||
+	       str_find(configured, '-') == configured.n;
+}
+
 /*
- * Whether a row is of this table. `present` is the ARN of its own stream; NULL: not known, then the name has to
+ * Whether a row is of this table. `present` is the ARN of its own stream; NULL: not known, then names have to
  * do. A key of a single stream tells nothing: all of them are.
  */
 static bool row_is_of(const struct lease_key *key, const struct table *table,
@@ -96,9 +103,11 @@ static bool row_is_of(const struct lease_key *key, const struct table *table,
 {
 	if (key->form == FORM_SINGLE)
 		return table->engine->form == FORM_SINGLE;
-	return str_eq(key->table, table->options->name) &&
-	       (present == NULL ||
-		(str_eq(key->account, present->account) && str_eq(key->region, present->region)));
+	if (!str_eq(key->table, table->options->name))
+		return false;
+	if (present == NULL)
+		return is_here(key->region, table->engine->options.region);
+	return str_eq(key->account, present->account) && str_eq(key->region, present->region);
 }
 
 /* Whether somebody has begun to read the table, as far as is known: the rows may not be, yet. */
@@ -309,14 +318,9 @@ static int64_t service_wall_ms(const struct call *call)
 /* Reads what the streams still have that rows name: the table itself tells none. */
 static void read_leftovers(struct table *table)
 {
-	const struct stream *last;
-
 	add_streams_of_rows(table, NULL);
-	if (list_empty(&table->streams))
-		return;
-	/* Were there others after the last one that has rows? */
-	last = CONTAINER_OF(table->streams.prev, struct stream, link);
-	if (!last->listed)
+	/* Were there others after the last one that has rows? Asked until it is answered. */
+	if (!list_empty(&table->streams) && !table->streams_told)
 		streamlist_start(table);
 	discovery_streams_known(table);
 }
@@ -329,13 +333,13 @@ static void read_leftovers(struct table *table)
 static void table_unreadable(struct table *table, const struct error *why)
 {
 	struct engine *engine = table->engine;
-	bool begun = table->known || (has_begun(table, NULL) && !engine->options.until_caught_up);
 
-	if (begun)
+	table->begun = has_begun(table, NULL) && !engine->options.until_caught_up;
+	if (table->known || table->begun)
 		alarm_raise(table, ALARM_TABLE, why);
 	else if (engine->scanned)
 		engine_stop(engine, why);
-	if (begun && !table->known && engine->scanned)
+	if (table->begun && !table->known && engine->scanned)
 		read_leftovers(table);
 }
 
@@ -368,7 +372,7 @@ static void describe_done(struct call *call)
 		table->attempts = 0;
 		table_unreadable(table, &why);
 	} else if (!discovery_stops_start(call, table, ++table->attempts,
-					  table->known || alarm_raised(table))) {
+					  table->known || table->begun)) {
 		delay_ms = call_delay_ms(call, table->attempts);
 		alarm_judge(table, ALARM_TABLE, call);
 		call_log_trouble(call, "table.describe_failed", table->options->name, delay_ms);

@@ -87,7 +87,9 @@ struct table {
 	char *list_after;
 	unsigned list_attempts;
 	bool streams_pending;
+	bool streams_told; /* ListStreams was answered at least once */
 	bool known; /* described at least once */
+	bool begun; /* blocked before it was known, for its rows show that it was read: ends no start */
 	bool single_reader; /* the service allows one reader per shard (a global table, MREC) */
 	bool failed; /* some shard was stopped by the gap policy */
 	bool disabled; /* its stream is: changes are not recorded */

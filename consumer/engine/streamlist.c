@@ -41,6 +41,7 @@ static void listed(struct call *call)
 		return;
 	}
 	table->list_attempts = 0;
+	table->streams_told |= call->outcome == CALL_OK;
 	arena_init(&arena);
 	mem_free(table->list_after);
 	table->list_after = NULL;
@@ -92,4 +93,5 @@ void streamlist_stop(struct table *table)
 	io_timer_cancel(table->engine->io, &table->list_timer);
 	mem_free(table->list_after);
 	table->list_after = NULL;
+	table->streams_pending = false;
 }
