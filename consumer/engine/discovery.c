@@ -233,13 +233,30 @@ void discovery_streams_known(struct table *table)
 	}
 }
 
+/*
+ * Whether what makes a table unreadable does not end the start: rows show that it was read before. Who runs
+ * only until all is read would never end.
+ */
+static bool begun_before(const struct table *table)
+{
+	return has_begun(table, NULL) && !table->engine->options.until_caught_up;
+}
+
+bool discovery_may_run(struct table *table)
+{
+	if (table->known || table->unreadable.code == ERROR_NONE || begun_before(table))
+		return true;
+	engine_stop(table->engine, &table->unreadable);
+	return false;
+}
+
 void discovery_rows_known(struct table *table)
 {
 	struct io *io = table->engine->io;
 
 	add_streams(table);
-	/* What did not describe it may be a fault to start with, or not: the rows tell which. */
-	if (!table->known && table->call == NULL && !table->engine->stopped)
+	/* What made it unreadable may be none of that, now that it is known to have been read. */
+	if (!table->known && table->call == NULL)
 		io_timer_set(io, &table->timer, io_now_ms(io));
 }
 
@@ -328,18 +345,20 @@ static void read_leftovers(struct table *table)
 /*
  * The table cannot be read as it is. Before anybody has read it that is a fault of the configuration, and
  * ends the start; later it holds up no other table. Which of the two, the rows tell, once they are known.
- * Who runs only until all is read would never end.
  */
 static void table_unreadable(struct table *table, const struct error *why)
 {
 	struct engine *engine = table->engine;
 
-	table->begun = has_begun(table, NULL) && !engine->options.until_caught_up;
-	if (table->known || table->begun)
+	table->begun = !table->known && begun_before(table);
+	if (!table->known && !engine->scanned) {
+		table->unreadable = *why;
+	} else if (table->known || table->begun) {
 		alarm_raise(table, ALARM_TABLE, why);
-	else if (engine->scanned)
+	} else {
 		engine_stop(engine, why);
-	if (table->begun && !table->known && engine->scanned)
+	}
+	if (table->begun && engine->scanned)
 		read_leftovers(table);
 }
 

@@ -16,7 +16,13 @@ struct stream_description;
 /* Begins to describe the table. */
 void discovery_start(struct table *table);
 
-/* The checkpoint rows have been read: streams may be listed. */
+/*
+ * Whether the worker may run, as far as this table goes, now that the checkpoint rows have been read; else the
+ * engine is stopped: what is wrong with the table was wrong before anybody read it.
+ */
+bool discovery_may_run(struct table *table);
+
+/* The checkpoint rows have been read, and the worker runs: streams may be listed. */
 void discovery_rows_known(struct table *table);
 
 /* A stream of the table tells what it is: that counts as long as the table itself does not. */

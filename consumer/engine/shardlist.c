@@ -203,7 +203,8 @@ static void page_done(struct call *call)
 		else
 			pace_wait(&engine->pace, &stream->ticket, false);
 	} else if (!discovery_stops_start(call, stream->table, ++stream->attempts,
-					  stream->listed)) {
+					  stream->listed || stream->table->begun ||
+						  stream_replaces(stream))) {
 		delay_ms = call_delay_ms(call, stream->attempts);
 		alarm_judge(stream->table, ALARM_LIST, call);
 		call_log_trouble(call, "stream.list_failed", str_of(stream->arn), delay_ms);

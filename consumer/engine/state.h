@@ -89,6 +89,8 @@ struct table {
 	bool streams_pending;
 	bool streams_told; /* ListStreams was answered at least once */
 	bool known; /* described at least once */
+	struct error
+		unreadable; /* why, as long as rows may show that it was read; ERROR_NONE: it is not */
 	bool begun; /* blocked before it was known, for its rows show that it was read: ends no start */
 	bool single_reader; /* the service allows one reader per shard (a global table, MREC) */
 	bool failed; /* some shard was stopped by the gap policy */

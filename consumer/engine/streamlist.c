@@ -41,13 +41,13 @@ static void listed(struct call *call)
 		return;
 	}
 	table->list_attempts = 0;
-	table->streams_told |= call->outcome == CALL_OK;
 	arena_init(&arena);
 	mem_free(table->list_after);
 	table->list_after = NULL;
 	if (call->outcome == CALL_OK &&
 	    streams_list_read(&arena, buf_view(&call->http.answer), &page, &why)) {
 		next = take_page(table, &page);
+		table->streams_told |= next.n == 0;
 		if (next.n > 0) {
 			table->list_after = mem_dup(next.p, next.n);
 			io_timer_set(engine->io, &table->list_timer, io_now_ms(engine->io));

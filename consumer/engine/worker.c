@@ -321,8 +321,13 @@ static bool sweeps_again(struct engine *engine)
 /* Once all rows and the other workers were seen for the first time, the leases are next. */
 void worker_scanned(struct engine *engine)
 {
-	if (engine->scanned || !engine->swept || !engine->looked || sweeps_again(engine))
+	if (engine->scanned || engine->stopped || !engine->swept || !engine->looked ||
+	    sweeps_again(engine))
 		return;
+	for (size_t i = 0; i < engine->options.n_tables; i++) {
+		if (!discovery_may_run(&engine->tables[i]))
+			return;
+	}
 	engine->scanned = true;
 	engine->worker = WORKER_RUNNING;
 	io_log(engine->io, IO_INFO, "worker.running worker=%s incarnation=%s", engine->worker_id,
