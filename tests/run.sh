@@ -43,8 +43,8 @@ scenarios() { build/release/simulator scenario tests/scenarios/*.scn; }
 # e2e NAME: one of the end-to-end tests.
 e2e() { $py "tests/e2e/$1.py"; }
 
-# Random runs, with more arguments of the simulator, which uses all cores.
-simulation() { build/release/simulator random --seeds "${SEEDS:-2000}" "$@"; }
+# simulation SEEDS ARGUMENTS...: random runs; the simulator uses all cores.
+simulation() { build/release/simulator random --seeds "$@"; }
 
 if [ "$what" = soak ]; then
 	build release all
@@ -61,19 +61,17 @@ suite scenarios scenarios
 if [ "$what" = all ]; then
 	suite property tests/property/run.sh
 	suite selftest build/release/simulator selftest
-	suite simulator simulation
-	suite eight-sinks simulation --eight
-	suite many-workers simulation --many
+	suite simulator simulation 600
+	suite eight-sinks simulation 2000 --eight
+	suite many-workers simulation 1500 --many
 	suite ddbfake $py tests/e2e/ddbfake.py ./ddbfake
 	suite models tests/spin/run.sh quick
 	suite verify $py tests/e2e/verify.py selftest
 	suite config tests/e2e/config.sh
-	for name in bad_input starts supervised mishaps kills ready cost; do
-		suite "$name" e2e "$name"
-	done
-	together e2e reads_all files emulators
-	together e2e registry webhooks leases
-	together e2e rolling handover shards letters kcl
+	suite cost e2e cost
+	together e2e kills bad_input starts supervised mishaps ready
+	together e2e registry webhooks leases reads_all handover
+	together e2e kcl rolling shards letters emulators files
 	suite storm e2e storm
 	suite policy e2e policy
 	suite image deploy/check-image.sh
@@ -81,6 +79,6 @@ if [ "$what" = all ]; then
 	suite gate tests/bench/gate.sh
 	suite torture tests/torture/run.sh
 	suite threads tests/torture/threads.sh
-	suite fuzz tests/fuzz/run.sh "${T:-15}"
+	suite fuzz tests/fuzz/run.sh "${T:-8}"
 fi
 summary
