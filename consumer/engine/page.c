@@ -135,20 +135,20 @@ static void note_horizon(struct shard *shard, const struct batch *batch)
 }
 
 /*
- * A reader that began at the horizon without asking for a record has met the first one, or the end. What a
- * cursor has of the shard would have come again, if it were still there: behind it something may be lost.
- * False: the policy stops the shard.
+ * A reader that began at the horizon, without asking for a record or behind a trim, has met the first one, or
+ * the end. What a cursor has of the shard would have come again, if it were still there: behind it something
+ * may be lost, unless it was told. False: the policy stops the shard.
  */
 static bool note_unseen_trim(struct reader *reader, const struct position *first)
 {
 	struct shard *shard = reader->shard;
 
-	if (reader->at.kind != POSITION_START || reader->gap_open)
+	if (reader->at.kind != POSITION_START && !reader->gap_open)
 		return true;
 	for (size_t i = 0; i < shard->n_cursors; i++) {
 		struct cursor *cu = &shard->cursors[i];
 
-		if (cu->group != reader->group || !cursor_falls_short(cu, first))
+		if (cu->group != reader->group || cu->told || !cursor_falls_short(cu, first))
 			continue;
 		if (shard->stream->table->options->gap_fail)
 			return reader_gap(reader, GAP_TRIMMED, true);
