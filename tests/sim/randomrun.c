@@ -336,17 +336,37 @@ static void do_trim(struct run *run)
 	cluster_disturbed(&run->cluster);
 }
 
-/* A stream is switched off, and later on again. */
+/* Whether somebody has begun to read the table. */
+static bool has_begun(const struct run *run, const struct ledger_table *table)
+{
+	const struct ledger_shard *shard;
+	size_t at = 0;
+
+	while ((shard = map_next(&run->cluster.ledger.shards, &at)) != NULL) {
+		if (shard->table == table && shard->start_wall_ms != 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A stream is switched off, and later on again. Not before somebody has begun with it: workers that start for
+ * the first time around that moment may begin with different streams, as DESIGN.md says.
+ */
 static void do_recreate(struct run *run)
 {
+	struct ledger_table *table = run->cluster.tables[0];
+
 	/* The service refuses the next change of a stream while it is at the last one. */
 	if (!run->recreates || run->cluster.world.now_ms < run->stream_ms + STREAM_CHANGE_MS)
+		return;
+	if (!run->stream_off && !has_begun(run, table))
 		return;
 	run->stream_ms = run->cluster.world.now_ms;
 	if (!run->stream_off)
 		ledger_refresh(&run->cluster.ledger);
 	run->stream_off = !run->stream_off;
-	cluster_stream(&run->cluster, run->cluster.tables[0]->name, !run->stream_off, STR_NONE);
+	cluster_stream(&run->cluster, table->name, !run->stream_off, STR_NONE);
 	world_note(&run->cluster.world, "sim", "stream %s", run->stream_off ? "off" : "on");
 	cluster_disturbed(&run->cluster);
 }
