@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/verbs/snapshot.h"
-#include "base/time.h"
 
 #include <stdlib.h>
 
+#include "base/time.h"
 #include "config/nearest.h"
 
 enum { ROWS_MAX = 1000000, ROWS_FIRST = 256 };
